@@ -1,0 +1,157 @@
+import { createHash } from 'node:crypto';
+import pg from 'pg';
+import { unavailable } from '../protocol/errors.ts';
+
+// bigint columns are ids and log positions: JavaScript bigints would infect all arithmetic, and 2^53 positions last for
+// 28,000 years at 10,000 a second, so they are read as numbers and refused beyond what a number holds.
+pg.types.setTypeParser(pg.types.builtins.INT8, (text) => {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new Error(`bigint out of range: ${text}`);
+  return value;
+});
+pg.types.setTypeParser(1016 as never, (text: string) =>
+  text === '{}' ? [] : text.slice(1, -1).split(',').map(Number),
+);
+
+export interface Queryable {
+  /** Runs one statement, prepared on first use per connection, and answers its rows. */
+  query<Row = Record<string, unknown>>(text: string, values?: unknown[]): Promise<Row[]>;
+}
+
+/** A connection inside an open transaction. */
+export interface Transaction extends Queryable {
+  readonly transaction: true;
+  /** Runs several statements without parameters: migrations. */
+  script(sql: string): Promise<void>;
+}
+
+export interface Database extends Queryable {
+  /** Commits what `work` did, or rolls all of it back when it throws. Never nested. */
+  transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
+  /** A connection of its own, outside the pool: for LISTEN and for session-level advisory locks. */
+  connect(onLost: (error: Error) => void): Promise<Connection>;
+  close(): Promise<void>;
+}
+
+export interface Connection extends Queryable {
+  onNotification(handler: (channel: string, payload: string) => void): void;
+  close(): Promise<void>;
+}
+
+/** SQLSTATE classes that mean "the server is away", not "the statement is wrong". */
+const AWAY = new Set(['57P01', '57P02', '57P03', '08000', '08003', '08006', '08001', '08004', '53300']);
+
+/** True when the error says that Postgres cannot be reached for now, so that the same call may succeed later. */
+export function isDatabaseAway(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = (error as { code?: unknown }).code;
+  if (typeof code === 'string')
+    return AWAY.has(code) || ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOENT', 'ETIMEDOUT'].includes(code);
+  return /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error/.test(
+    error.message,
+  );
+}
+
+function rethrow(error: unknown): never {
+  if (isDatabaseAway(error)) throw Object.assign(unavailable(), { cause: error });
+  throw error;
+}
+
+const names = new Map<string, string>();
+function statementName(text: string): string {
+  let name = names.get(text);
+  if (name === undefined) {
+    name = createHash('sha256').update(text).digest('base64url').slice(0, 20);
+    names.set(text, name);
+  }
+  return name;
+}
+
+async function run<Row>(client: pg.ClientBase | pg.Pool, text: string, values?: unknown[]): Promise<Row[]> {
+  const result = await client.query({ name: statementName(text), text, values: values ?? [] });
+  return result.rows as Row[];
+}
+
+export interface DatabaseOptions {
+  /** Postgres connection string, or the settings of a socket connection. */
+  readonly connection: string | pg.ClientConfig;
+  /** Connections in the pool. */
+  readonly poolSize: number;
+  readonly applicationName?: string;
+}
+
+/** Opens a pool. Connections are made on demand; the first query fails with 503 when Postgres is away. */
+export function openDatabase(options: DatabaseOptions): Database {
+  const base: pg.ClientConfig =
+    typeof options.connection === 'string' ? { connectionString: options.connection } : options.connection;
+  const settings: pg.PoolConfig = {
+    ...base,
+    application_name: options.applicationName ?? 'parley',
+    statement_timeout: 60_000,
+    lock_timeout: 20_000,
+    idle_in_transaction_session_timeout: 60_000,
+    connectionTimeoutMillis: 10_000,
+    keepAlive: true,
+  };
+  const pool = new pg.Pool({ ...settings, max: options.poolSize });
+  // An idle connection that breaks is replaced on demand; without a listener it would end the process.
+  pool.on('error', () => {});
+
+  return {
+    query: (text, values) => run<never>(pool, text, values).catch(rethrow),
+
+    async transaction(work) {
+      const client = await pool.connect().catch(rethrow);
+      let broken: Error | undefined;
+      const onError = (error: Error) => {
+        broken = error;
+      };
+      client.on('error', onError);
+      try {
+        await client.query('BEGIN');
+        const result = await work({
+          transaction: true,
+          query: (text, values) => run<never>(client, text, values),
+          script: async (sql) => void (await client.query(sql)),
+        });
+        await client.query('COMMIT');
+        return result;
+      } catch (error) {
+        try {
+          await client.query('ROLLBACK');
+        } catch (rollbackError) {
+          // The connection is gone, and with it the transaction: the pool must not hand it out again.
+          broken = rollbackError as Error;
+        }
+        rethrow(error);
+      } finally {
+        client.off('error', onError);
+        client.release(broken);
+      }
+    },
+
+    async connect(onLost) {
+      const client = new pg.Client(settings);
+      let closing = false;
+      client.on('error', (error) => {
+        if (!closing) onLost(error);
+      });
+      client.on('end', () => {
+        if (!closing) onLost(new Error('Connection terminated'));
+      });
+      await client.connect().catch(rethrow);
+      return {
+        query: (text, values) => run<never>(client, text, values).catch(rethrow),
+        onNotification(handler) {
+          client.on('notification', (message) => handler(message.channel, message.payload ?? ''));
+        },
+        async close() {
+          closing = true;
+          await client.end();
+        },
+      };
+    },
+
+    close: () => pool.end(),
+  };
+}
