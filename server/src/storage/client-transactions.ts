@@ -1,0 +1,43 @@
+import { createHash } from 'node:crypto';
+import type { Queryable, Transaction } from './database.ts';
+
+/** What a transaction id is unique within: a device and an HTTP path (Client-Server API, "Transaction identifiers"). */
+export interface ClientTransaction {
+  readonly userId: string;
+  readonly deviceId: string;
+  /** Method and path without the transaction id, in any fixed form. */
+  readonly path: string;
+  readonly txnId: string;
+}
+
+export function transactionKey(transaction: ClientTransaction): Buffer {
+  const parts = [transaction.userId, transaction.deviceId, transaction.path, transaction.txnId];
+  return createHash('sha256').update(JSON.stringify(parts)).digest().subarray(0, 20);
+}
+
+/** Event ids that earlier requests with these keys have led to, by key in hex. */
+export async function findTransactions(db: Queryable, keys: readonly Buffer[]): Promise<Map<string, string>> {
+  if (keys.length === 0) return new Map();
+  const rows = await db.query<{ key: Buffer; event_id: string }>(
+    'SELECT key, event_id FROM client_transactions WHERE key = ANY ($1::bytea[])',
+    [keys],
+  );
+  return new Map(rows.map((row) => [row.key.toString('hex'), row.event_id]));
+}
+
+/** Throws on a key that exists, so that the transaction that made a second event rolls back. */
+export async function insertTransactions(
+  tx: Transaction,
+  rows: readonly { readonly key: Buffer; readonly eventId: string }[],
+): Promise<void> {
+  if (rows.length === 0) return;
+  await tx.query('INSERT INTO client_transactions (key, event_id) SELECT * FROM unnest($1::bytea[], $2::text[])', [
+    rows.map((row) => row.key),
+    rows.map((row) => row.eventId),
+  ]);
+}
+
+/** Forgets transactions older than a week. */
+export async function pruneTransactions(db: Queryable): Promise<void> {
+  await db.query(`DELETE FROM client_transactions WHERE created_at < now() - interval '7 days'`);
+}

@@ -1,0 +1,44 @@
+import type { Queryable, Transaction } from './database.ts';
+
+export interface StateChange {
+  readonly roomNid: number;
+  readonly stateKeyNid: number;
+  /** 0 when the key is gone. */
+  readonly eventNid: number;
+}
+
+export async function writeCurrentState(tx: Transaction, changes: readonly StateChange[]): Promise<void> {
+  const gone = changes.filter((change) => change.eventNid === 0);
+  const set = changes.filter((change) => change.eventNid !== 0);
+  if (gone.length > 0)
+    await tx.query(
+      `DELETE FROM current_state c USING unnest($1::bigint[], $2::bigint[]) AS g (room_nid, state_key_nid)
+       WHERE c.room_nid = g.room_nid AND c.state_key_nid = g.state_key_nid`,
+      [gone.map((change) => change.roomNid), gone.map((change) => change.stateKeyNid)],
+    );
+  if (set.length > 0)
+    await tx.query(
+      `INSERT INTO current_state (room_nid, state_key_nid, event_nid) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[])
+       ON CONFLICT (room_nid, state_key_nid) DO UPDATE SET event_nid = excluded.event_nid`,
+      [
+        set.map((change) => change.roomNid),
+        set.map((change) => change.stateKeyNid),
+        set.map((change) => change.eventNid),
+      ],
+    );
+}
+
+/** Events that hold the given keys now, in many rooms at once. */
+export async function currentStateOf(
+  db: Queryable,
+  roomNids: readonly number[],
+  stateKeyNids: readonly number[],
+): Promise<{ roomNid: number; stateKeyNid: number; eventNid: number }[]> {
+  if (roomNids.length === 0 || stateKeyNids.length === 0) return [];
+  const rows = await db.query<{ room_nid: number; state_key_nid: number; event_nid: number }>(
+    `SELECT room_nid, state_key_nid, event_nid FROM current_state
+     WHERE room_nid = ANY ($1::bigint[]) AND state_key_nid = ANY ($2::bigint[])`,
+    [roomNids, stateKeyNids],
+  );
+  return rows.map((row) => ({ roomNid: row.room_nid, stateKeyNid: row.state_key_nid, eventNid: row.event_nid }));
+}

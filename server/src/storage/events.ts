@@ -1,0 +1,279 @@
+import type { EventId, Pdu, UserId } from '../protocol/event.ts';
+import type { Queryable, Transaction } from './database.ts';
+import { fromStoredText, toStoredText } from './text.ts';
+
+/**
+ * How an event came through admission. `accepted` ones make up state and timeline; `soft_failed` ones are part of the graph
+ * but not shown; `rejected` ones break the auth rules; `outlier`s are held for their content alone (auth chains, invites).
+ */
+export type Admission = 'accepted' | 'soft_failed' | 'rejected' | 'outlier';
+
+/** An event as a row, the PDU as canonical JSON. */
+export interface EventRow {
+  nid: number;
+  eventId: EventId;
+  roomNid: number;
+  admission: Admission;
+  type: string;
+  stateKeyNid: number | null;
+  sender: UserId;
+  depth: number;
+  originServerTs: number;
+  local: boolean;
+  prevEvents: readonly number[];
+  authEvents: readonly number[];
+  stateBefore: number | null;
+  stateAfter: number | null;
+  roomState: number | null;
+  relatesTo: string | null;
+  relationType: string | null;
+  deviceId: string | null;
+  transactionId: string | null;
+  reason: string | null;
+  pdu: string;
+}
+
+/** An event read back. */
+export interface StoredEvent {
+  readonly nid: number;
+  readonly eventId: EventId;
+  readonly roomNid: number;
+  /** Place in the room's timeline, ascending; null where it has none. */
+  readonly position: number | null;
+  readonly admission: Admission;
+  readonly sender: UserId;
+  readonly stateKeyNid: number | null;
+  readonly depth: number;
+  readonly prevEvents: readonly number[];
+  readonly authEvents: readonly number[];
+  readonly stateBefore: number | null;
+  readonly stateAfter: number | null;
+  readonly roomState: number | null;
+  readonly redactedBy: number | null;
+  readonly deviceId: string | null;
+  readonly transactionId: string | null;
+  readonly pdu: Pdu;
+}
+
+interface Row {
+  nid: number;
+  event_id: EventId;
+  room_nid: number;
+  position: number | null;
+  admission: Admission;
+  sender: UserId;
+  state_key_nid: number | null;
+  depth: number;
+  prev_events: number[];
+  auth_events: number[];
+  state_before: number | null;
+  state_after: number | null;
+  room_state: number | null;
+  redacted_by: number | null;
+  device_id: string | null;
+  transaction_id: string | null;
+  pdu: string;
+}
+
+const COLUMNS = `e.nid, e.event_id, e.room_nid, e.position, e.admission, e.sender, e.state_key_nid, e.depth, e.prev_events,
+  e.auth_events, e.state_before, e.state_after, e.room_state, e.redacted_by, e.device_id, e.transaction_id, e.pdu`;
+
+function fromRow(row: Row): StoredEvent {
+  return {
+    nid: row.nid,
+    eventId: fromStoredText(row.event_id) as EventId,
+    roomNid: row.room_nid,
+    position: row.position,
+    admission: row.admission,
+    sender: fromStoredText(row.sender) as UserId,
+    stateKeyNid: row.state_key_nid,
+    depth: row.depth,
+    prevEvents: row.prev_events,
+    authEvents: row.auth_events,
+    stateBefore: row.state_before,
+    stateAfter: row.state_after,
+    roomState: row.room_state,
+    redactedBy: row.redacted_by,
+    deviceId: row.device_id,
+    transactionId: row.transaction_id,
+    pdu: JSON.parse(row.pdu) as Pdu,
+  };
+}
+
+const ROWS = `unnest($1::bigint[], $2::text[], $3::bigint[], $4::admission[], $5::text[], $6::bigint[], $7::text[], $8::bigint[],
+  $9::bigint[], $10::boolean[], $11::text[], $12::text[], $13::bigint[], $14::bigint[], $15::bigint[], $16::text[], $17::text[],
+  $18::text[], $19::text[], $20::text[], $21::text[]) WITH ORDINALITY AS e (nid, event_id, room_nid, admission, type,
+  state_key_nid, sender, depth, origin_server_ts, local, prev_events, auth_events, state_before, state_after, room_state,
+  relates_to, relation_type, device_id, transaction_id, reason, pdu, n)`;
+
+const TARGET = `INSERT INTO events (nid, event_id, room_nid, admission, type, state_key_nid, sender, depth, origin_server_ts,
+  local, prev_events, auth_events, state_before, state_after, room_state, relates_to, relation_type, device_id, transaction_id,
+  reason, pdu, position)
+  SELECT e.nid, e.event_id, e.room_nid, e.admission, e.type, e.state_key_nid, e.sender, e.depth, e.origin_server_ts, e.local,
+  e.prev_events::bigint[], e.auth_events::bigint[], e.state_before, e.state_after, e.room_state, e.relates_to, e.relation_type,
+  e.device_id, e.transaction_id, e.reason, e.pdu`;
+
+function columns(events: readonly EventRow[]): unknown[] {
+  return [
+    events.map((event) => event.nid),
+    events.map((event) => toStoredText(event.eventId)),
+    events.map((event) => event.roomNid),
+    events.map((event) => event.admission),
+    events.map((event) => toStoredText(event.type)),
+    events.map((event) => event.stateKeyNid),
+    events.map((event) => toStoredText(event.sender)),
+    events.map((event) => event.depth),
+    events.map((event) => event.originServerTs),
+    events.map((event) => event.local),
+    events.map((event) => `{${event.prevEvents.join(',')}}`),
+    events.map((event) => `{${event.authEvents.join(',')}}`),
+    events.map((event) => event.stateBefore),
+    events.map((event) => event.stateAfter),
+    events.map((event) => event.roomState),
+    events.map((event) => (event.relatesTo === null ? null : toStoredText(event.relatesTo))),
+    events.map((event) => (event.relationType === null ? null : toStoredText(event.relationType))),
+    events.map((event) => event.deviceId),
+    events.map((event) => (event.transactionId === null ? null : toStoredText(event.transactionId))),
+    events.map((event) => event.reason),
+    events.map((event) => event.pdu),
+  ];
+}
+
+const INSERT_LIVE = `WITH head AS (UPDATE log_head SET position = position + cardinality($1::bigint[]) RETURNING position),
+  e AS MATERIALIZED (SELECT e.*, head.position - cardinality($1::bigint[]) + e.n AS position FROM head, ${ROWS}),
+  written AS (${TARGET}, e.position FROM e),
+  logged AS (INSERT INTO log (position, kind, room_nid, user_id, ref)
+    SELECT e.position, 'event', e.room_nid, member.user_id, e.nid FROM e
+    LEFT JOIN unnest($1::bigint[], $22::text[]) AS member (nid, user_id) ON member.nid = e.nid)
+  SELECT position, pg_notify('log', '') FROM head`;
+
+/**
+ * Writes accepted events at the end of their rooms' timelines and of the log, in the order given. Takes the lock on the
+ * head of the log: only updates that store the positions may follow in the transaction.
+ *
+ * @param members for membership events the user whose membership it is, else null; in the order of `events`
+ * @returns log position of the first event; the others follow one by one
+ */
+export async function insertLiveEvents(
+  tx: Transaction,
+  events: readonly EventRow[],
+  members: readonly (string | null)[],
+): Promise<number> {
+  const [head] = await tx.query<{ position: number }>(INSERT_LIVE, [...columns(events), members]);
+  if (head === undefined) throw new Error('log_head has no row');
+  return head.position - events.length + 1;
+}
+
+const INSERT_ASIDE = `${TARGET}, NULL FROM ${ROWS} ON CONFLICT (event_id) DO NOTHING RETURNING nid`;
+
+/** Writes events that have no place in the timeline: outliers, rejected and soft-failed ones. Known ones are left alone. */
+export async function insertEventsAside(tx: Transaction, events: readonly EventRow[]): Promise<void> {
+  if (events.length > 0) await tx.query(INSERT_ASIDE, columns(events));
+}
+
+const INSERT_BACKFILLED = `${TARGET}, nextval('backfill_positions') FROM (SELECT * FROM ${ROWS} ORDER BY n) e
+  ON CONFLICT (event_id) DO UPDATE SET position = excluded.position, admission = 'accepted',
+    state_before = excluded.state_before, state_after = excluded.state_after, room_state = excluded.room_state,
+    prev_events = excluded.prev_events
+  WHERE events.admission = 'outlier'`;
+
+/** Writes events from before our history. @param events newest first: each gets a position before the last one */
+export async function insertBackfilledEvents(tx: Transaction, events: readonly EventRow[]): Promise<void> {
+  if (events.length > 0) await tx.query(INSERT_BACKFILLED, columns(events));
+}
+
+const PROMOTE = `DELETE FROM events WHERE nid = ANY ($1::bigint[]) AND admission IN ('outlier', 'rejected')`;
+
+/** Removes rows that are about to be written again with a place in the graph: an outlier that turns up for real. */
+export async function removeOutliers(tx: Transaction, nids: readonly number[]): Promise<void> {
+  if (nids.length > 0) await tx.query(PROMOTE, [nids]);
+}
+
+export async function eventsByNid(db: Queryable, nids: readonly number[]): Promise<StoredEvent[]> {
+  if (nids.length === 0) return [];
+  const rows = await db.query<Row>(`SELECT ${COLUMNS} FROM events e WHERE e.nid = ANY ($1::bigint[])`, [nids]);
+  return rows.map(fromRow);
+}
+
+export async function eventsById(db: Queryable, ids: readonly string[]): Promise<StoredEvent[]> {
+  if (ids.length === 0) return [];
+  const rows = await db.query<Row>(`SELECT ${COLUMNS} FROM events e WHERE e.event_id = ANY ($1::text[])`, [
+    ids.map(toStoredText),
+  ]);
+  return rows.map(fromRow);
+}
+
+/** The event of this id in this room, whatever its admission. */
+export async function eventInRoom(db: Queryable, roomNid: number, eventId: string): Promise<StoredEvent | undefined> {
+  const rows = await db.query<Row>(`SELECT ${COLUMNS} FROM events e WHERE e.event_id = $1 AND e.room_nid = $2`, [
+    toStoredText(eventId),
+    roomNid,
+  ]);
+  return rows[0] === undefined ? undefined : fromRow(rows[0]);
+}
+
+export interface TimelineSpan {
+  /** Exclusive lower bound; null for none. */
+  readonly after: number | null;
+  /** Inclusive upper bound; null for none. */
+  readonly upTo: number | null;
+  readonly limit: number;
+}
+
+const BACKWARDS = `SELECT ${COLUMNS} FROM events e WHERE e.room_nid = $1 AND e.position IS NOT NULL
+  AND ($2::bigint IS NULL OR e.position > $2) AND ($3::bigint IS NULL OR e.position <= $3)
+  ORDER BY e.position DESC LIMIT $4`;
+const FORWARDS = BACKWARDS.replace('DESC', 'ASC');
+
+/** Events of a room's timeline within the span, newest first. */
+export async function timelineBackwards(db: Queryable, roomNid: number, span: TimelineSpan): Promise<StoredEvent[]> {
+  return (await db.query<Row>(BACKWARDS, [roomNid, span.after, span.upTo, span.limit])).map(fromRow);
+}
+
+/** Events of a room's timeline within the span, oldest first. */
+export async function timelineForwards(db: Queryable, roomNid: number, span: TimelineSpan): Promise<StoredEvent[]> {
+  return (await db.query<Row>(FORWARDS, [roomNid, span.after, span.upTo, span.limit])).map(fromRow);
+}
+
+const LATEST_OF_ROOMS = `SELECT ${COLUMNS} FROM unnest($1::bigint[], $2::bigint[]) AS wanted (room_nid, after)
+  CROSS JOIN LATERAL (SELECT * FROM events e WHERE e.room_nid = wanted.room_nid AND e.position IS NOT NULL
+    AND e.position > coalesce(wanted.after, -9223372036854775808) AND e.position <= $3 ORDER BY e.position DESC LIMIT $4) e
+  ORDER BY e.room_nid, e.position DESC`;
+
+/** The newest events of many rooms at once, up to a position. @returns per room, newest first */
+export async function latestOfRooms(
+  db: Queryable,
+  rooms: readonly { readonly roomNid: number; readonly after: number | null }[],
+  upTo: number,
+  limit: number,
+): Promise<Map<number, StoredEvent[]>> {
+  const found = new Map<number, StoredEvent[]>(rooms.map((room) => [room.roomNid, []]));
+  if (rooms.length === 0) return found;
+  const values = [rooms.map((room) => room.roomNid), rooms.map((room) => room.after), upTo, limit];
+  for (const row of await db.query<Row>(LATEST_OF_ROOMS, values)) found.get(row.room_nid)?.push(fromRow(row));
+  return found;
+}
+
+const AUTH_CHAIN = `WITH RECURSIVE chain (nid) AS (
+    SELECT unnest($1::bigint[])
+    UNION SELECT unnest(e.auth_events) FROM chain JOIN events e ON e.nid = chain.nid)
+  SELECT nid FROM chain`;
+
+/** Nids of the given events and of everything that their auth events lead to. */
+export async function authChain(db: Queryable, nids: readonly number[]): Promise<number[]> {
+  if (nids.length === 0) return [];
+  return (await db.query<{ nid: number }>(AUTH_CHAIN, [nids])).map((row) => row.nid);
+}
+
+/** Marks events as redacted; the first redaction of an event stays. */
+export async function markRedacted(
+  tx: Transaction,
+  redactions: readonly { readonly target: number; readonly by: number }[],
+): Promise<void> {
+  if (redactions.length === 0) return;
+  await tx.query(
+    `UPDATE events SET redacted_by = r.by FROM unnest($1::bigint[], $2::bigint[]) AS r (target, by)
+     WHERE events.nid = r.target AND events.redacted_by IS NULL`,
+    [redactions.map((redaction) => redaction.target), redactions.map((redaction) => redaction.by)],
+  );
+}

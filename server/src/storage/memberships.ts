@@ -1,0 +1,193 @@
+import type { RoomId, UserId } from '../protocol/event.ts';
+import type { Queryable, Transaction } from './database.ts';
+import { fromStoredText, toStoredText } from './text.ts';
+
+export type MembershipState = 'join' | 'invite' | 'leave' | 'ban' | 'knock';
+
+export interface MembershipRow {
+  readonly roomNid: number;
+  readonly userId: UserId;
+  readonly membership: MembershipState;
+  readonly eventNid: number;
+  /** Who made it so. */
+  readonly sender: UserId;
+  readonly server: string;
+  /** Log position of the change. */
+  readonly position: number;
+  readonly displayName: string | null;
+  readonly avatarUrl: string | null;
+  readonly forgotten: boolean;
+  /** Stripped state of an invite or knock, as JSON text. */
+  readonly strippedState: string | null;
+}
+
+interface Row {
+  room_nid: number;
+  user_id: string;
+  membership: MembershipState;
+  event_nid: number;
+  sender: string;
+  server: string;
+  position: number;
+  display_name: string | null;
+  avatar_url: string | null;
+  forgotten: boolean;
+  stripped_state: string | null;
+}
+
+const COLUMNS = `m.room_nid, m.user_id, m.membership, m.event_nid, m.sender, m.server, m.position, m.display_name,
+  m.avatar_url, m.forgotten, m.stripped_state`;
+
+function fromRow(row: Row): MembershipRow {
+  return {
+    roomNid: row.room_nid,
+    userId: fromStoredText(row.user_id) as UserId,
+    membership: row.membership,
+    eventNid: row.event_nid,
+    sender: fromStoredText(row.sender) as UserId,
+    server: row.server,
+    position: row.position,
+    displayName: row.display_name === null ? null : fromStoredText(row.display_name),
+    avatarUrl: row.avatar_url === null ? null : fromStoredText(row.avatar_url),
+    forgotten: row.forgotten,
+    strippedState: row.stripped_state,
+  };
+}
+
+const stored = (text: string | null) => (text === null ? null : toStoredText(text));
+
+const WRITE = `INSERT INTO memberships (room_nid, user_id, membership, event_nid, sender, server, position, display_name,
+    avatar_url, stripped_state)
+  SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::bigint[], $8::text[],
+    $9::text[], $10::text[])
+  ON CONFLICT (room_nid, user_id) DO UPDATE SET membership = excluded.membership, event_nid = excluded.event_nid,
+    sender = excluded.sender, position = excluded.position, display_name = excluded.display_name,
+    avatar_url = excluded.avatar_url, stripped_state = excluded.stripped_state, forgotten = false`;
+
+/**
+ * Which servers a change of memberships brings in or takes out. Counted from the rows, so that a repeat cannot make the
+ * count drift. A server that is out keeps its row up to the position of the event that took it out: that one is still
+ * to be delivered.
+ */
+const COUNT_SERVERS = `WITH touched AS (SELECT DISTINCT room_nid, server, max(position) AS position
+    FROM unnest($1::bigint[], $2::text[], $3::bigint[]) AS t (room_nid, server, position) GROUP BY room_nid, server),
+  counted AS (SELECT t.room_nid, t.server, t.position, (SELECT count(*) FROM memberships m
+    WHERE m.room_nid = t.room_nid AND m.server = t.server AND m.membership = 'join') AS joined FROM touched t)
+  INSERT INTO room_servers (room_nid, server, joined_members, since_position, until_position)
+  SELECT room_nid, server, joined, position, CASE WHEN joined = 0 THEN position END FROM counted
+  WHERE joined > 0 OR EXISTS (SELECT FROM room_servers s WHERE s.room_nid = counted.room_nid AND s.server = counted.server)
+  ON CONFLICT (server, room_nid) DO UPDATE SET joined_members = excluded.joined_members,
+    since_position = CASE WHEN room_servers.joined_members = 0 AND excluded.joined_members > 0
+      THEN excluded.since_position ELSE room_servers.since_position END,
+    until_position = CASE WHEN excluded.joined_members > 0 THEN NULL
+      ELSE coalesce(room_servers.until_position, excluded.until_position) END`;
+
+/** Sets memberships, one row per (room, user), and which servers are in the rooms. */
+export async function writeMemberships(tx: Transaction, rows: readonly MembershipRow[]): Promise<void> {
+  if (rows.length === 0) return;
+  await tx.query(WRITE, [
+    rows.map((row) => row.roomNid),
+    rows.map((row) => toStoredText(row.userId)),
+    rows.map((row) => row.membership),
+    rows.map((row) => row.eventNid),
+    rows.map((row) => toStoredText(row.sender)),
+    rows.map((row) => row.server),
+    rows.map((row) => row.position),
+    rows.map((row) => stored(row.displayName)),
+    rows.map((row) => stored(row.avatarUrl)),
+    rows.map((row) => row.strippedState),
+  ]);
+  await tx.query(COUNT_SERVERS, [
+    rows.map((row) => row.roomNid),
+    rows.map((row) => row.server),
+    rows.map((row) => row.position),
+  ]);
+}
+
+export async function membershipOf(db: Queryable, roomNid: number, userId: string): Promise<MembershipRow | undefined> {
+  const [row] = await db.query<Row>(`SELECT ${COLUMNS} FROM memberships m WHERE m.room_nid = $1 AND m.user_id = $2`, [
+    roomNid,
+    toStoredText(userId),
+  ]);
+  return row === undefined ? undefined : fromRow(row);
+}
+
+/** All rooms in which the user has a membership, forgotten ones left out. */
+export async function membershipsOfUser(db: Queryable, userId: string): Promise<MembershipRow[]> {
+  const sql = `SELECT ${COLUMNS} FROM memberships m WHERE m.user_id = $1 AND NOT m.forgotten`;
+  return (await db.query<Row>(sql, [toStoredText(userId)])).map(fromRow);
+}
+
+export async function joinedRoomsOf(db: Queryable, userId: string): Promise<RoomId[]> {
+  const rows = await db.query<{ room_id: RoomId }>(
+    `SELECT r.room_id FROM memberships m JOIN rooms r ON r.nid = m.room_nid WHERE m.user_id = $1 AND m.membership = 'join'`,
+    [toStoredText(userId)],
+  );
+  return rows.map((row) => row.room_id);
+}
+
+export async function joinedMembers(db: Queryable, roomNid: number): Promise<MembershipRow[]> {
+  const sql = `SELECT ${COLUMNS} FROM memberships m WHERE m.room_nid = $1 AND m.membership = 'join'`;
+  return (await db.query<Row>(sql, [roomNid])).map(fromRow);
+}
+
+/** Number of members by membership, for room summaries. */
+export async function memberCounts(
+  db: Queryable,
+  roomNids: readonly number[],
+): Promise<Map<number, { joined: number; invited: number }>> {
+  const rows = await db.query<{ room_nid: number; joined: number; invited: number }>(
+    `SELECT room_nid, count(*) FILTER (WHERE membership = 'join')::int AS joined,
+       count(*) FILTER (WHERE membership = 'invite')::int AS invited
+     FROM memberships WHERE room_nid = ANY ($1::bigint[]) AND membership IN ('join', 'invite') GROUP BY room_nid`,
+    [roomNids],
+  );
+  return new Map(rows.map((row) => [row.room_nid, { joined: row.joined, invited: row.invited }]));
+}
+
+const HEROES = `SELECT ${COLUMNS} FROM unnest($1::bigint[]) AS wanted (room_nid) CROSS JOIN LATERAL (
+    SELECT * FROM memberships m WHERE m.room_nid = wanted.room_nid AND m.user_id <> $2
+      AND m.membership IN ('join', 'invite', 'leave', 'ban')
+    ORDER BY m.membership NOT IN ('join', 'invite'), m.position, m.user_id LIMIT 5) m`;
+
+/** Up to five others per room by whom a room without a name may be called (`m.heroes`), members first. */
+export async function heroes(db: Queryable, roomNids: readonly number[], userId: string): Promise<MembershipRow[]> {
+  return (await db.query<Row>(HEROES, [roomNids, toStoredText(userId)])).map(fromRow);
+}
+
+/** @returns whether there was a membership to forget; rooms that the user is in or invited to stay */
+export async function forgetMembership(db: Queryable, roomNid: number, userId: string): Promise<boolean> {
+  const rows = await db.query(
+    `UPDATE memberships SET forgotten = true WHERE room_nid = $1 AND user_id = $2 AND membership IN ('leave', 'ban')
+     RETURNING 1`,
+    [roomNid, toStoredText(userId)],
+  );
+  return rows.length > 0;
+}
+
+export async function serverIsJoined(db: Queryable, roomNid: number, server: string): Promise<boolean> {
+  const rows = await db.query('SELECT 1 FROM room_servers WHERE room_nid = $1 AND server = $2 AND joined_members > 0', [
+    roomNid,
+    server,
+  ]);
+  return rows.length > 0;
+}
+
+/** Servers with a joined member. */
+export async function serversInRoom(db: Queryable, roomNid: number): Promise<string[]> {
+  const rows = await db.query<{ server: string }>(
+    'SELECT server FROM room_servers WHERE room_nid = $1 AND joined_members > 0 ORDER BY joined_members DESC',
+    [roomNid],
+  );
+  return rows.map((row) => row.server);
+}
+
+/** Of the given users, those that share a joined room with this one. */
+export async function sharedRoomUsers(db: Queryable, userId: string): Promise<Set<string>> {
+  const rows = await db.query<{ user_id: string }>(
+    `SELECT DISTINCT o.user_id FROM memberships m JOIN memberships o ON o.room_nid = m.room_nid AND o.membership = 'join'
+     WHERE m.user_id = $1 AND m.membership = 'join'`,
+    [toStoredText(userId)],
+  );
+  return new Set(rows.map((row) => fromStoredText(row.user_id)));
+}

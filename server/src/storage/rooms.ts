@@ -1,0 +1,140 @@
+import { LruCache } from '../base/lru-cache.ts';
+import type { RoomId } from '../protocol/event.ts';
+import type { Queryable, Transaction } from './database.ts';
+
+/** What never changes about a room. */
+export interface RoomRow {
+  readonly nid: number;
+  readonly roomId: RoomId;
+  readonly version: string;
+}
+
+/** The changing part: where new events are attached. */
+export interface RoomHeadRow extends RoomRow {
+  /** Nids of the forward extremities; empty when no event of the room's graph is held. */
+  readonly extremities: readonly number[];
+  readonly depth: number;
+  /** Snapshot of the resolved state over the extremities. */
+  readonly currentState: number | null;
+  readonly lastPosition: number;
+}
+
+interface Row {
+  nid: number;
+  room_id: RoomId;
+  version: string;
+  extremities: number[];
+  depth: number;
+  current_state: number | null;
+  last_position: number;
+}
+
+const HEAD = 'nid, room_id, version, extremities, depth, current_state, last_position';
+
+function toHead(row: Row): RoomHeadRow {
+  return {
+    nid: row.nid,
+    roomId: row.room_id,
+    version: row.version,
+    extremities: row.extremities,
+    depth: row.depth,
+    currentState: row.current_state,
+    lastPosition: row.last_position,
+  };
+}
+
+export interface Rooms {
+  byId(roomId: string): Promise<RoomRow | undefined>;
+  byNid(nids: readonly number[]): Promise<Map<number, RoomRow>>;
+  /** Makes the room if there is none of this id. The version of a known room stays. */
+  create(roomId: RoomId, version: string): Promise<RoomRow>;
+}
+
+export function openRooms(db: Queryable): Rooms {
+  const ids = new LruCache<string, RoomRow>(50_000);
+  const nids = new LruCache<number, RoomRow>(50_000);
+  function remember(row: Pick<Row, 'nid' | 'room_id' | 'version'>): RoomRow {
+    const room = { nid: row.nid, roomId: row.room_id, version: row.version };
+    ids.set(room.roomId, room);
+    nids.set(room.nid, room);
+    return room;
+  }
+  async function byId(roomId: string): Promise<RoomRow | undefined> {
+    const cached = ids.get(roomId);
+    if (cached !== undefined) return cached;
+    const [row] = await db.query<Row>('SELECT nid, room_id, version FROM rooms WHERE room_id = $1', [roomId]);
+    return row === undefined ? undefined : remember(row);
+  }
+  return {
+    byId,
+    async byNid(wanted) {
+      const missing = wanted.filter((nid) => nids.get(nid) === undefined);
+      if (missing.length > 0) {
+        const sql = 'SELECT nid, room_id, version FROM rooms WHERE nid = ANY ($1::bigint[])';
+        for (const row of await db.query<Row>(sql, [missing])) remember(row);
+      }
+      const found = new Map<number, RoomRow>();
+      for (const nid of wanted) {
+        const room = nids.get(nid);
+        if (room !== undefined) found.set(nid, room);
+      }
+      return found;
+    },
+    async create(roomId, version) {
+      const sql = `INSERT INTO rooms (room_id, version) VALUES ($1, $2) ON CONFLICT (room_id) DO NOTHING
+        RETURNING nid, room_id, version`;
+      const [row] = await db.query<Row>(sql, [roomId, version]);
+      const room = row === undefined ? await byId(roomId) : remember(row);
+      if (room === undefined) throw new Error(`room ${roomId} could not be made`);
+      return room;
+    },
+  };
+}
+
+/** The head as it is now. It may change at once: only inside `lockHeads` is it more than a guess. */
+export async function roomHead(db: Queryable, roomNid: number): Promise<RoomHeadRow | undefined> {
+  const [row] = await db.query<Row>(`SELECT ${HEAD} FROM rooms WHERE nid = $1`, [roomNid]);
+  return row === undefined ? undefined : toHead(row);
+}
+
+/**
+ * Locks rooms for writing until the end of the transaction and answers their heads. Always in the order of nids, so that
+ * transactions cannot wait for each other in a circle.
+ *
+ * @param wait false: rooms that another transaction holds are left out of the answer instead of waited for
+ */
+export async function lockHeads(tx: Transaction, nids: readonly number[], wait: boolean): Promise<RoomHeadRow[]> {
+  const sql = `SELECT ${HEAD} FROM rooms WHERE nid = ANY ($1::bigint[]) ORDER BY nid FOR NO KEY UPDATE${wait ? '' : ' SKIP LOCKED'}`;
+  return (await tx.query<Row>(sql, [nids])).map(toHead);
+}
+
+export interface HeadChange {
+  readonly nid: number;
+  readonly extremities: readonly number[];
+  readonly depth: number;
+  readonly currentState: number | null;
+  /** Position of the room's newest event; null leaves it. */
+  readonly lastPosition: number | null;
+  /** Position of the newest event of a local user; null leaves it. */
+  readonly lastLocalPosition: number | null;
+}
+
+export async function updateHeads(tx: Transaction, changes: readonly HeadChange[]): Promise<void> {
+  if (changes.length === 0) return;
+  await tx.query(
+    `UPDATE rooms SET extremities = c.extremities::bigint[], depth = c.depth, current_state = c.current_state,
+       last_position = greatest(last_position, c.last_position),
+       last_local_position = greatest(last_local_position, c.last_local_position)
+     FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
+       AS c (nid, extremities, depth, current_state, last_position, last_local_position)
+     WHERE rooms.nid = c.nid`,
+    [
+      changes.map((change) => change.nid),
+      changes.map((change) => `{${change.extremities.join(',')}}`),
+      changes.map((change) => change.depth),
+      changes.map((change) => change.currentState),
+      changes.map((change) => change.lastPosition),
+      changes.map((change) => change.lastLocalPosition),
+    ],
+  );
+}

@@ -1,0 +1,140 @@
+import { LruCache } from '../base/lru-cache.ts';
+import type { Queryable, Transaction } from './database.ts';
+import type { IdBlocks } from './id-blocks.ts';
+
+/**
+ * Room state at one point, immutable: state key nid → event nid. Each snapshot holds only the difference to its parent. Its
+ * sequence number counts the steps since the room's first state; the parent is the ancestor whose sequence number has the
+ * lowest non-zero octal digit cleared. So a chain has one element per octal digit (≤ 5 up to 32,767 state events), and each
+ * change is written about 3.5 times per digit in the long run: both stay small, whatever the size of the room.
+ */
+export interface Snapshot {
+  readonly id: number;
+  readonly sequence: number;
+  readonly parent: Snapshot | undefined;
+  /** Changes against the parent; 0 stands for a key that the parent has and this one lacks. */
+  readonly changes: ReadonlyMap<number, number>;
+}
+
+const RADIX = 8;
+/** A parent in the middle of a longer history must exist in the chain; a merge may jump, so the rule only picks from it. */
+function parentSequence(sequence: number): number {
+  let unit = 1;
+  while (sequence % (unit * RADIX) === 0) unit *= RADIX;
+  return sequence - (sequence % (unit * RADIX));
+}
+
+export function snapshotGet(snapshot: Snapshot | undefined, key: number): number | undefined {
+  for (let at = snapshot; at !== undefined; at = at.parent) {
+    const event = at.changes.get(key);
+    if (event !== undefined) return event === 0 ? undefined : event;
+  }
+  return undefined;
+}
+
+/** The whole state as one map. */
+export function snapshotEntries(snapshot: Snapshot | undefined): Map<number, number> {
+  const chain: Snapshot[] = [];
+  for (let at = snapshot; at !== undefined; at = at.parent) chain.push(at);
+  const entries = new Map<number, number>();
+  for (const part of chain.reverse()) {
+    for (const [key, event] of part.changes) {
+      if (event === 0) entries.delete(key);
+      else entries.set(key, event);
+    }
+  }
+  return entries;
+}
+
+/** What differs from `before` to `after`; 0 stands for a key that is gone. Costs only what lies above a common ancestor. */
+export function snapshotDifference(before: Snapshot | undefined, after: Snapshot | undefined): Map<number, number> {
+  const difference = new Map<number, number>();
+  if (before === after || before?.id === after?.id) return difference;
+  const ancestors = new Set<number>();
+  for (let at = before; at !== undefined; at = at.parent) ancestors.add(at.id);
+  let common = after;
+  while (common !== undefined && !ancestors.has(common.id)) common = common.parent;
+  const touched = new Set<number>();
+  for (const from of [before, after])
+    for (let at = from; at !== undefined && at.id !== common?.id; at = at.parent)
+      for (const key of at.changes.keys()) touched.add(key);
+  for (const key of touched) {
+    const now = snapshotGet(after, key) ?? 0;
+    if ((snapshotGet(before, key) ?? 0) !== now) difference.set(key, now);
+  }
+  return difference;
+}
+
+/** The snapshot that follows `from` by `changes`; it has to be stored with `insertSnapshots`. */
+export function deriveSnapshot(id: number, from: Snapshot | undefined, changes: ReadonlyMap<number, number>): Snapshot {
+  const sequence = (from?.sequence ?? 0) + 1;
+  const wanted = parentSequence(sequence);
+  let parent = from;
+  while (parent !== undefined && parent.sequence > wanted) parent = parent.parent;
+  const all = new Map<number, number>();
+  const between: Snapshot[] = [];
+  for (let at = from; at !== undefined && at.id !== parent?.id; at = at.parent) between.push(at);
+  for (const part of between.reverse()) for (const [key, event] of part.changes) all.set(key, event);
+  for (const [key, event] of changes) all.set(key, event);
+  if (parent === undefined) for (const [key, event] of all) if (event === 0) all.delete(key);
+  return { id, sequence, parent, changes: all };
+}
+
+interface Row {
+  id: number;
+  parent: number | null;
+  sequence: number;
+  state_key_nids: number[];
+  event_nids: number[];
+}
+
+const LOAD = `WITH RECURSIVE chain AS (
+  SELECT * FROM state_snapshots WHERE id = $1
+  UNION ALL SELECT parent.* FROM state_snapshots parent JOIN chain ON parent.id = chain.parent
+) SELECT id, parent, sequence, state_key_nids, event_nids FROM chain ORDER BY sequence`;
+
+const INSERT = `INSERT INTO state_snapshots (id, parent, sequence, state_key_nids, event_nids)
+  SELECT id, parent, sequence, keys::bigint[], events::bigint[]
+  FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::text[]) AS s (id, parent, sequence, keys, events)`;
+
+export interface StateSnapshots {
+  /** Throws if there is no such snapshot: ids come only from our own rows. */
+  load(id: number): Promise<Snapshot>;
+  /** Ids for snapshots about to be made. */
+  ids: IdBlocks;
+  /** Lets later loads find a snapshot that has been committed. */
+  remember(snapshot: Snapshot): void;
+}
+
+export function openStateSnapshots(db: Queryable, ids: IdBlocks): StateSnapshots {
+  const cache = new LruCache<number, Snapshot>(2_000_000);
+  const remember = (snapshot: Snapshot) => cache.set(snapshot.id, snapshot, snapshot.changes.size + 4);
+  return {
+    ids,
+    remember,
+    async load(id) {
+      const cached = cache.get(id);
+      if (cached !== undefined) return cached;
+      let parent: Snapshot | undefined;
+      for (const row of await db.query<Row>(LOAD, [id])) {
+        const known = cache.get(row.id);
+        const changes = new Map(row.state_key_nids.map((key, index) => [key, row.event_nids[index] ?? 0]));
+        parent = known ?? { id: row.id, sequence: row.sequence, parent, changes };
+        remember(parent);
+      }
+      if (parent === undefined || parent.id !== id) throw new Error(`there is no state snapshot ${id}`);
+      return parent;
+    },
+  };
+}
+
+export async function insertSnapshots(tx: Transaction, snapshots: readonly Snapshot[]): Promise<void> {
+  if (snapshots.length === 0) return;
+  await tx.query(INSERT, [
+    snapshots.map((snapshot) => snapshot.id),
+    snapshots.map((snapshot) => snapshot.parent?.id ?? null),
+    snapshots.map((snapshot) => snapshot.sequence),
+    snapshots.map((snapshot) => `{${[...snapshot.changes.keys()].join(',')}}`),
+    snapshots.map((snapshot) => `{${[...snapshot.changes.values()].join(',')}}`),
+  ]);
+}
