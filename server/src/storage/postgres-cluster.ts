@@ -1,0 +1,195 @@
+import { execFile } from 'node:child_process';
+import {
+  chmod,
+  chown,
+  mkdir,
+  mkdtemp,
+  readFile,
+  readlink,
+  realpath,
+  rename,
+  rm,
+  stat,
+  symlink,
+} from 'node:fs/promises';
+import { tmpdir, totalmem } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { canEnter, chooseRunAs, type RunAs, SHARED_FOLDER } from './postgres-binaries.ts';
+
+const run = promisify(execFile);
+
+/** Name of the superuser and of the database. */
+export const PARLEY = 'parley';
+const MAJOR_VERSION = '18';
+/** The kernel takes socket paths of 103 bytes (macOS) or 107 (Linux); Postgres adds `/.s.PGSQL.5432.lock`. */
+const MAX_SOCKET_FOLDER_BYTES = 83;
+const SOCKET_PREFIX = 'parley-socket-';
+
+/** Postgres must see none of the caller's `PG*` variables nor depend on its locale. */
+export const POSTGRES_ENVIRONMENT = { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
+
+/** Where one embedded cluster lives, and as whom it runs. */
+export interface Place {
+  /** Folder of everything else, owned by `runAs`, closed to others. Without symbolic links. */
+  readonly folder: string;
+  /** Postgres's data directory. */
+  readonly cluster: string;
+  readonly runAs: RunAs;
+}
+
+async function exists(file: string): Promise<boolean> {
+  return (await stat(file).catch(() => undefined)) !== undefined;
+}
+
+async function giveTo(runAs: RunAs, folder: string): Promise<void> {
+  if (runAs.uid !== undefined && runAs.gid !== undefined) await chown(folder, runAs.uid, runAs.gid);
+  await chmod(folder, 0o700);
+}
+
+/**
+ * Makes the folder where it is missing. When Parley runs as root and the folder above is closed to the user that runs
+ * Postgres, the folder becomes a link to one under `SHARED_FOLDER`.
+ */
+export async function preparePlace(folder: string): Promise<Place> {
+  const runAs = await chooseRunAs(path.join(folder, 'cluster'));
+  if (!(await exists(folder))) {
+    const above = path.dirname(path.resolve(folder));
+    await mkdir(above, { recursive: true, mode: 0o711 });
+    if (await canEnter(above, runAs)) {
+      await mkdir(folder);
+    } else {
+      await mkdir(SHARED_FOLDER, { recursive: true, mode: 0o755 });
+      await symlink(await mkdtemp(path.join(SHARED_FOLDER, 'postgres-')), folder);
+    }
+  }
+  const real = await realpath(folder);
+  await giveTo(runAs, real);
+  if (!(await canEnter(real, runAs)))
+    throw new Error(
+      `Postgres runs as uid ${runAs.uid}, which cannot enter ${real}. Open the folders above it to that user (chmod o+x), ` +
+        'choose another data folder, or start Parley as the owner of the folder.',
+    );
+  return { folder: real, cluster: path.join(real, 'cluster'), runAs };
+}
+
+/**
+ * Creates the cluster on first use: UTF-8, sorted by code point, with data checksums. A crash half-way leaves a folder that
+ * the next start throws away.
+ */
+export async function createCluster(place: Place, binaries: string): Promise<void> {
+  if (await exists(place.cluster)) {
+    const version = (await readFile(path.join(place.cluster, 'PG_VERSION'), 'utf8')).trim();
+    if (version !== MAJOR_VERSION)
+      throw new Error(
+        `${place.cluster} was made by PostgreSQL ${version}; this version of Parley has ${MAJOR_VERSION}.`,
+      );
+    return;
+  }
+  const unfinished = `${place.cluster}.unfinished`;
+  await rm(unfinished, { recursive: true, force: true });
+  const choices = [
+    '--encoding=UTF8',
+    '--locale=C',
+    '--locale-provider=builtin',
+    '--builtin-locale=C.UTF-8',
+    '--data-checksums',
+    '--auth-local=trust',
+    '--auth-host=reject',
+    '--no-instructions',
+  ];
+  await run(path.join(binaries, 'bin/initdb'), [`--pgdata=${unfinished}`, `--username=${PARLEY}`, ...choices], {
+    ...place.runAs,
+    cwd: '/',
+    env: POSTGRES_ENVIRONMENT,
+  });
+  await rename(unfinished, place.cluster);
+}
+
+/** A folder for the socket that only the user who runs Postgres (and root) can enter, with a path short enough. */
+export async function makeSocketFolder(place: Place): Promise<string> {
+  const inside = path.join(place.folder, 'run');
+  if (Buffer.byteLength(inside) <= MAX_SOCKET_FOLDER_BYTES) {
+    await mkdir(inside, { recursive: true });
+    await giveTo(place.runAs, inside);
+    return inside;
+  }
+  const outside = await mkdtemp(path.join(tmpdir(), SOCKET_PREFIX));
+  await giveTo(place.runAs, outside);
+  return outside;
+}
+
+/** Removes a socket folder that `makeSocketFolder` had to put outside the cluster's own. */
+export async function removeSocketFolder(socketFolder: string): Promise<void> {
+  if (path.basename(socketFolder).startsWith(SOCKET_PREFIX)) await rm(socketFolder, { recursive: true, force: true });
+}
+
+/** What `postmaster.pid` says. It is there while Postgres runs, and after it was killed. */
+export interface Postmaster {
+  readonly pid: number;
+  readonly socketFolder: string;
+  readonly ready: boolean;
+}
+
+export async function readPostmaster(place: Place): Promise<Postmaster | undefined> {
+  const text = await readFile(path.join(place.cluster, 'postmaster.pid'), 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  const lines = text.split('\n');
+  return { pid: Number(lines[0]), socketFolder: lines[4] ?? '', ready: lines[7]?.trim() === 'ready' };
+}
+
+/**
+ * True when the process is a postmaster of this cluster. Its number alone says nothing after a restart of the machine or the
+ * container: Postgres would refuse to start because of any process that now has it.
+ */
+export async function isPostmasterOf(place: Place, pid: number): Promise<boolean> {
+  if (!Number.isSafeInteger(pid) || pid <= 1) return false;
+  if (process.platform === 'linux')
+    return await readlink(`/proc/${pid}/cwd`).then(
+      (folder) => folder === place.cluster,
+      () => false,
+    );
+  return await run('ps', ['-o', 'command=', '-p', String(pid)]).then(
+    ({ stdout }) => stdout.includes(place.cluster),
+    () => false,
+  );
+}
+
+/** Forgets a postmaster that no longer runs, so that a process that has its number by chance is not taken for it. */
+export async function forgetPostmaster(place: Place, postmaster: Postmaster): Promise<void> {
+  await rm(path.join(place.cluster, 'postmaster.pid'), { force: true });
+  await removeSocketFolder(postmaster.socketFolder);
+}
+
+const MIB = 1024 * 1024;
+
+/**
+ * Settings for a machine that also runs Parley: a buffer of an eighth of the memory between 32 and 256 MiB, no parallel
+ * queries (they need shared memory that small containers lack), nothing but the socket to connect to, and every commit on disk.
+ */
+export function serverSettings(socketFolder: string): Record<string, string> {
+  const memory = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY) / MIB;
+  return {
+    listen_addresses: '',
+    unix_socket_directories: socketFolder,
+    unix_socket_permissions: '0700',
+    max_connections: '200',
+    fsync: 'on',
+    full_page_writes: 'on',
+    synchronous_commit: 'on',
+    shared_buffers: `${Math.round(Math.max(32, Math.min(256, memory / 8)))}MB`,
+    effective_cache_size: `${Math.round(memory / 2)}MB`,
+    maintenance_work_mem: '64MB',
+    work_mem: '8MB',
+    max_wal_size: '1GB',
+    wal_compression: 'on',
+    io_method: 'sync',
+    max_parallel_workers_per_gather: '0',
+    jit: 'off',
+    log_checkpoints: 'off',
+    log_min_messages: 'warning',
+    log_line_prefix: '%m [%p] ',
+    timezone: 'UTC',
+    log_timezone: 'UTC',
+  };
+}

@@ -1,0 +1,17 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['tests/**/*.test.ts', 'tests/**/*.test.tsx'],
+    environment: 'node',
+    globalSetup: ['tests/harness/global-setup.ts'],
+    // Tests start processes and load native modules: a process each, and two at a time on the smallest machine.
+    pool: 'forks',
+    maxWorkers: '50%',
+    minWorkers: 2,
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    // Node prints the warning about type stripping in every process otherwise.
+    env: { NODE_NO_WARNINGS: '1' },
+  },
+});
