@@ -1,7 +1,7 @@
 -- The log: one total order of every durable change that a client or a peer can observe. The single row of log_head is
 -- locked from the moment a transaction takes positions until it commits, so positions become visible in order.
 CREATE TABLE log_head (
-  only boolean PRIMARY KEY DEFAULT true CHECK (only),
+  one_row boolean PRIMARY KEY DEFAULT true CHECK (one_row),
   position bigint NOT NULL
 );
 INSERT INTO log_head (position) VALUES (0);
