@@ -1,0 +1,255 @@
+import { isIP } from 'node:net';
+import type { Readable } from 'node:stream';
+import { Pool } from 'undici';
+import type { PrivateAddresses } from './address-policy.ts';
+import { type NameLookup, systemNameLookup } from './name-lookup.ts';
+import { boundedBody } from './outbound-body.ts';
+import { createConnectors, type Endpoint } from './outbound-connect.ts';
+import { OutboundError, toOutboundError } from './outbound-error.ts';
+
+export interface OutboundHttpOptions {
+  readonly privateAddresses: PrivateAddresses;
+  /** PEM certificates trusted besides those of Node and of the operating system. */
+  readonly extraCa?: readonly string[];
+  readonly names?: NameLookup;
+  readonly userAgent: string;
+  readonly connectTimeoutMs?: number;
+  /** Connections to one endpoint. */
+  readonly connectionsPerHost?: number;
+  /** Requests to one endpoint, under way and waiting for a connection. More are refused as `overloaded`. */
+  readonly requestsPerHost?: number;
+  /** Endpoints that are kept open at a time. */
+  readonly maxHosts?: number;
+}
+
+export interface OutboundRequest {
+  /** An absolute http or https URL, or an endpoint with the exact request target that is sent to it. */
+  readonly to: string | (Endpoint & { readonly path: string });
+  readonly method?: 'GET' | 'PUT' | 'POST' | 'DELETE';
+  /** Lower-case names. `host`, `user-agent` and `accept-encoding` are set here. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+  /** Most bytes of the body, as sent and as decompressed. */
+  readonly maxBytes: number;
+  /** Time from the call to the last byte of the body, in milliseconds. */
+  readonly deadlineMs: number;
+  /** Redirects that are followed, for GET only; none where left out. */
+  readonly maxRedirects?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Header names are lower-case; repeated headers are joined by `, `. */
+export type OutboundHeaders = ReadonlyMap<string, string>;
+
+export interface OutboundAnswer<Body> {
+  readonly status: number;
+  readonly headers: OutboundHeaders;
+  readonly body: Body;
+  /** Where the answer came from, after redirects. */
+  readonly url: string;
+}
+
+/**
+ * The one way out of the server. Addresses are filtered when connecting, redirects pass the same filter, size and total
+ * time are capped, certificates are always verified. Failures are `OutboundError`s; any HTTP status is an answer.
+ */
+export interface OutboundHttp {
+  /** Reads the whole answer. */
+  request(request: OutboundRequest): Promise<OutboundAnswer<Buffer>>;
+  /** Answers when the headers are in. The body must be read or destroyed; it fails past `maxBytes` or the deadline. */
+  stream(request: OutboundRequest): Promise<OutboundAnswer<Readable>>;
+  close(): Promise<void>;
+}
+
+interface Host {
+  readonly pool: Pool;
+  requests: number;
+}
+
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+
+/** Reads an absolute URL as an endpoint and the request target there. */
+function endpointOf(text: string, requestedHost?: string): Endpoint & { path: string } {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:'))
+    throw new OutboundError('address_refused', 'The URL is not an http or https URL.');
+  if (url.username !== '' || url.password !== '')
+    throw new OutboundError('address_refused', 'The URL holds credentials.');
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  return {
+    protocol: url.protocol,
+    host,
+    port: url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port),
+    certificateName: host,
+    hostHeader: url.host,
+    requestedHost: requestedHost ?? host,
+    path: url.pathname + url.search,
+  };
+}
+
+function headerMap(raw: readonly (string | Buffer)[]): OutboundHeaders {
+  const headers = new Map<string, string>();
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = String(raw[i]).toLowerCase();
+    const value = String(raw[i + 1]);
+    const before = headers.get(name);
+    headers.set(name, before === undefined ? value : `${before}, ${value}`);
+  }
+  return headers;
+}
+
+async function readAll(body: Readable): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of body) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+export function createOutboundHttp(options: OutboundHttpOptions): OutboundHttp {
+  const connectionsPerHost = options.connectionsPerHost ?? 8;
+  const requestsPerHost = options.requestsPerHost ?? 200;
+  const maxHosts = options.maxHosts ?? 2_000;
+  const connectorFor = createConnectors({
+    privateAddresses: options.privateAddresses,
+    names: options.names ?? systemNameLookup(),
+    extraCa: options.extraCa ?? [],
+    timeoutMs: options.connectTimeoutMs ?? 10_000,
+  });
+  // In order of last use, so that the one to close is found first.
+  const hosts = new Map<string, Host>();
+  const closing = new Set<Promise<void>>();
+
+  /** Closes the connections to the host that was used longest ago and has no requests under way, if there is one. */
+  function retireIdle(): boolean {
+    for (const [key, host] of hosts) {
+      if (host.requests > 0) continue;
+      hosts.delete(key);
+      const closed = host.pool.close().finally(() => closing.delete(closed));
+      closing.add(closed);
+      return true;
+    }
+    return false;
+  }
+
+  function hostFor(endpoint: Endpoint): Host {
+    const { protocol, host, port, certificateName, hostHeader, requestedHost } = endpoint;
+    const key = JSON.stringify([protocol, host, port, certificateName, hostHeader, requestedHost]);
+    let entry = hosts.get(key);
+    if (entry === undefined) {
+      if (hosts.size >= maxHosts) {
+        if (!retireIdle()) throw new OutboundError('overloaded', 'Requests to too many hosts are under way.');
+      }
+      const literal = isIP(certificateName) === 6 ? `[${certificateName}]` : certificateName;
+      const pool = new Pool(`${protocol}//${literal}:${port}`, {
+        connections: connectionsPerHost,
+        pipelining: 1,
+        allowH2: false,
+        connect: connectorFor(endpoint),
+        headersTimeout: 0,
+        bodyTimeout: 0,
+        keepAliveTimeout: 15_000,
+      });
+      entry = { pool, requests: 0 };
+    }
+    hosts.delete(key);
+    hosts.set(key, entry);
+    if (entry.requests >= requestsPerHost)
+      throw new OutboundError('overloaded', `Too many requests to ${host} are waiting.`);
+    return entry;
+  }
+
+  /** One exchange without redirects. `signal` ends it at the deadline too. */
+  async function exchange(
+    target: Endpoint & { path: string },
+    request: OutboundRequest,
+    signal: AbortSignal,
+  ): Promise<OutboundAnswer<Readable>> {
+    const host = hostFor(target);
+    host.requests++;
+    let released = false;
+    const release = () => {
+      if (!released) host.requests--;
+      released = true;
+    };
+    try {
+      const answer = await host.pool.request({
+        path: target.path,
+        method: request.method ?? 'GET',
+        headers: {
+          'accept-encoding': 'gzip',
+          ...request.headers,
+          host: target.hostHeader,
+          'user-agent': options.userAgent,
+        },
+        body: request.body ?? null,
+        signal,
+        responseHeaders: 'raw',
+      });
+      answer.body.once('close', release);
+      const headers = headerMap(answer.headers as unknown as (string | Buffer)[]);
+      return {
+        status: answer.statusCode,
+        headers,
+        body: openBody(answer.body, headers, request),
+        url: `${target.protocol}//${target.hostHeader}${target.path}`,
+      };
+    } catch (error) {
+      release();
+      throw toOutboundError(error, request.signal);
+    }
+  }
+
+  function openBody(source: Readable, headers: OutboundHeaders, request: OutboundRequest): Readable {
+    try {
+      const length = Number(headers.get('content-length') ?? 0);
+      if (length > request.maxBytes)
+        throw new OutboundError('too_large', `The answer has ${length} bytes, more than ${request.maxBytes}.`);
+      return boundedBody(source, headers.get('content-encoding') ?? '', request.maxBytes, request.signal);
+    } catch (error) {
+      source.on('error', () => {});
+      source.destroy();
+      throw error;
+    }
+  }
+
+  async function stream(request: OutboundRequest): Promise<OutboundAnswer<Readable>> {
+    const deadline = AbortSignal.timeout(request.deadlineMs);
+    const signal = request.signal === undefined ? deadline : AbortSignal.any([deadline, request.signal]);
+    const maxRedirects = request.maxRedirects ?? 0;
+    let target = typeof request.to === 'string' ? endpointOf(request.to) : request.to;
+    let current = request;
+    for (let redirects = 0; ; redirects++) {
+      const answer = await exchange(target, current, signal);
+      const location = answer.headers.get('location');
+      if (maxRedirects === 0 || !REDIRECTS.has(answer.status) || location === undefined) return answer;
+      answer.body.on('error', () => {});
+      answer.body.destroy();
+      if (redirects >= maxRedirects) throw new OutboundError('redirects', `More than ${maxRedirects} redirects.`);
+      const next = endpointOf(absoluteUrl(location, answer.url), target.requestedHost);
+      if (target.protocol === 'https:' && next.protocol === 'http:')
+        throw new OutboundError('redirects', 'The redirect leads from https to http.');
+      target = next;
+      // What was meant for the first host, such as credentials, is not told to the next.
+      current = { ...request, headers: { accept: request.headers?.accept ?? '*/*' } };
+    }
+  }
+
+  return {
+    stream,
+    async request(request) {
+      const answer = await stream(request);
+      return { ...answer, body: await readAll(answer.body) };
+    },
+    async close() {
+      for (const [key, host] of hosts) {
+        hosts.delete(key);
+        closing.add(host.pool.destroy());
+      }
+      await Promise.allSettled(closing);
+    },
+  };
+}
+
+function absoluteUrl(location: string, base: string): string {
+  if (!URL.canParse(location, base)) throw new OutboundError('redirects', 'The redirect leads to no URL.');
+  return new URL(location, base).href;
+}
