@@ -13,22 +13,37 @@ export interface Requester {
 }
 
 /** What a handler is given. Path parameters are decoded once; body and query have passed the route's schemas. */
-export interface RouteRequest<Body = unknown, Query = Record<string, string | undefined>> {
-  readonly params: Record<string, string>;
+export interface RouteRequest<Body = unknown, Query = unknown> {
+  readonly params: Readonly<Record<string, string>>;
+  /**
+   * The query as the route's schema types it: `Type.Integer()` and `Type.Boolean()` are read from their text, `Type.Array()`
+   * collects a repeated key, anything else is the first value. Keys that the schema does not name are left out.
+   */
   readonly query: Query;
+  /** The parsed body. Its objects have no prototype. */
   readonly body: Body;
-  readonly headers: Record<string, string | string[] | undefined>;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   /** Address of the client, after trusted proxies. */
   readonly ip: string;
-  /** Aborted when the client goes away: long polls end then. */
+  /** Aborted when the client goes away or the route's time is up: long polls end then. */
   readonly signal: AbortSignal;
-  /** Raw body stream of routes with `body: 'stream'`. */
+  /** Raw body of routes with `body: 'stream'`; it fails with 413 `M_TOO_LARGE` past `bodyLimitBytes`. */
   readonly stream: NodeJS.ReadableStream;
   /** For the few answers that are not JSON with status 200: media, redirects, 202, HTML. Return `reply` afterwards. */
   readonly reply: FastifyReply;
 }
 
-export type RateLimitClass = 'login' | 'registration' | 'message' | 'join' | 'invite' | 'media' | 'read' | 'federation';
+/** Buckets of `http/rate-limits.ts`: one per class and user, or per class and address where nobody is signed in. */
+export type RateLimitClass =
+  | 'login'
+  | 'registration'
+  | 'account'
+  | 'message'
+  | 'join'
+  | 'invite'
+  | 'media'
+  | 'read'
+  | 'federation';
 
 /** Every field without a default must be written down: a route that leaves one out does not compile and does not boot. */
 interface RouteBase {
@@ -36,14 +51,25 @@ interface RouteBase {
   /** The spec's path, with `{param}` placeholders. */
   readonly path: string;
   readonly rateLimit: RateLimitClass | 'none';
+  /** Path parameters that may be empty, such as `stateKey`; an empty one otherwise makes the path unknown. */
+  readonly emptyParams?: readonly string[];
   /** Largest request body in bytes; 1 MiB where left out. */
   readonly bodyLimitBytes?: number;
+  /** Deepest nesting of objects and arrays in the body; 100 where left out. */
+  readonly bodyDepth?: number;
+  /** An empty body counts as `{}`. The spec asks clients for a body everywhere but in the few places that set this. */
+  readonly bodyOptional?: boolean;
+  /** Longest time to the start of the answer, in milliseconds; 60 s where left out. */
+  readonly timeoutMs?: number;
 }
 
 export interface ClientRoute<B extends TSchema = TSchema, Q extends TSchema = TSchema> extends RouteBase {
   readonly auth: 'access_token' | 'optional' | 'none';
   /** Whether guests may call it (Client-Server API, "Guest Access"). */
   readonly guests: boolean;
+  /** Whether it stays open to a locked account: only logging out does (Client-Server API, "Account locking"). */
+  readonly whenLocked?: boolean;
+  /** Schema of the JSON body. Schemas are open (more keys are fine) and bound every string by `maxLength`. */
   readonly body?: B | 'stream';
   readonly query?: Q;
   handle(request: RouteRequest<Static<B>, Static<Q>> & { requester: Requester | undefined }): Promise<unknown>;

@@ -1,0 +1,131 @@
+/**
+ * Canonical JSON (specification, "Appendices", "Canonical JSON"): the bytes that are hashed, signed and stored.
+ *
+ * Only `walk` of the `canonical-json` package is right for Matrix, and only with the order by code points given here: its
+ * default export orders integer-like keys as numbers and loses an own `__proto__` key. Floats pass through it, so every value
+ * is checked first. This is the only file that imports the package.
+ */
+
+import { walk } from 'canonical-json';
+import { type JsonValue, MAX_JSON_DEPTH, NonCanonicalToken } from './json.ts';
+
+export type NonCanonicalKind = 'number' | 'depth' | 'surrogate' | 'type';
+
+export interface NonCanonical {
+  /** Where it was found, such as `content.info.h` or `prev_events.0`; empty for the value itself. */
+  readonly path: string;
+  readonly kind: NonCanonicalKind;
+  /** One sentence, for error messages. */
+  readonly reason: string;
+}
+
+/** Thrown by `canonicalJson` for a value that has no canonical form. For values that were checked before, it is a bug. */
+export class NonCanonicalError extends Error {
+  readonly fault: NonCanonical;
+
+  constructor(fault: NonCanonical) {
+    super(fault.path === '' ? fault.reason : `${fault.path}: ${fault.reason}`);
+    this.name = 'NonCanonicalError';
+    this.fault = fault;
+  }
+}
+
+/** The canonical JSON of the value. Keys whose value is `undefined` are left out. Throws `NonCanonicalError`. */
+export function canonicalJson(value: JsonValue): string {
+  const fault = findNonCanonical(value);
+  if (fault) throw new NonCanonicalError(fault);
+  let json = '';
+  walk(
+    value,
+    (chunk) => {
+      json += chunk;
+    },
+    compareByCodePoint,
+  );
+  return json;
+}
+
+/** The UTF-8 bytes of `canonicalJson(value)`. */
+export function canonicalJsonBytes(value: JsonValue): Buffer {
+  return Buffer.from(canonicalJson(value));
+}
+
+/**
+ * The first thing in the value that canonical JSON forbids: a number other than an integer within ±(2^53-1), `-0`, half of a
+ * surrogate pair, more than `maxDepth` levels of nesting, or what is no JSON at all. `undefined` when there is none.
+ */
+export function findNonCanonical(value: unknown, maxDepth = MAX_JSON_DEPTH): NonCanonical | undefined {
+  switch (typeof value) {
+    case 'string':
+      return value.isWellFormed() ? undefined : fault('surrogate', 'A string holds half of a surrogate pair.');
+    case 'number':
+      return Number.isSafeInteger(value) && !Object.is(value, -0)
+        ? undefined
+        : fault('number', 'A number is not an integer within ±(2^53-1).');
+    case 'boolean':
+      return undefined;
+    case 'object':
+      if (value === null) return undefined;
+      return Array.isArray(value) ? findInArray(value, maxDepth) : findInObject(value, maxDepth);
+    default:
+      return fault('type', `A value is no JSON but ${typeof value}.`);
+  }
+}
+
+/** Whether the value may be part of an event: `findNonCanonical` finds nothing. */
+export function isCanonical(value: unknown): value is JsonValue {
+  return findNonCanonical(value) === undefined;
+}
+
+/** Order of keys in canonical JSON. */
+export function compareByCodePoint(a: string, b: string): number {
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) {
+    const unitA = a.charCodeAt(i);
+    const unitB = b.charCodeAt(i);
+    if (unitA !== unitB) return rank(unitA) - rank(unitB);
+  }
+  return a.length - b.length;
+}
+
+/** UTF-16 units sort like code points but for surrogates, which stand for what comes after U+FFFF. */
+function rank(unit: number): number {
+  return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit;
+}
+
+function fault(kind: NonCanonicalKind, reason: string, path = ''): NonCanonical {
+  return { path, kind, reason };
+}
+
+function findInArray(array: readonly unknown[], depth: number): NonCanonical | undefined {
+  if (depth === 0) return fault('depth', 'The nesting is too deep.');
+  for (let i = 0; i < array.length; i++) {
+    const found = findNonCanonical(array[i], depth - 1);
+    if (found) return below(String(i), found);
+  }
+  return undefined;
+}
+
+function findInObject(object: object, depth: number): NonCanonical | undefined {
+  if (object instanceof NonCanonicalToken) {
+    return object.reason === 'depth'
+      ? fault('depth', 'The nesting is too deep.')
+      : fault('number', `A number is not an integer within ±(2^53-1): ${object.source.slice(0, 32)}.`);
+  }
+  const prototype = Object.getPrototypeOf(object);
+  if (prototype !== null && prototype !== Object.prototype) return fault('type', 'A value is no JSON but an instance.');
+  if (depth === 0) return fault('depth', 'The nesting is too deep.');
+  for (const key of Object.keys(object)) {
+    const value = (object as Record<string, unknown>)[key];
+    if (value === undefined) continue;
+    const found = key.isWellFormed()
+      ? findNonCanonical(value, depth - 1)
+      : fault('surrogate', 'A key holds half of a surrogate pair.');
+    if (found) return below(key, found);
+  }
+  return undefined;
+}
+
+function below(key: string, found: NonCanonical): NonCanonical {
+  return { ...found, path: found.path === '' ? key : `${key}.${found.path}` };
+}
