@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { MatrixError, tooLarge } from '../protocol/errors.ts';
+import { parseCanonicalJson, parseJson } from '../protocol/json-parser.ts';
 import type { Authenticate } from './access-token.ts';
 import { requireJsonContentType } from './json-body.ts';
 import { addressBucket, type RateLimits } from './rate-limits.ts';
@@ -39,7 +40,7 @@ export function addClientRoutes(
 
 function addRoute(scope: FastifyInstance, route: ClientRoute, services: ClientRouteServices): void {
   requireFields(route, ['auth', 'guests', 'rateLimit', 'handle']);
-  const read = compileRoute(route);
+  const read = compileRoute(route, route.bodyIsContent === true ? parseCanonicalJson : parseJson);
   const requesters = new WeakMap<FastifyRequest, Requester>();
 
   scope.route({

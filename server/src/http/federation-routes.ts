@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { forbidden, invalidParam } from '../protocol/errors.ts';
 import type { RoomId, ServerName } from '../protocol/event.ts';
 import { isJsonObject } from '../protocol/json.ts';
+import { parsePeerJson } from '../protocol/json-parser.ts';
 import { requireJsonContentType } from './json-body.ts';
 import { addressBucket, type RateLimits } from './rate-limits.ts';
 import type { FederationRoute, RoomPolicy } from './route.ts';
@@ -42,7 +43,7 @@ function addRoute(app: FastifyInstance, route: FederationRoute, services: Federa
   requireFields(route, ['auth', 'serverAcl', 'inRoom', 'rateLimit', 'handle']);
   if ((route.serverAcl === 'room' || route.inRoom === 'joined') && !route.path.includes('{roomId}'))
     throw new Error(`${route.method} ${route.path} has a room policy but no {roomId}`);
-  const read = compileRoute(route);
+  const read = compileRoute(route, parsePeerJson);
 
   app.route({
     method: route.method,

@@ -1,7 +1,7 @@
 import type { TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { badJson, invalidParam, type MatrixError, missingParam } from '../protocol/errors.ts';
-import { DEFAULT_BODY_DEPTH, parseJsonBody } from './json-body.ts';
+import { parseJsonBody } from './json-body.ts';
 import { unboundedString } from './schemas.ts';
 
 type SchemaNode = Record<string, unknown> & { properties?: Record<string, SchemaNode>; anyOf?: SchemaNode[] };
@@ -19,15 +19,13 @@ export function requireBoundedStrings(route: string, schema: TSchema): void {
  */
 export function compileBody(
   schema: TSchema,
-  options: { maxDepth?: number; isOptional?: boolean },
+  options: { parse: (bytes: Uint8Array) => unknown; isOptional: boolean },
 ): (bytes: Uint8Array | undefined) => unknown {
   const validator = Compile(schema);
   return (bytes) => {
     const isEmpty = bytes === undefined || bytes.length === 0;
     const body =
-      isEmpty && options.isOptional === true
-        ? Object.create(null)
-        : parseJsonBody(bytes ?? new Uint8Array(), options.maxDepth ?? DEFAULT_BODY_DEPTH);
+      isEmpty && options.isOptional ? Object.create(null) : parseJsonBody(bytes ?? new Uint8Array(), options.parse);
     if (!validator.Check(body)) throw bodyError(validator.Errors(body));
     return body;
   };

@@ -1,16 +1,9 @@
 import type { FastifyReply } from 'fastify';
 import type { Static, TSchema } from 'typebox';
-import type { RoomId, ServerName, UserId } from '../protocol/event.ts';
+import type { RoomId, ServerName } from '../protocol/event.ts';
+import type { Requester } from '../users/requester.ts';
 
-/** Who sent an authenticated client request. */
-export interface Requester {
-  readonly userId: UserId;
-  readonly deviceId: string;
-  /** Row id of the access token in use, which `logout` ends. */
-  readonly tokenId: number;
-  readonly isGuest: boolean;
-  readonly isAdmin: boolean;
-}
+export type { Requester };
 
 /** What a handler is given. Path parameters are decoded once; body and query have passed the route's schemas. */
 export interface RouteRequest<Body = unknown, Query = unknown> {
@@ -33,17 +26,12 @@ export interface RouteRequest<Body = unknown, Query = unknown> {
   readonly reply: FastifyReply;
 }
 
-/** Buckets of `http/rate-limits.ts`: one per class and user, or per class and address where nobody is signed in. */
-export type RateLimitClass =
-  | 'login'
-  | 'registration'
-  | 'account'
-  | 'message'
-  | 'join'
-  | 'invite'
-  | 'media'
-  | 'read'
-  | 'federation';
+/**
+ * Buckets of `http/rate-limits.ts`: one per class and user, or per class and address where nobody is signed in. `read` is for
+ * all that has no class of its own. `login` counts failed sign-ins and `registration` finished sign-ups: their handlers take
+ * from those, their routes are `read`.
+ */
+export type RateLimitClass = 'login' | 'registration' | 'message' | 'join' | 'invite' | 'media' | 'read' | 'federation';
 
 /** Every field without a default must be written down: a route that leaves one out does not compile and does not boot. */
 interface RouteBase {
@@ -55,8 +43,6 @@ interface RouteBase {
   readonly emptyParams?: readonly string[];
   /** Largest request body in bytes; 1 MiB where left out. */
   readonly bodyLimitBytes?: number;
-  /** Deepest nesting of objects and arrays in the body; 100 where left out. */
-  readonly bodyDepth?: number;
   /** An empty body counts as `{}`. The spec asks clients for a body everywhere but in the few places that set this. */
   readonly bodyOptional?: boolean;
   /** Longest time to the start of the answer, in milliseconds; 60 s where left out. */
@@ -71,6 +57,8 @@ export interface ClientRoute<B extends TSchema = TSchema, Q extends TSchema = TS
   readonly whenLocked?: boolean;
   /** Schema of the JSON body. Schemas are open (more keys are fine) and bound every string by `maxLength`. */
   readonly body?: B | 'stream';
+  /** The body becomes event content: what canonical JSON forbids is refused with `M_BAD_JSON`. */
+  readonly bodyIsContent?: boolean;
   readonly query?: Q;
   handle(request: RouteRequest<Static<B>, Static<Q>> & { requester: Requester | undefined }): Promise<unknown>;
 }
@@ -81,6 +69,7 @@ export interface FederationRoute<B extends TSchema = TSchema, Q extends TSchema 
   readonly serverAcl: 'room' | 'none';
   /** `joined`: the origin must have a joined member in the room named by `{roomId}`. */
   readonly inRoom: 'joined' | 'none';
+  /** Schema of the JSON body, which may hold a `NonCanonicalToken` wherever the schema allows anything. */
   readonly body?: B;
   readonly query?: Q;
   handle(request: RouteRequest<Static<B>, Static<Q>> & { origin: ServerName }): Promise<unknown>;

@@ -31,19 +31,15 @@ export function checkParams(route: AnyRoute, params: Record<string, string>): vo
 /** Compiles the route's schemas once and answers the function that reads a request by them. */
 export function compileRoute(
   route: AnyRoute,
+  parse: (bytes: Uint8Array) => unknown,
 ): (request: FastifyRequest, reply: FastifyReply, signal: AbortSignal) => RouteRequest {
   const label = `${route.method} ${route.path}`;
-  const { body, query } = route;
-  const bodySchema = body === 'stream' ? undefined : body;
-  if (bodySchema !== undefined) requireBoundedStrings(label, bodySchema);
+  const { query } = route;
+  const body = route.body === 'stream' ? undefined : route.body;
+  if (body !== undefined) requireBoundedStrings(label, body);
   if (query !== undefined) requireBoundedStrings(label, query);
   const readBody =
-    bodySchema === undefined
-      ? () => undefined
-      : compileBody(bodySchema, {
-          ...(route.bodyDepth === undefined ? {} : { maxDepth: route.bodyDepth }),
-          isOptional: route.bodyOptional === true,
-        });
+    body === undefined ? () => undefined : compileBody(body, { parse, isOptional: route.bodyOptional === true });
   const readQuery = query === undefined ? () => ({}) : compileQuery(query);
   return (request, reply, signal) => ({
     params: request.params as Record<string, string>,
