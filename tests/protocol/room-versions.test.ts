@@ -51,6 +51,7 @@ describe('room versions', () => {
     redactionKeepsContent: ['6', '8', '9', '11'],
     redactionsDecidedBy: ['3'],
     stateResolution: ['2', '12'],
+    authRuleNumbers: ['3', '6', '7', '8', '10', '12'],
     createInAuthEvents: ['12'],
     aliasesRule: ['6'],
     joinRules: ['7', '8', '10'],

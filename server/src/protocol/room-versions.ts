@@ -3,6 +3,17 @@
  * order: code asks for a feature by its name and never compares versions. What is the same in all versions is not here.
  */
 
+import {
+  type AuthRuleNumbers,
+  authRuleNumbers1,
+  authRuleNumbers3,
+  authRuleNumbers6,
+  authRuleNumbers7,
+  authRuleNumbers8,
+  authRuleNumbers10,
+  authRuleNumbers12,
+} from './auth-rule-numbers.ts';
+
 /** A key of `content` that redaction keeps; a pair names the one key that is kept inside an object. */
 export type KeptKey = string | readonly [key: string, nestedKey: string];
 
@@ -52,6 +63,8 @@ export interface RoomVersion {
 
   readonly stateResolution: 'v1' | 'v2' | 'v2.1';
 
+  /** Numbers of the auth rules in the text of the version. */
+  readonly authRuleNumbers: AuthRuleNumbers;
   /** Whether `m.room.create` is among the auth events. Where it is not, the room id stands for it. */
   readonly createInAuthEvents: boolean;
   /** Whether `m.room.aliases` has an auth rule of its own. */
@@ -138,6 +151,7 @@ const v1: RoomVersion = {
   redactionKeepsContent: keptContent1,
   redactionsDecidedBy: 'auth rules',
   stateResolution: 'v1',
+  authRuleNumbers: authRuleNumbers1,
   createInAuthEvents: true,
   aliasesRule: true,
   joinRules: ['public', 'invite'],
@@ -163,6 +177,7 @@ const v3: RoomVersion = {
   eventIdInPdu: false,
   eventReferences: 'id',
   eventIdServerSigns: false,
+  authRuleNumbers: authRuleNumbers3,
   redactionsDecidedBy: 'application',
   impliedByVersionlessCalls: false,
 };
@@ -177,17 +192,25 @@ const v6: RoomVersion = {
   maxDepth: 2n ** 53n - 1n,
   strictCanonicalJson: true,
   redactionKeepsContent: new Map([...v5.redactionKeepsContent].filter(([type]) => type !== 'm.room.aliases')),
+  authRuleNumbers: authRuleNumbers6,
   aliasesRule: false,
   powerLevelForms: ['integer', 'string'],
   notificationLevelsChecked: true,
 };
 
-const v7: RoomVersion = { ...v6, id: '7', joinRules: ['public', 'invite', 'knock'], knocking: true };
+const v7: RoomVersion = {
+  ...v6,
+  id: '7',
+  authRuleNumbers: authRuleNumbers7,
+  joinRules: ['public', 'invite', 'knock'],
+  knocking: true,
+};
 
 const v8: RoomVersion = {
   ...v7,
   id: '8',
   redactionKeepsContent: new Map([...v7.redactionKeepsContent, ['m.room.join_rules', ['join_rule', 'allow']]]),
+  authRuleNumbers: authRuleNumbers8,
   joinRules: ['public', 'invite', 'knock', 'restricted'],
   restrictedJoins: true,
 };
@@ -204,6 +227,7 @@ const v9: RoomVersion = {
 const v10: RoomVersion = {
   ...v9,
   id: '10',
+  authRuleNumbers: authRuleNumbers10,
   joinRules: ['public', 'invite', 'knock', 'restricted', 'knock_restricted'],
   powerLevelForms: ['integer'],
   powerLevelTypesChecked: true,
@@ -232,6 +256,7 @@ const v12: RoomVersion = {
   roomIdInCreateEvent: false,
   creators: 'sender and additional creators',
   stateResolution: 'v2.1',
+  authRuleNumbers: authRuleNumbers12,
   createInAuthEvents: false,
   creatorsHaveInfinitePower: true,
   tombstoneAboveStateDefault: true,
