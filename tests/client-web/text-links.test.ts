@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { splitLinks } from './text-links.ts';
+import { splitLinks } from '../../client-web/src/view-models/text-links.ts';
 
 const hrefs = (text: string): string[] =>
   splitLinks(text).flatMap((part) => (typeof part === 'string' ? [] : [part.href]));

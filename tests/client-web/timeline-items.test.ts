@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { TimelineEvent } from '../matrix/timeline-event.ts';
-import { projectTimeline, reuseItems, type TimelineItem } from './timeline-items.ts';
+import type { TimelineEvent } from '../../client-web/src/matrix/timeline-event.ts';
+import { projectTimeline, reuseItems, type TimelineItem } from '../../client-web/src/view-models/timeline-items.ts';
 
 const MINUTE = 60_000;
 const NOON = Date.UTC(2026, 10, 20, 12);

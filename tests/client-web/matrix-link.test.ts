@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { matrixToLink, parseMatrixLink } from './matrix-link.ts';
+import { matrixToLink, parseMatrixLink } from '../../client-web/src/view-models/matrix-link.ts';
 
 describe('parseMatrixLink', () => {
   test('reads users, rooms, aliases and events of matrix.to links', () => {
