@@ -1,0 +1,3 @@
+export function ComposerView(props: { roomId: string; threadId?: string | undefined }) {
+  return <div>{props.threadId}</div>;
+}

@@ -1,0 +1,42 @@
+import '@fontsource-variable/inter/wght.css';
+import '@fontsource-variable/jetbrains-mono/wght.css';
+import './views/tokens.css';
+import './views/base.css';
+import { RouterProvider } from '@tanstack/react-router';
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import { createBrowserPlatform } from './platform/platform.ts';
+import { followTheme } from './platform/theme.ts';
+import { AppViewModel } from './view-models/app.ts';
+import { AppContext } from './views/app-context.tsx';
+import { createTranslations, I18nProvider, pickLanguage } from './views/i18n.tsx';
+import { createAppRouter } from './views/router.tsx';
+import { ToastProvider } from './views/ui/Toast.tsx';
+
+async function start(container: HTMLElement): Promise<void> {
+  const platform = createBrowserPlatform(window);
+  followTheme(window, platform.storage);
+  const language = pickLanguage(platform.storage.get('language'), navigator.languages);
+  const translations = await createTranslations(language);
+  const router = createAppRouter();
+  const app = new AppViewModel(platform, async (credentials, sessionPlatform) => {
+    const { openSession } = await import('./view-models/session-view-model.ts');
+    return openSession(credentials, sessionPlatform);
+  });
+  createRoot(container).render(
+    <StrictMode>
+      <I18nProvider instance={translations}>
+        <AppContext value={app}>
+          <ToastProvider>
+            <RouterProvider router={router} />
+          </ToastProvider>
+        </AppContext>
+      </I18nProvider>
+    </StrictMode>,
+  );
+  await app.start();
+}
+
+const container = document.getElementById('app');
+if (!container) throw new Error('index.html has no #app');
+void start(container);

@@ -1,0 +1,31 @@
+import { createLocalStore, type KeyValueStore } from './key-value-store.ts';
+
+/** Everything the rest of the client takes from the browser, in one object that is passed along. */
+export interface Platform {
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Settings and logins of this device. */
+  storage: KeyValueStore;
+  /** Absent where the browser refuses it (some private windows): then nothing is kept between visits. */
+  indexedDB: IDBFactory | undefined;
+  /** Where the page came from: the homeserver's own origin. */
+  origin: string;
+}
+
+export function createBrowserPlatform(window: Window): Platform {
+  return {
+    now: () => Date.now(),
+    storage: createLocalStore(window.localStorage),
+    indexedDB: readIndexedDB(window),
+    origin: window.location.origin,
+  };
+}
+
+/** Reading the property throws where site data is switched off. */
+function readIndexedDB(window: Window): IDBFactory | undefined {
+  try {
+    return window.indexedDB;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,73 @@
+import { type Credentials, forgetCredentials, readCredentials, writeCredentials } from '../platform/credentials.ts';
+import type { Platform } from '../platform/platform.ts';
+import type { SessionViewModel } from './session-view-model.ts';
+import { ViewModel } from './view-model.ts';
+
+export type AppState =
+  | { phase: 'loading' }
+  /** `reason` says why a login ended by itself; `userId` and `deviceId` are set when only the login has to be renewed. */
+  | { phase: 'signed-out'; reason?: 'signed-out-elsewhere' | 'expired'; previous?: Credentials }
+  | { phase: 'signed-in'; session: SessionViewModel }
+  | { phase: 'failed'; error: unknown };
+
+/** Opens a session. A parameter, so that the Matrix SDK is fetched only once somebody is signed in. */
+export type OpenSession = (credentials: Credentials, platform: Platform) => Promise<SessionViewModel>;
+
+/** Who is signed in in this tab. */
+export class AppViewModel extends ViewModel<{ app: AppState }> {
+  readonly platform: Platform;
+  readonly #openSession: OpenSession;
+
+  constructor(platform: Platform, openSession: OpenSession) {
+    super({ app: { phase: 'loading' } });
+    this.platform = platform;
+    this.#openSession = openSession;
+  }
+
+  /** Goes on with the login that this browser remembers, if any. */
+  async start(): Promise<void> {
+    const credentials = readCredentials(this.platform.storage);
+    if (credentials) await this.#open(credentials);
+    else this.set({ app: { phase: 'signed-out' } });
+  }
+
+  /** Takes over a login that the sign-in, sign-up or set-up page has just made. */
+  async signedIn(credentials: Credentials): Promise<void> {
+    writeCredentials(this.platform.storage, credentials);
+    await this.#open(credentials);
+  }
+
+  /** Ends the login here and on the server. */
+  async signOut(): Promise<void> {
+    const { app } = this.getState();
+    forgetCredentials(this.platform.storage);
+    this.set({ app: { phase: 'signed-out' } });
+    if (app.phase !== 'signed-in') return;
+    await app.session.signOut();
+  }
+
+  async #open(credentials: Credentials): Promise<void> {
+    this.set({ app: { phase: 'loading' } });
+    try {
+      const session = await this.#openSession(credentials, this.platform);
+      this.own(session.subscribe(() => this.#onSessionChange(session, credentials)));
+      this.own(() => session.dispose());
+      this.set({ app: { phase: 'signed-in', session } });
+      // The login may have turned out to be over before anyone listened.
+      this.#onSessionChange(session, credentials);
+    } catch (error) {
+      this.set({ app: { phase: 'failed', error } });
+    }
+  }
+
+  #onSessionChange(session: SessionViewModel, credentials: Credentials): void {
+    const { sync } = session.getState();
+    if (sync !== 'expired' && sync !== 'signed-out') return;
+    const { app } = this.getState();
+    if (app.phase !== 'signed-in' || app.session !== session) return;
+    forgetCredentials(this.platform.storage);
+    session.dispose();
+    if (sync === 'expired') this.set({ app: { phase: 'signed-out', reason: 'expired', previous: credentials } });
+    else this.set({ app: { phase: 'signed-out', reason: 'signed-out-elsewhere' } });
+  }
+}

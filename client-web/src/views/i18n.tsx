@@ -1,0 +1,74 @@
+import { createInstance, type i18n } from 'i18next';
+import { createContext, type ReactNode, useContext, useMemo, useSyncExternalStore } from 'react';
+
+export type Language = 'en' | 'de';
+export type Translate = (key: string, values?: Readonly<Record<string, unknown>>) => string;
+
+/** Their own names, for the settings. */
+export const languages: Readonly<Record<Language, string>> = { en: 'English', de: 'Deutsch' };
+
+const loaders: Readonly<Record<Language, () => Promise<{ resources: Record<string, object> }>>> = {
+  en: () => import('../locales/en.ts'),
+  de: () => import('../locales/de.ts'),
+};
+
+/** The first language of the browser that there is a translation for. */
+export function pickLanguage(chosen: unknown, preferred: readonly string[]): Language {
+  const candidates = [...(typeof chosen === 'string' ? [chosen] : []), ...preferred];
+  for (const candidate of candidates) {
+    const language = candidate.toLowerCase().split('-')[0];
+    if (language === 'en' || language === 'de') return language;
+  }
+  return 'en';
+}
+
+export async function createTranslations(language: Language): Promise<i18n> {
+  const instance = createInstance();
+  await instance.init({ lng: language, resources: {}, interpolation: { escapeValue: false }, returnNull: false });
+  await changeLanguage(instance, language);
+  return instance;
+}
+
+/** Loads a language's texts and shows them. */
+export async function changeLanguage(instance: i18n, language: Language): Promise<void> {
+  const { resources } = await loaders[language]();
+  for (const [namespace, texts] of Object.entries(resources)) {
+    instance.addResourceBundle(language, namespace, texts, true, true);
+  }
+  await instance.changeLanguage(language);
+  document.documentElement.lang = language;
+}
+
+const I18nContext = createContext<i18n | undefined>(undefined);
+
+export function I18nProvider({ instance, children }: { instance: i18n; children: ReactNode }) {
+  return <I18nContext value={instance}>{children}</I18nContext>;
+}
+
+export function useI18n(): i18n {
+  const instance = useContext(I18nContext);
+  if (!instance) throw new Error('useI18n is used outside I18nProvider');
+  return instance;
+}
+
+/** The language shown now, as a BCP 47 tag for `Intl`. */
+export function useLanguage(): string {
+  const instance = useI18n();
+  return useSyncExternalStore(
+    (listener) => {
+      instance.on('languageChanged', listener);
+      return () => instance.off('languageChanged', listener);
+    },
+    () => instance.language,
+  );
+}
+
+/** The texts of one file below `locales/<language>/`. */
+export function useT(namespace: string): Translate {
+  const instance = useI18n();
+  const language = useLanguage();
+  return useMemo(() => {
+    const translate = instance.getFixedT(language, namespace);
+    return (key, values) => translate(key, { ...values });
+  }, [instance, language, namespace]);
+}

@@ -1,0 +1,28 @@
+import { useApp } from '../app-context.tsx';
+import { useT } from '../i18n.tsx';
+import { Button } from '../ui/Button.tsx';
+import { EmptyState } from '../ui/EmptyState.tsx';
+import styles from './StartScreen.module.css';
+
+/** The local store could not be opened or the app itself could not be loaded. */
+export function StartFailed({ error }: { error: unknown }) {
+  const t = useT('shell');
+  const app = useApp();
+  return (
+    <main className={styles.screen}>
+      <EmptyState
+        title={t('startFailed')}
+        actions={
+          <>
+            <Button onPress={() => void app.signOut()}>{t('signOut')}</Button>
+            <Button variant="primary" onPress={() => void app.start()}>
+              {t('tryAgain')}
+            </Button>
+          </>
+        }
+      >
+        {error instanceof Error ? error.message : String(error)}
+      </EmptyState>
+    </main>
+  );
+}

@@ -1,0 +1,42 @@
+import react from '@vitejs/plugin-react';
+import { defineConfig, type Plugin } from 'vite';
+import { contentSecurityPolicy } from './content-security-policy.ts';
+
+/**
+ * Writes the policy into the built page, so that it holds whatever serves the files. The development server is left
+ * alone: hot reloading needs inline scripts and styles.
+ */
+function strictContentSecurityPolicy(): Plugin {
+  return {
+    name: 'parley-content-security-policy',
+    apply: 'build',
+    transformIndexHtml: () => [
+      {
+        tag: 'meta',
+        attrs: { 'http-equiv': 'Content-Security-Policy', content: contentSecurityPolicy },
+        injectTo: 'head-prepend',
+      },
+    ],
+  };
+}
+
+// The homeserver that the development server passes API calls to: PARLEY_HOMESERVER=http://localhost:8008 npx vite
+const homeserver = process.env.PARLEY_HOMESERVER ?? 'http://localhost:8008';
+const proxy = Object.fromEntries(
+  ['/_matrix', '/_parley', '/.well-known'].map((path) => [path, { target: homeserver }]),
+);
+
+export default defineConfig({
+  root: import.meta.dirname,
+  plugins: [react(), strictContentSecurityPolicy()],
+  server: { proxy },
+  preview: { proxy },
+  css: { modules: { localsConvention: 'camelCaseOnly' } },
+  build: {
+    target: 'es2024',
+    // Nothing is turned into data: URLs, so that fonts and images obey the policy.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 1500,
+  },
+});
