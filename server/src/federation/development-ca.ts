@@ -1,6 +1,5 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { isLocalhost } from '../base/address-policy.ts';
 import type { Clock } from '../base/clock.ts';
@@ -23,11 +22,6 @@ export interface IssuedCertificate {
 interface Authority {
   readonly key: KeyObject;
   readonly certificate: X509Certificate;
-}
-
-/** Where the authority of this user lives: outside any data folder, so that all servers that the user starts share it. */
-export function developmentCaFolder(env: NodeJS.ProcessEnv = process.env): string {
-  return join(env.XDG_DATA_HOME || join(homedir(), '.local', 'share'), 'parley', 'development-ca');
 }
 
 function newKey(): KeyObject {
