@@ -78,7 +78,8 @@ function distance(a: string, b: string): number {
   return row[b.length] ?? 0;
 }
 
-function nearest(name: string, known: readonly string[]): string {
+/** The known name that looks most like `name`. */
+export function nearest(name: string, known: readonly string[]): string {
   return known.reduce((best, candidate) => (distance(name, candidate) < distance(name, best) ? candidate : best));
 }
 

@@ -1,5 +1,9 @@
 import { type Static, type TProperties, Type } from 'typebox';
+import { isLocalhost } from './base/address-policy.ts';
 import { type CommandLine, ConfigError, readSources, refusePublicFile } from './config-sources.ts';
+import { isServerName, parseServerName } from './protocol/identifiers.ts';
+
+export { ConfigError };
 
 const MIB = 1024 * 1024;
 
@@ -61,6 +65,7 @@ export const settings = group({
     mode: Type.Enum(['on', 'off'], { default: 'on', description: 'rate limits as a whole; short: rate_limits: off' }),
     login: bucket(5, 0.003, 'failed sign-ins per account and address'),
     registration: bucket(5, 0.05, 'sign-ups per address'),
+    account: bucket(20, 0.2, 'changes of the account per user'),
     message: bucket(50, 10, 'events per user'),
     join: bucket(20, 0.5, 'joins per user'),
     invite: bucket(20, 0.3, 'invites per user'),
@@ -96,19 +101,14 @@ export const settings = group({
       default: 'info',
       description: 'least severe messages logged',
     }),
-    format: Type.Optional(
-      Type.Enum(['text', 'json'], {
-        description: 'lines for people or for machines. Default: text on a terminal, else json',
-      }),
-    ),
+    format: Type.Enum(['text', 'json'], { default: 'text', description: 'lines for people or for machines' }),
   }),
 });
 
-/** Names that mean this machine, with any port: for trying Parley out, never for other machines to reach. */
-const DEVELOPMENT_NAME = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])(:\d+)?$/;
-
+/** True for names that mean this machine, with any port: good for trying Parley out, never reachable from elsewhere. */
 export function isDevelopmentServerName(serverName: string): boolean {
-  return DEVELOPMENT_NAME.test(serverName);
+  const parsed = parseServerName(serverName);
+  return parsed !== undefined && isLocalhost(parsed.host);
 }
 
 type Settings = Static<typeof settings>;
@@ -134,6 +134,7 @@ export async function loadConfig(
   if (given.federation.tls_key !== undefined) await refusePublicFile(given.federation.tls_key);
   const serverName =
     given.server_name ?? (given.federation_port === 8448 ? 'localhost' : `localhost:${given.federation_port}`);
+  if (!isServerName(serverName)) throw new ConfigError([`${serverName} is not a server name`]);
   return {
     ...given,
     server_name: serverName,

@@ -1,0 +1,203 @@
+// What a fresh clone needs before anything else can run. Plain JavaScript without dependencies, for the Node 20 that the
+// machine may have.
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+export const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const CACHE = path.join(ROOT, '.cache');
+const NODE_MAJOR = 24;
+
+/** @param {string} message */
+export function say(message) {
+  process.stdout.write(`${message}\n`);
+}
+
+/**
+ * Says what is being done, does it, and says how long it took.
+ * @template T
+ * @param {string} what
+ * @param {() => Promise<T>} work
+ * @returns {Promise<T>}
+ */
+export async function step(what, work) {
+  say(`• ${what} …`);
+  const start = performance.now();
+  const result = await work();
+  say(`  done in ${((performance.now() - start) / 1000).toFixed(1)} s`);
+  return result;
+}
+
+/**
+ * Runs a program with this terminal as its own.
+ * @param {string} program
+ * @param {string[]} args
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv }} [options]
+ * @returns {Promise<number>} its exit code; 128 + number for a signal as shells have it
+ */
+export function run(program, args, options = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { cwd: ROOT, stdio: 'inherit', ...options });
+    child.on('error', reject);
+    child.on('exit', (code) => resolve(code ?? 128));
+  });
+}
+
+/** @param {string} file */
+function readJson(file) {
+  return JSON.parse(readFileSync(path.join(ROOT, file), 'utf8'));
+}
+
+/** Whether `node_modules` holds what the lock file says, by npm's own list of what it installed. */
+function isInstalled() {
+  const list = 'node_modules/.package-lock.json';
+  if (!existsSync(path.join(ROOT, list))) return false;
+  const installed = readJson(list).packages;
+  const locked = readJson('package-lock.json').packages;
+  const same = Object.entries(locked).every(([name, entry]) => {
+    if (!name.includes('node_modules/') || entry.link === true) return true;
+    const found = installed[name];
+    // Packages for other machines are locked too, and left out here.
+    if (found === undefined) return entry.optional === true || entry.devOptional === true || entry.peer === true;
+    return found.version === entry.version && found.integrity === entry.integrity;
+  });
+  return (
+    same && Object.keys(installed).every((name) => locked[name] !== undefined || !name.startsWith('node_modules/'))
+  );
+}
+
+async function install() {
+  // npm says where it is when it started us; `npm` on the PATH may be a script for a shell.
+  const { npm_execpath: npm, npm_node_execpath: node = process.execPath } = process.env;
+  const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline'];
+  const code = npm === undefined ? await run('npm', args) : await run(node, [npm, ...args]);
+  if (code !== 0) throw new SetUpError('Installing the dependencies failed; npm says above why.');
+}
+
+/** A failure that the message explains; no stack needed. */
+export class SetUpError extends Error {}
+
+/** Node 24: this very process's if it is new enough, else the one among the dependencies. */
+export function findNode() {
+  if (Number(process.versions.node.split('.')[0]) >= NODE_MAJOR) return process.execPath;
+  const node = path.join(ROOT, `node_modules/node-${process.platform}-${process.arch}/bin/node`);
+  if (existsSync(node)) return node;
+  throw new SetUpError(
+    `Parley needs Node ${NODE_MAJOR}. This is Node ${process.versions.node}, and there is no npm package with a newer one ` +
+      `for ${process.platform}-${process.arch}. Install it from your system or from nodejs.org.`,
+  );
+}
+
+/**
+ * A name for the present state of files: changes when one is added, removed or edited.
+ * @param {string[]} entries files and folders relative to the root
+ */
+function fingerprint(entries) {
+  const hash = createHash('sha256');
+  /** @param {string} entry */
+  const add = (entry) => {
+    const file = path.join(ROOT, entry);
+    if (!existsSync(file)) return;
+    for (const item of readdirSync(file, { recursive: true, withFileTypes: true }).sort(byPath)) {
+      if (!item.isFile()) continue;
+      const name = path.join(item.parentPath ?? item.path, item.name);
+      hash
+        .update(`${name.slice(ROOT.length)}\0`)
+        .update(readFileSync(name))
+        .update('\0');
+    }
+  };
+  for (const entry of entries) {
+    if (path.extname(entry) === '') add(entry);
+    else if (existsSync(path.join(ROOT, entry))) hash.update(`${entry}\0`).update(readFileSync(path.join(ROOT, entry)));
+  }
+  return hash.digest('hex');
+}
+
+/** @param {import('node:fs').Dirent} a @param {import('node:fs').Dirent} b */
+function byPath(a, b) {
+  const [left, right] = [a, b].map((item) => path.join(item.parentPath ?? item.path, item.name));
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+const WEB_CLIENT_SOURCES = [
+  'client-web/src',
+  'client-web/public',
+  'client-web/index.html',
+  'client-web/vite.config.ts',
+  'client-web/package.json',
+  'client-web/tsconfig.json',
+  'package-lock.json',
+];
+
+/** @param {string} node */
+async function buildWebClient(node) {
+  if (!existsSync(path.join(ROOT, 'client-web/index.html'))) return;
+  const stamp = path.join(CACHE, 'web-client-built-from');
+  const sources = fingerprint(WEB_CLIENT_SOURCES);
+  const isBuilt = existsSync(path.join(ROOT, 'client-web/dist/index.html'));
+  if (isBuilt && existsSync(stamp) && readFileSync(stamp, 'utf8') === sources) return;
+  await step('Building the web client', async () => {
+    rmSync(stamp, { force: true });
+    const vite = path.join(ROOT, 'node_modules/vite/bin/vite.js');
+    const code = await run(node, [vite, 'build', '--logLevel', 'warn'], { cwd: path.join(ROOT, 'client-web') });
+    if (code !== 0) throw new SetUpError('Building the web client failed.');
+    writeFileSync(stamp, sources);
+  });
+}
+
+/** @param {number} pid */
+function isRunning(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
+}
+
+/**
+ * Keeps a second start in the same checkout from installing or building at the same time.
+ * @template T
+ * @param {() => Promise<T>} work
+ */
+async function alone(work) {
+  const lock = path.join(CACHE, 'set-up.pid');
+  mkdirSync(CACHE, { recursive: true });
+  for (let told = false; ; ) {
+    try {
+      writeFileSync(lock, String(process.pid), { flag: 'wx' });
+      break;
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error;
+    }
+    const owner = Number(readFileSync(lock, 'utf8').trim() || Number.NaN);
+    if (Number.isInteger(owner) && !isRunning(owner)) rmSync(lock, { force: true });
+    else if (!told) {
+      say(`• Waiting for process ${owner}, which is setting up this checkout (${lock}) …`);
+      told = true;
+    }
+    await delay(200);
+  }
+  try {
+    return await work();
+  } finally {
+    rmSync(lock, { force: true });
+  }
+}
+
+/**
+ * Installs the dependencies and builds the web client where that is not done yet.
+ * @returns {Promise<string>} the Node 24 to go on with
+ */
+export async function setUp() {
+  return await alone(async () => {
+    if (!isInstalled()) await step('Installing the dependencies from the lock file', install);
+    const node = findNode();
+    await buildWebClient(node);
+    return node;
+  });
+}

@@ -1,0 +1,73 @@
+import { systemClock } from '../base/clock.ts';
+import { createLogger, type Logger } from '../base/logger.ts';
+import { type Config, ConfigError, loadConfig } from '../config.ts';
+import { createHomeserver, type Homeserver } from '../homeserver.ts';
+import { helpText, readCommandLine } from './options.ts';
+
+/** Exit codes: a clean end, a failure while running, a configuration that cannot be used. */
+const OK = 0;
+const FAILED = 1;
+const MISCONFIGURED = 2;
+const STOP_TIMEOUT_MS = 10_000;
+
+/** Runs the homeserver until it is told to stop. Answers the exit code. */
+export async function serve(args: readonly string[]): Promise<number> {
+  let config: Config;
+  try {
+    const commandLine = readCommandLine(args);
+    if (commandLine === 'help') {
+      console.log(helpText());
+      return OK;
+    }
+    config = await loadConfig(commandLine, process.env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    for (const problem of error.problems) console.error(problem);
+    return MISCONFIGURED;
+  }
+  const logger = createLogger({ level: config.log.level, format: config.log.format });
+  return await runUntilStopped(config, logger);
+}
+
+async function runUntilStopped(config: Config, logger: Logger): Promise<number> {
+  const stopped = whenToStop(logger);
+  let homeserver: Homeserver;
+  try {
+    homeserver = await createHomeserver(config, { logger, clock: systemClock });
+    await homeserver.start();
+  } catch (error) {
+    logger.fatal({ err: error }, 'Parley could not start');
+    return FAILED;
+  }
+  logger.info(`Parley is ready at ${homeserver.publicBaseUrl()}/`);
+  const code = await stopped;
+  // A request or a disk that hangs must not keep the process from ending.
+  const forced = setTimeout(() => {
+    logger.error('Stopping took too long');
+    process.exit(FAILED);
+  }, STOP_TIMEOUT_MS);
+  await homeserver.stop();
+  clearTimeout(forced);
+  logger.info('Parley has stopped');
+  return code;
+}
+
+/**
+ * Fulfilled with the exit code on the first signal, or on an error that nobody handles: the process is then in a state that
+ * nobody planned, so it finishes what it can and ends; its supervisor starts it anew.
+ */
+function whenToStop(logger: Logger): Promise<number> {
+  return new Promise((resolve) => {
+    // A terminal and npm both pass the signal on, so a repeated one means nothing.
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+      process.on(signal, () => {
+        logger.info(`Stopping on ${signal}`);
+        resolve(OK);
+      });
+    for (const event of ['uncaughtException', 'unhandledRejection'] as const)
+      process.on(event, (error: unknown) => {
+        logger.fatal({ err: error }, 'Stopping after an error that nothing handles');
+        resolve(FAILED);
+      });
+  });
+}

@@ -1,0 +1,24 @@
+// `npm start`: sets up what is missing, then runs the server. For the Node 20 that the machine may have.
+import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import path from 'node:path';
+import { ROOT, SetUpError, setUp } from './set-up.mjs';
+
+const MAIN = path.join(ROOT, 'server/src/main.ts');
+
+/** @param {string} node */
+function runElsewhere(node) {
+  const child = spawn(node, [MAIN, ...process.argv.slice(2)], { stdio: 'inherit' });
+  // The server ends in good order and we end with it.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  child.on('exit', (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 0)));
+}
+
+try {
+  const node = await setUp();
+  if (node === process.execPath) await import(MAIN);
+  else runElsewhere(node);
+} catch (error) {
+  console.error(error instanceof SetUpError ? error.message : error);
+  process.exitCode = 1;
+}
