@@ -72,7 +72,7 @@ function isInstalled() {
 async function install() {
   // npm says where it is when it started us; `npm` on the PATH may be a script for a shell.
   const { npm_execpath: npm, npm_node_execpath: node = process.execPath } = process.env;
-  const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline'];
+  const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error'];
   const code = npm === undefined ? await run('npm', args) : await run(node, [npm, ...args]);
   if (code !== 0) throw new SetUpError('Installing the dependencies failed; npm says above why.');
 }
