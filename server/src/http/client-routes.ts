@@ -48,7 +48,8 @@ function addRoute(scope: FastifyInstance, route: ClientRoute, services: ClientRo
     url: routerPattern(route.path),
     config: { isStream: route.body === 'stream' },
     ...(route.bodyLimitBytes === undefined ? {} : { bodyLimit: route.bodyLimitBytes }),
-    onRequest: async (request) => {
+    onRequest: async (request, reply) => {
+      reply.headers(route.replyHeaders ?? {});
       checkParams(route, request.params as Record<string, string>);
       const requester = await identify(route, request, services.authenticate);
       if (requester !== undefined) {

@@ -49,7 +49,8 @@ function addRoute(app: FastifyInstance, route: FederationRoute, services: Federa
     method: route.method,
     url: routerPattern(route.path),
     ...(route.bodyLimitBytes === undefined ? {} : { bodyLimit: route.bodyLimitBytes }),
-    onRequest: async (request) => {
+    onRequest: async (request, reply) => {
+      reply.headers(route.replyHeaders ?? {});
       checkParams(route, request.params as Record<string, string>);
       if (route.body !== undefined) requireJsonContentType(request.headers['content-type']);
       if (route.auth === 'none' && route.rateLimit !== 'none')

@@ -47,6 +47,8 @@ interface RouteBase {
   readonly bodyOptional?: boolean;
   /** Longest time to the start of the answer, in milliseconds; 60 s where left out. */
   readonly timeoutMs?: number;
+  /** Headers of every reply, errors included. */
+  readonly replyHeaders?: Readonly<Record<string, string>>;
 }
 
 export interface ClientRoute<B extends TSchema = TSchema, Q extends TSchema = TSchema> extends RouteBase {
