@@ -25,3 +25,12 @@ export class NonCanonicalToken {
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof NonCanonicalToken);
 }
+
+/** A copy, without prototype, that lacks the given keys, and those whose value is `undefined`. */
+export function withoutKeys(object: JsonObject, ...keys: readonly string[]): JsonObject {
+  const copy: JsonObject = Object.setPrototypeOf({}, null);
+  for (const key of Object.keys(object)) {
+    if (object[key] !== undefined && !keys.includes(key)) copy[key] = object[key];
+  }
+  return copy;
+}

@@ -1,0 +1,58 @@
+/** Content hash, reference hash and the ids made of it (Server-Server API, "Signing Events"; room versions, "Event IDs"). */
+
+import { createHash } from 'node:crypto';
+import { canonicalJsonBytes } from './canonical-json.ts';
+import type { EventId, Pdu, RoomId } from './event.ts';
+import { type JsonObject, withoutKeys } from './json.ts';
+import { redactEvent } from './redaction.ts';
+import type { RoomVersion } from './room-versions.ts';
+import { decodeBase64, encodeBase64, encodeBase64Url } from './unpadded-base64.ts';
+
+/** The content hash, which covers the whole event as it was sent, in unpadded Base64. */
+export function contentHash(event: JsonObject): string {
+  return encodeBase64(sha256(contentBytes(event)));
+}
+
+/**
+ * Whether `hashes.sha256` is the content hash. If not, the event is taken for the redacted copy of one that is whole elsewhere:
+ * go on with `redactEvent(pdu)`, which has the same id and signatures.
+ */
+export function verifyContentHash(pdu: Pdu): boolean {
+  return decodeBase64(pdu.hashes.sha256)?.equals(sha256(contentBytes(pdu))) ?? false;
+}
+
+/**
+ * Canonical JSON of the redacted event without its signatures: the bytes that both signatures and the reference hash cover.
+ * Needed for each, so make it once and hand it on.
+ */
+export function essentialBytes(event: JsonObject & Pick<Pdu, 'type' | 'content'>, version: RoomVersion): Buffer {
+  return canonicalJsonBytes(withoutKeys(redactEvent(event, version), 'signatures', 'unsigned'));
+}
+
+/** The event's id. `bytes` are its `essentialBytes`, if they are at hand. */
+export function eventIdOf(pdu: Pdu, version: RoomVersion, bytes: Uint8Array = essentialBytes(pdu, version)): EventId {
+  switch (version.eventIds) {
+    case 'given':
+      return pdu.event_id as EventId;
+    case 'base64':
+      return `$${encodeBase64(sha256(bytes))}`;
+    case 'base64url':
+      return `$${encodeBase64Url(sha256(bytes))}`;
+  }
+}
+
+/**
+ * The room that the event belongs to. An `m.room.create` without `room_id` founds the room that bears its own id, with the
+ * other sigil; of any other event without one, this is a room that does not exist.
+ */
+export function roomIdOf(pdu: Pick<Pdu, 'room_id'>, eventId: EventId): RoomId {
+  return pdu.room_id ?? `!${eventId.slice(1)}`;
+}
+
+function contentBytes(event: JsonObject): Buffer {
+  return canonicalJsonBytes(withoutKeys(event, 'unsigned', 'signatures', 'hashes'));
+}
+
+function sha256(bytes: Uint8Array): Buffer {
+  return createHash('sha256').update(bytes).digest();
+}

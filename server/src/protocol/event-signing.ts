@@ -1,0 +1,85 @@
+/** Building, signing and co-signing events, and who has to have signed one (Server-Server API, "Signing Events"). */
+
+import { findNonCanonical } from './canonical-json.ts';
+import { badJson, tooLarge } from './errors.ts';
+import type { Event, EventId, Pdu, RoomId, ServerName, UserId } from './event.ts';
+import { checkEventFormat, MAX_EVENT_DEPTH } from './event-format.ts';
+import { contentHash, essentialBytes, eventIdOf, roomIdOf } from './event-hashes.ts';
+import { serverNameOf } from './identifiers.ts';
+import type { JsonObject } from './json.ts';
+import type { RoomVersion } from './room-versions.ts';
+import { type SigningKey, withSignature } from './signing.ts';
+
+/** An event about to be sent: a PDU without what `hashAndSignEvent` adds to it. */
+export interface UnsignedPdu extends JsonObject {
+  type: string;
+  /** Left out of an `m.room.create` whose room id is its hash. */
+  room_id?: RoomId;
+  sender: UserId;
+  state_key?: string;
+  content: JsonObject;
+  /** Milliseconds since the epoch. */
+  origin_server_ts: number;
+  depth: number;
+  prev_events: EventId[];
+  auth_events: EventId[];
+  redacts?: EventId;
+}
+
+export interface SignedEvent extends Event {
+  /** Canonical JSON of `pdu`: what is stored and sent. */
+  readonly json: string;
+}
+
+/**
+ * Makes an event of the template: hashes, signature and id. Only what this server composed itself may be passed, never what a
+ * peer handed over. Throws the `MatrixError` that the client is to see when the event breaks the event format.
+ */
+export function hashAndSignEvent(
+  template: UnsignedPdu,
+  version: RoomVersion,
+  serverName: ServerName,
+  key: SigningKey,
+): SignedEvent {
+  const odd = findNonCanonical(template, MAX_EVENT_DEPTH);
+  if (odd) throw badJson(`${odd.path}: ${odd.reason}`);
+  const hashed = { ...template, hashes: { sha256: contentHash(template) } };
+  const bytes = essentialBytes(hashed, version);
+  const signed = { ...hashed, signatures: withSignature({}, serverName, key.keyId, key.sign(bytes)) };
+  const verdict = checkEventFormat(signed, version);
+  if (!verdict.ok) throw verdict.fault === 'size' ? tooLarge(verdict.reason) : badJson(verdict.reason);
+  const { pdu, json } = verdict;
+  const eventId = eventIdOf(pdu, version, bytes);
+  return { eventId, roomId: roomIdOf(pdu, eventId), pdu, json };
+}
+
+/**
+ * Adds this server's signature to an event of a peer: to an invite of one of our users, or to a join that one of our users
+ * authorises. The caller has made sure that the event is exactly that.
+ */
+export function cosignEvent(pdu: Pdu, version: RoomVersion, serverName: ServerName, key: SigningKey): Pdu {
+  const signature = key.sign(essentialBytes(pdu, version));
+  return { ...pdu, signatures: withSignature(pdu.signatures, serverName, key.keyId, signature) };
+}
+
+/**
+ * The servers whose signatures the event needs: that of its sender, whatever `origin` says, and that of the user who authorised
+ * a restricted join. A third-party invite is signed by the identity server instead, which the auth rules check. A name that
+ * belongs to no server, from a malformed user id, is in the list too: nobody can have signed for it.
+ */
+export function serversThatMustSign(pdu: Pdu, version: RoomVersion): ServerName[] {
+  const servers = new Set<ServerName>();
+  if (!isThirdPartyInvite(pdu)) servers.add(serverNameOf(pdu.sender));
+  if (version.eventIdServerSigns) servers.add(String(pdu.event_id).replace(/^[^:]*:/, ''));
+  if (version.restrictedJoins && pdu.type === 'm.room.member') {
+    const authoriser = pdu.content.join_authorised_via_users_server;
+    if (authoriser !== undefined) servers.add(String(authoriser).replace(/^[^:]*:/, ''));
+  }
+  return [...servers];
+}
+
+function isThirdPartyInvite(pdu: Pdu): boolean {
+  return (
+    pdu.type === 'm.room.member' && pdu.content.membership === 'invite' && pdu.content.third_party_invite !== undefined
+  );
+}
