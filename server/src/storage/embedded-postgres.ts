@@ -7,8 +7,8 @@ import pg from 'pg';
 import { findPostgresBinaries } from './postgres-binaries.ts';
 import {
   createCluster,
+  endOrphans,
   forgetPostmaster,
-  isPostmasterOf,
   makeSocketFolder,
   PARLEY,
   type Place,
@@ -17,6 +17,7 @@ import {
   readPostmaster,
   removeSocketFolder,
   serverSettings,
+  worksOn,
 } from './postgres-cluster.ts';
 
 /** How long a start may fail because backends of a killed predecessor still hold the cluster. */
@@ -83,7 +84,7 @@ async function claim(socketFolder: string): Promise<pg.Client | false | undefine
 async function endPredecessor(place: Place, report: (message: string) => void): Promise<void> {
   const postmaster = await readPostmaster(place);
   if (postmaster === undefined) return;
-  if (await isPostmasterOf(place, postmaster.pid)) {
+  if (await worksOn(place, postmaster.pid)) {
     const owner = await claim(postmaster.socketFolder);
     if (owner === false)
       throw new Error(`Another Parley is running on ${place.folder} (its Postgres is process ${postmaster.pid}).`);
@@ -91,7 +92,7 @@ async function endPredecessor(place: Place, report: (message: string) => void): 
     await owner?.end();
     const deadline = performance.now() + PREDECESSOR_TIMEOUT_MS;
     process.kill(postmaster.pid, 'SIGINT');
-    while (await isPostmasterOf(place, postmaster.pid)) {
+    while (await worksOn(place, postmaster.pid)) {
       if (performance.now() > deadline) {
         process.kill(postmaster.pid, 'SIGKILL');
         break;
@@ -153,6 +154,7 @@ async function launchWhenFree(
     if (typeof outcome !== 'string') return outcome;
     const held = /pre-existing shared memory block|lock file ".*" already exists|is another postmaster/.test(outcome);
     if (!held || performance.now() > deadline) throw new Error(`Postgres did not start:\n${outcome}`);
+    await endOrphans(place);
     await delay(10 * POLL_MS);
   }
 }

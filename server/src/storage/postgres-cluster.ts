@@ -4,6 +4,7 @@ import {
   chown,
   mkdir,
   mkdtemp,
+  readdir,
   readFile,
   readlink,
   realpath,
@@ -139,10 +140,10 @@ export async function readPostmaster(place: Place): Promise<Postmaster | undefin
 }
 
 /**
- * True when the process is a postmaster of this cluster. Its number alone says nothing after a restart of the machine or the
+ * True when the process belongs to a Postgres on this cluster. Its number alone says nothing after a restart of the machine or the
  * container: Postgres would refuse to start because of any process that now has it.
  */
-export async function isPostmasterOf(place: Place, pid: number): Promise<boolean> {
+export async function worksOn(place: Place, pid: number): Promise<boolean> {
   if (!Number.isSafeInteger(pid) || pid <= 1) return false;
   if (process.platform === 'linux')
     return await readlink(`/proc/${pid}/cwd`).then(
@@ -159,6 +160,23 @@ export async function isPostmasterOf(place: Place, pid: number): Promise<boolean
 export async function forgetPostmaster(place: Place, postmaster: Postmaster): Promise<void> {
   await rm(path.join(place.cluster, 'postmaster.pid'), { force: true });
   await removeSocketFolder(postmaster.socketFolder);
+}
+
+/**
+ * Ends at once the processes that a killed postmaster left behind: each only notices when it next waits, and until then
+ * no other may use the cluster. What they were doing was never committed.
+ */
+export async function endOrphans(place: Place): Promise<void> {
+  if (process.platform !== 'linux') return;
+  for (const name of await readdir('/proc')) {
+    const pid = Number(name);
+    if (!(await worksOn(place, pid))) continue;
+    try {
+      process.kill(pid, 'SIGQUIT');
+    } catch {
+      // It has ended by itself.
+    }
+  }
 }
 
 const MIB = 1024 * 1024;
