@@ -38,5 +38,5 @@ export async function sweepMedia(parts: MediaParts): Promise<void> {
   await deleteExpiredEmptyMedia(parts.db, parts.clock.now() - GRACE_MS);
   const refillMs = Object.values(parts.limits.budgets ?? {}).map((b) => (b.burstBytes / b.bytesPerSecond) * 1000);
   // Twice the time, for those that are in debt.
-  await deleteIdleBudgets(parts.db, parts.clock.now() - 2 * Math.max(0, ...refillMs));
+  await deleteIdleBudgets(parts.db, parts.clock.now() - 2 * Math.ceil(Math.max(0, ...refillMs)));
 }
