@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ['tests/**/*.test.ts', 'tests/**/*.test.tsx'],
     environment: 'node',
+    reporters: ['default', './tests/harness/closing-line.ts'],
     globalSetup: ['tests/harness/global-setup.ts'],
     // Tests start processes and load native modules: a process each, and two at a time on the smallest machine.
     pool: 'forks',
