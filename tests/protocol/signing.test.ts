@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import nacl from 'tweetnacl';
 import { describe, expect, test } from 'vitest';
@@ -163,14 +164,21 @@ describe('signing JSON', () => {
     });
   });
 
-  test('A1.17 public keys of small order are refused: under them one signature fits any message', () => {
-    const identity = Buffer.alloc(32);
-    identity[0] = 1;
-    const forged = Buffer.concat([identity, Buffer.alloc(32)]);
-    for (const signBit of [0, 0x80]) {
-      const publicKey = Buffer.from(identity);
-      publicKey[31] = signBit;
-      expect(verifySignature(Buffer.from('anything'), encodeBase64(forged), encodeBase64(publicKey))).toBe(false);
+  test('A1.17 under a public key of small order nothing verifies, though one signature fits many messages', () => {
+    const message = new TextEncoder().encode('anything');
+    const forged = signatureForSmallOrderKeys();
+    const identity = new Uint8Array(32).fill(1, 0, 1);
+    expect(nacl.sign.detached.verify(message, forged, identity)).toBe(true);
+    const points = [
+      '00',
+      '01',
+      '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+      `ec${'ff'.repeat(30)}7f`,
+    ];
+    for (const point of points) {
+      const publicKey = encodeBase64(Buffer.from(point.padEnd(64, '0'), 'hex'));
+      for (let i = 0; i < 64; i++)
+        expect(verifySignature(Buffer.from([i]), encodeBase64(forged), publicKey)).toBe(false);
     }
   });
 
@@ -184,3 +192,15 @@ describe('signing JSON', () => {
     expect(verifySignature(bytes, key.sign(bytes), key.publicKey)).toBe(true);
   });
 });
+
+/** R = S·B, so that the equation of verification holds whenever the key's part in it vanishes. */
+function signatureForSmallOrderKeys(): Uint8Array {
+  const seed = newSigningKeySeed();
+  const scalar = createHash('sha512').update(seed).digest().subarray(0, 32);
+  scalar[0] = (scalar[0] ?? 0) & 248;
+  scalar[31] = ((scalar[31] ?? 0) & 127) | 64;
+  const order = 2n ** 252n + 27742317777372353535851937790883648493n;
+  const reduced = (BigInt(`0x${Buffer.from(scalar).reverse().toString('hex')}`) % order).toString(16).padStart(64, '0');
+  const { publicKey } = nacl.sign.keyPair.fromSeed(Uint8Array.from(seed));
+  return Uint8Array.from([...publicKey, ...Buffer.from(reduced, 'hex').reverse()]);
+}

@@ -148,7 +148,7 @@ function publicKeyObject(publicKey: string): KeyObject | undefined {
   let key = publicKeys.get(publicKey);
   if (key === undefined) {
     const bytes = decodeBase64(publicKey);
-    if (bytes?.length !== 32 || isSmallOrder(bytes)) return undefined;
+    if (bytes?.length !== 32) return undefined;
     key = createPublicKey({
       format: 'jwk',
       key: { kty: 'OKP', crv: 'Ed25519', x: bytes.toString('base64url') },
@@ -178,24 +178,4 @@ function isGuessableSeed(seed: Uint8Array): boolean {
   if (steps.size === 1) return true;
   // Text is no random data: somebody typed or derived it.
   return seed.every((byte) => byte >= 0x20 && byte < 0x7f);
-}
-
-/**
- * The y coordinates of points of small order, in hexadecimal. Under such a key one signature fits many messages, and servers
- * disagree whether it is valid.
- */
-const SMALL_ORDER = new Set([
-  '0000000000000000000000000000000000000000000000000000000000000000',
-  '0100000000000000000000000000000000000000000000000000000000000000',
-  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
-  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
-  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
-  'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
-  'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
-]);
-
-function isSmallOrder(publicKey: Buffer): boolean {
-  const y = Buffer.from(publicKey);
-  y[31] = (y[31] ?? 0) & 0x7f;
-  return SMALL_ORDER.has(y.toString('hex'));
 }
