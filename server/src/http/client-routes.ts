@@ -28,9 +28,11 @@ export function addClientRoutes(
   routes: readonly ClientRoute[],
   services: ClientRouteServices,
 ): void {
+  // biome-ignore lint/nursery/noMisusedPromises: Fastify awaits plugins, and refuses to start when one throws
   app.register(async (scope) => {
     for (const route of routes) if (route.body !== 'stream') addRoute(scope, route, services);
   });
+  // biome-ignore lint/nursery/noMisusedPromises: Fastify awaits plugins, and refuses to start when one throws
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
