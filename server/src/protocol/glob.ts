@@ -15,9 +15,13 @@ type Stretch = readonly number[];
 
 /** A test whether a whole text matches the pattern. Compile once, test often. */
 export function compileGlob(pattern: string, options: GlobOptions = {}): (text: string) => boolean {
-  const { ignoreCase = false } = options;
-  const stretches = compile(ignoreCase ? pattern.toLowerCase() : pattern);
-  return (text) => matchWhole(stretches, ignoreCase ? text.toLowerCase() : text);
+  if (options.ignoreCase) {
+    const matches = compileGlob(pattern.toLowerCase());
+    return (text) => matches(text.toLowerCase());
+  }
+  if (!/[*?]/.test(pattern)) return (text) => text === pattern;
+  const stretches = compile(pattern);
+  return (text) => matchWhole(stretches, text);
 }
 
 /**
@@ -28,6 +32,11 @@ export function compileGlob(pattern: string, options: GlobOptions = {}): (text: 
 export function compileWordGlob(pattern: string): (lowerCaseText: string) => boolean {
   const stretches = compile(pattern.toLowerCase());
   return (text) => matchWords(stretches, text);
+}
+
+/** Whether the words occur in the text as they are, between the word boundaries of `compileWordGlob`. Both in lower case. */
+export function containsWords(lowerCaseText: string, lowerCaseWords: string): boolean {
+  return matchWords([Array.from(lowerCaseWords, (char) => char.codePointAt(0) as number)], lowerCaseText);
 }
 
 function compile(pattern: string): Stretch[] {
