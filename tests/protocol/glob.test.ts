@@ -55,6 +55,12 @@ describe('a glob matches a whole text', () => {
     expect(compileGlob('lunc?*', { ignoreCase: true })('lunc')).toBe(false);
   });
 
+  test('a question mark stands for itself if it is to be taken literally', () => {
+    expect(compileGlob('a?*', { literalQuestionMark: true })('a?b')).toBe(true);
+    expect(compileGlob('a?*', { literalQuestionMark: true })('acb')).toBe(false);
+    expect(compileGlob('A?*', { literalQuestionMark: true, ignoreCase: true })('a?B')).toBe(true);
+  });
+
   test('it agrees with a regular expression on every short pattern and text', () => {
     const text = fc.array(fc.constantFrom('a', 'b', '🦊'), { maxLength: 8 }).map((chars) => chars.join(''));
     const pattern = fc

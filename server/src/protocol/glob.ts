@@ -6,6 +6,8 @@
 
 export interface GlobOptions {
   readonly ignoreCase?: boolean;
+  /** Whether `?` stands for itself, as in filters, which know only `*`. */
+  readonly literalQuestionMark?: boolean;
 }
 
 const ANY = -1;
@@ -16,11 +18,11 @@ type Stretch = readonly number[];
 /** A test whether a whole text matches the pattern. Compile once, test often. */
 export function compileGlob(pattern: string, options: GlobOptions = {}): (text: string) => boolean {
   if (options.ignoreCase) {
-    const matches = compileGlob(pattern.toLowerCase());
+    const matches = compileGlob(pattern.toLowerCase(), { ...options, ignoreCase: false });
     return (text) => matches(text.toLowerCase());
   }
   if (!/[*?]/.test(pattern)) return (text) => text === pattern;
-  const stretches = compile(pattern);
+  const stretches = compile(pattern, options.literalQuestionMark ? '' : '?');
   return (text) => matchWhole(stretches, text);
 }
 
@@ -39,10 +41,10 @@ export function containsWords(lowerCaseText: string, lowerCaseWords: string): bo
   return matchWords([Array.from(lowerCaseWords, (char) => char.codePointAt(0) as number)], lowerCaseText);
 }
 
-function compile(pattern: string): Stretch[] {
+function compile(pattern: string, wildcard: '?' | '' = '?'): Stretch[] {
   return pattern
     .split('*')
-    .map((stretch) => Array.from(stretch, (char) => (char === '?' ? ANY : (char.codePointAt(0) as number))));
+    .map((stretch) => Array.from(stretch, (char) => (char === wildcard ? ANY : (char.codePointAt(0) as number))));
 }
 
 /** Whether the text is: the first stretch, the others in their order with anything between, the last one at the end. */
