@@ -65,7 +65,6 @@ export const settings = group({
     mode: Type.Enum(['on', 'off'], { default: 'on', description: 'rate limits as a whole; short: rate_limits: off' }),
     login: bucket(5, 0.003, 'failed sign-ins per account and address'),
     registration: bucket(5, 0.05, 'sign-ups per address'),
-    account: bucket(20, 0.2, 'changes of the account per user'),
     message: bucket(50, 10, 'events per user'),
     join: bucket(20, 0.5, 'joins per user'),
     invite: bucket(20, 0.3, 'invites per user'),

@@ -11,6 +11,8 @@ declare module 'vitest' {
   interface ProvidedContext {
     /** Connection string of the embedded Postgres that this run of the tests shares. */
     readonly postgresUrl: string;
+    /** Folder of the certificate authority that all test servers share, so that they trust each other. */
+    readonly developmentCa: string;
   }
 }
 
@@ -39,5 +41,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
     throw error;
   }
   project.provide('postgresUrl', postgres.url);
+  project.provide('developmentCa', path.join(folder, 'development-ca'));
   return stop;
 }

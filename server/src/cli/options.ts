@@ -20,7 +20,9 @@ export function readCommandLine(args: readonly string[]): CommandLine | 'help' {
   if (values.help === true) return 'help';
   const problems: string[] = [];
   for (const token of tokens) {
-    if (token.kind === 'positional') problems.push(`${token.value} is not an option. See --help.`);
+    // Behind an unknown option it is taken to be that option's value.
+    if (token.kind === 'positional' && problems.length === 0)
+      problems.push(`${token.value} is not an option. See --help.`);
     if (token.kind !== 'option') continue;
     if (!OPTIONS.includes(token.name))
       problems.push(`${token.rawName} is not an option. Did you mean --${nearest(token.name, OPTIONS)}?`);

@@ -31,43 +31,45 @@ export async function serve(args: readonly string[]): Promise<number> {
 
 async function runUntilStopped(config: Config, logger: Logger): Promise<number> {
   const stopped = whenToStop(logger);
-  let homeserver: Homeserver;
+  let homeserver: Homeserver | undefined;
   try {
     homeserver = await createHomeserver(config, { logger, clock: systemClock });
     await homeserver.start();
+    logger.info(`Parley is ready at ${homeserver.publicBaseUrl()}/`);
   } catch (error) {
     logger.fatal({ err: error }, 'Parley could not start');
+    await homeserver?.stop();
     return FAILED;
   }
-  logger.info(`Parley is ready at ${homeserver.publicBaseUrl()}/`);
   const code = await stopped;
-  // A request or a disk that hangs must not keep the process from ending.
-  const forced = setTimeout(() => {
-    logger.error('Stopping took too long');
-    process.exit(FAILED);
-  }, STOP_TIMEOUT_MS);
   await homeserver.stop();
-  clearTimeout(forced);
   logger.info('Parley has stopped');
   return code;
 }
 
 /**
  * Fulfilled with the exit code on the first signal, or on an error that nobody handles: the process is then in a state that
- * nobody planned, so it finishes what it can and ends; its supervisor starts it anew.
+ * nobody planned, so it finishes what it can and ends; its supervisor starts it anew. From then on it has ten seconds.
  */
 function whenToStop(logger: Logger): Promise<number> {
   return new Promise((resolve) => {
+    const stop = (code: number) => {
+      resolve(code);
+      setTimeout(() => {
+        logger.error('Stopping took too long');
+        process.exit(FAILED);
+      }, STOP_TIMEOUT_MS).unref();
+    };
     // A terminal and npm both pass the signal on, so a repeated one means nothing.
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
       process.on(signal, () => {
         logger.info(`Stopping on ${signal}`);
-        resolve(OK);
+        stop(OK);
       });
     for (const event of ['uncaughtException', 'unhandledRejection'] as const)
       process.on(event, (error: unknown) => {
         logger.fatal({ err: error }, 'Stopping after an error that nothing handles');
-        resolve(FAILED);
+        stop(FAILED);
       });
   });
 }

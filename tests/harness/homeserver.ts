@@ -1,0 +1,163 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { afterAll, inject } from 'vitest';
+import { type Clock, systemClock } from '../../server/src/base/clock.ts';
+import { createLogger, type Logger } from '../../server/src/base/logger.ts';
+import { loadConfig } from '../../server/src/config.ts';
+import { variableOf } from '../../server/src/config-sources.ts';
+import { createHomeserver } from '../../server/src/homeserver.ts';
+import { createTestDatabase } from './test-database.ts';
+
+const MAIN = fileURLToPath(new URL('../../server/src/main.ts', import.meta.url));
+
+export interface HomeserverOptions {
+  /** Settings by their key in the YAML file, as text: `{ registration: 'closed', 'media.max_upload_bytes': '1000' }`. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Database to use instead of a new one; for two processes that are one homeserver, and for a restart. */
+  readonly databaseUrl?: string;
+  /** Port of the federation listener, which is part of the server name; a free one where left out. */
+  readonly federationPort?: number;
+}
+
+export interface TestHomeserver {
+  /** `localhost:<federation port>`: other test servers find it by its name alone. */
+  readonly serverName: string;
+  /** Where the client API is, without a slash at the end. */
+  readonly baseUrl: string;
+  readonly federationPort: number;
+  readonly databaseUrl: string;
+  stop(): Promise<void>;
+}
+
+export interface SpawnedHomeserver extends TestHomeserver {
+  readonly process: ChildProcess;
+  /** Sends a signal and waits for the end; answers the exit code, null after a kill. */
+  kill(signal: NodeJS.Signals): Promise<number | null>;
+  /** Every line that the process has written so far. */
+  readonly output: readonly string[];
+}
+
+/** A port that nothing listens on. The system hands out others for a while, so it is still free when it is used. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+interface Prepared {
+  readonly environment: Record<string, string>;
+  readonly serverName: string;
+  readonly federationPort: number;
+  readonly databaseUrl: string;
+  clear(): Promise<void>;
+}
+
+/** Settings of a test server: a database and a folder of its own, no rate limits, open registration. */
+async function prepare(options: HomeserverOptions): Promise<Prepared> {
+  const federationPort = options.federationPort ?? (await freePort());
+  const serverName = options.settings?.server_name ?? `localhost:${federationPort}`;
+  const database = options.databaseUrl === undefined ? await createTestDatabase() : undefined;
+  const databaseUrl = options.databaseUrl ?? database?.url ?? '';
+  const data = await mkdtemp(path.join(tmpdir(), 'parley-test-data-'));
+  const settings: Record<string, string> = {
+    server_name: serverName,
+    port: '0',
+    federation_port: String(federationPort),
+    data,
+    database_url: databaseUrl,
+    registration: 'open',
+    rate_limits: 'off',
+    'federation.development_ca': inject('developmentCa'),
+    'log.level': 'error',
+    ...options.settings,
+  };
+  return {
+    environment: Object.fromEntries(Object.entries(settings).map(([key, value]) => [variableOf(key), value])),
+    serverName,
+    federationPort,
+    databaseUrl,
+    async clear() {
+      await rm(data, { recursive: true, force: true });
+      await database?.drop();
+    },
+  };
+}
+
+/**
+ * A homeserver inside the test's own process, stopped and removed when the file is done. Call it at the top level of the file
+ * or of a `describe`: `const alpha = await startHomeserver();`
+ */
+export async function startHomeserver(
+  options: HomeserverOptions & { readonly clock?: Clock; readonly logger?: Logger } = {},
+): Promise<TestHomeserver> {
+  const prepared = await prepare(options);
+  const config = await loadConfig({}, prepared.environment);
+  const logger = options.logger ?? createLogger({ level: config.log.level, format: 'text' });
+  const homeserver = await createHomeserver(config, { logger, clock: options.clock ?? systemClock });
+  await homeserver.start();
+  let isRunning = true;
+  const stop = async () => {
+    if (isRunning) await homeserver.stop();
+    isRunning = false;
+  };
+  afterAll(async () => {
+    await stop();
+    await prepared.clear();
+  });
+  return {
+    serverName: prepared.serverName,
+    baseUrl: `http://127.0.0.1:${homeserver.ports.client}`,
+    federationPort: prepared.federationPort,
+    databaseUrl: prepared.databaseUrl,
+    stop,
+  };
+}
+
+/** A homeserver in a process of its own, which can be killed. The process ends with the test file at the latest. */
+export async function spawnHomeserver(options: HomeserverOptions = {}): Promise<SpawnedHomeserver> {
+  const prepared = await prepare({ ...options, settings: { 'log.level': 'info', ...options.settings } });
+  const child = spawn(process.execPath, [MAIN], {
+    env: { PATH: process.env.PATH, ...prepared.environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const ended = once(child, 'exit') as Promise<[number | null]>;
+  const output: string[] = [];
+  const ready = new Promise<string>((resolve, reject) => {
+    for (const stream of [child.stdout, child.stderr])
+      createInterface({ input: stream }).on('line', (line) => {
+        output.push(line);
+        const url = /Parley is ready at (http\S+)\//.exec(line)?.[1];
+        if (url !== undefined) resolve(url);
+      });
+    ended.then(([code]) => reject(new Error(`The homeserver ended with ${code}:\n${output.join('\n')}`)), reject);
+  });
+  const kill = async (signal: NodeJS.Signals) => {
+    child.kill(signal);
+    const [code] = await ended;
+    return code;
+  };
+  afterAll(async () => {
+    await kill('SIGKILL');
+    await prepared.clear();
+  });
+  const baseUrl = (await ready).replace('localhost', '127.0.0.1');
+  return {
+    serverName: prepared.serverName,
+    baseUrl,
+    federationPort: prepared.federationPort,
+    databaseUrl: prepared.databaseUrl,
+    process: child,
+    output,
+    kill,
+    stop: async () => void (await kill('SIGTERM')),
+  };
+}

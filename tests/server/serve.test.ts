@@ -1,0 +1,95 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, expect, test, vi } from 'vitest';
+import { freePort, spawnHomeserver } from '../harness/homeserver.ts';
+import { createTestDatabase, testDatabase } from '../harness/test-database.ts';
+
+const MAIN = fileURLToPath(new URL('../../server/src/main.ts', import.meta.url));
+const folder = await mkdtemp(path.join(tmpdir(), 'parley-serve-'));
+await chmod(folder, 0o711);
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** Runs `npm start`'s program until it ends; `until` is a line after which it gets the signal. */
+async function serve(args: readonly string[], stop?: { until: RegExp; signal: NodeJS.Signals }) {
+  const child = spawn(process.execPath, [MAIN, ...args], { env: { PATH: process.env.PATH } });
+  let output = '';
+  let isTold = false;
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+      if (isTold || stop?.until.test(output) !== true) return;
+      isTold = child.kill(stop.signal);
+    });
+  const [code] = (await once(child, 'exit')) as [number | null];
+  return { code, output };
+}
+
+test('a server says when it is ready, and ends cleanly on SIGTERM with nothing left behind', async () => {
+  const server = await spawnHomeserver();
+  expect((await fetch(`${server.baseUrl}/_matrix/client/unknown`)).status).toBe(404);
+  const start = performance.now();
+  expect(await server.kill('SIGTERM')).toBe(0);
+  expect(performance.now() - start).toBeLessThan(10_000);
+  expect(server.output.at(-1)).toContain('Parley has stopped');
+  await expect(fetch(server.baseUrl)).rejects.toThrow();
+});
+
+test('Ctrl-C also stops the embedded Postgres, and the next start finds its data again', async () => {
+  const ports = ['--port', String(await freePort()), '--federation-port', String(await freePort())];
+  const args = ['--data', path.join(folder, 'with spaces'), '--server-name', 'localhost:1', ...ports];
+  for (const _start of ['first', 'second']) {
+    const { code, output } = await serve(args, { until: /is ready/, signal: 'SIGINT' });
+    expect(output).toContain('Parley has stopped');
+    expect(output).not.toContain('killed Parley');
+    expect(code).toBe(0);
+  }
+});
+
+test('a mistake in the options ends with code 2 and says what is meant', async () => {
+  const { code, output } = await serve(['--prot', '1']);
+  expect([code, output]).toEqual([2, '--prot is not an option. Did you mean --port?\n']);
+});
+
+test('--help lists every setting', async () => {
+  const { code, output } = await serve(['--help']);
+  expect(code).toBe(0);
+  expect(output).toContain('--server-name, PARLEY_SERVER_NAME\n      server_name:');
+  expect(output).toContain('PARLEY_REGISTRATION_SHARED_SECRET[_FILE]');
+});
+
+test('a port that is taken ends with code 1', async () => {
+  const taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const port = String((taken.address() as { port: number }).port);
+  await expect(spawnHomeserver({ settings: { port } })).rejects.toThrow('EADDRINUSE');
+  taken.close();
+});
+
+test('a database that belongs to another server name is refused', async () => {
+  const { url, drop } = await createTestDatabase();
+  const first = await spawnHomeserver({ databaseUrl: url });
+  await first.stop();
+  await expect(spawnHomeserver({ databaseUrl: url, settings: { server_name: 'localhost:2' } })).rejects.toThrow(
+    `belongs to the server ${first.serverName}`,
+  );
+  await drop();
+});
+
+test('a database that may lose acknowledged messages is refused', async () => {
+  const db = await testDatabase();
+  const name = /\/\/\/([^?]+)/.exec(db.url)?.[1] ?? '';
+  await db.query(`ALTER DATABASE ${name} SET synchronous_commit = off`);
+  await expect(spawnHomeserver({ databaseUrl: db.url })).rejects.toThrow('synchronous_commit = off');
+});
+
+test('two servers on one machine share nothing but the machine', async () => {
+  const [alpha, beta] = await Promise.all([spawnHomeserver(), spawnHomeserver()]);
+  expect(alpha.serverName).not.toBe(beta.serverName);
+  await alpha.stop();
+  await vi.waitFor(async () => expect((await fetch(`${beta.baseUrl}/_matrix/client/unknown`)).status).toBe(404));
+});
