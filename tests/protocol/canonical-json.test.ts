@@ -8,7 +8,7 @@ import {
   NonCanonicalError,
 } from '../../server/src/protocol/canonical-json.ts';
 import { type JsonValue, NonCanonicalToken } from '../../server/src/protocol/json.ts';
-import { parseCanonicalJson } from '../../server/src/protocol/json-parser.ts';
+import { parseCanonicalJson, parseJson } from '../../server/src/protocol/json-parser.ts';
 
 describe('the vectors of the appendices', () => {
   test.each([
@@ -28,6 +28,11 @@ describe('the vectors of the appendices', () => {
   ])('%s becomes %s', (source, canonical) => {
     expect(canonicalJson(parseCanonicalJson(source))).toBe(canonical);
   });
+});
+
+test('a number that was read from an exponent is written without one; -0, of the last vector, is refused by the strict rule', () => {
+  expect(canonicalJson(parseJson('{ "b": 1e10 }'))).toBe('{"b":10000000000}');
+  expect(() => canonicalJson(parseJson('{ "a": -0 }'))).toThrow(NonCanonicalError);
 });
 
 describe('what the package alone gets wrong', () => {

@@ -28,9 +28,13 @@ export interface PushContext {
 export interface PushEvent {
   readonly sender: string;
   readonly roomId: string;
-  property(path: PropertyPath): JsonValue | undefined;
-  /** The property in lower case, if it is a string. */
-  text(path: PropertyPath): string | undefined;
+  find(path: PropertyPath): Property;
+}
+
+interface Property {
+  readonly value: JsonValue | undefined;
+  /** The value in lower case, if it is a string. */
+  readonly text: string | undefined;
 }
 
 /** A user's enabled rules, compiled. Keep one per user for as long as the rules stay the same. */
@@ -60,20 +64,17 @@ const NOTHING: PushDecision = { notify: false, highlight: false, sound: undefine
 
 /** Makes an event ready: the event as clients see it, with `room_id` and, for state, `state_key`. */
 export function preparePushEvent(event: JsonObject & { sender: string; room_id: string }): PushEvent {
-  const values = new Map<string, JsonValue | undefined>();
-  const texts = new Map<string, string | undefined>();
-  const property = (path: PropertyPath) => {
-    if (!values.has(path.source)) values.set(path.source, lookUp(event, path.keys));
-    return values.get(path.source);
-  };
-  const text = (path: PropertyPath) => {
-    if (!texts.has(path.source)) {
-      const value = property(path);
-      texts.set(path.source, typeof value === 'string' ? value.toLowerCase() : undefined);
+  const known = new Map<string, Property>();
+  const find = (path: PropertyPath): Property => {
+    let property = known.get(path.source);
+    if (property === undefined) {
+      const value = lookUp(event, path.keys);
+      property = { value, text: typeof value === 'string' ? value.toLowerCase() : undefined };
+      known.set(path.source, property);
     }
-    return texts.get(path.source);
+    return property;
   };
-  return { sender: event.sender, roomId: event.room_id, property, text };
+  return { sender: event.sender, roomId: event.room_id, find };
 }
 
 /** Compiles the rules that `pushRuleset` answers. */
@@ -113,7 +114,17 @@ export function evaluatePushRules(rules: CompiledPushRules, event: PushEvent, co
 }
 
 function firstMatch(rules: readonly CompiledRule[], event: PushEvent, context: PushContext): PushDecision | undefined {
-  return rules.find((rule) => rule.conditions.every((test) => test(event, context)))?.decision;
+  for (const rule of rules) {
+    if (holdAll(rule.conditions, event, context)) return rule.decision;
+  }
+  return undefined;
+}
+
+function holdAll(conditions: readonly Test[], event: PushEvent, context: PushContext): boolean {
+  for (const holds of conditions) {
+    if (!holds(event, context)) return false;
+  }
+  return true;
 }
 
 function decide(actions: readonly PushAction[]): PushDecision {
@@ -161,7 +172,7 @@ function compileEventMatch({ key, pattern }: PushCondition): Test {
   const path = parsePath(key);
   const matches = path.source === BODY.source ? compileWordGlob(pattern) : compileGlob(pattern.toLowerCase());
   return (event) => {
-    const text = event.text(path);
+    const { text } = event.find(path);
     return text !== undefined && matches(text);
   };
 }
@@ -172,11 +183,11 @@ function compileProperty(
 ): Test {
   if (typeof key !== 'string' || wanted === undefined || (typeof wanted === 'object' && wanted !== null)) return never;
   const path = parsePath(key);
-  return (event) => matches(event.property(path), wanted);
+  return (event) => matches(event.find(path).value, wanted);
 }
 
 function containsDisplayName(event: PushEvent, context: PushContext): boolean {
-  const text = event.text(BODY);
+  const { text } = event.find(BODY);
   return Boolean(context.displayName && text && containsWords(text, context.displayName.toLowerCase()));
 }
 
