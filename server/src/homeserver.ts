@@ -7,6 +7,7 @@ import type { Clock } from './base/clock.ts';
 import type { Logger } from './base/logger.ts';
 import { type Config, isDevelopmentServerName } from './config.ts';
 import { createHttpServer } from './http/http-server.ts';
+import type { ClientRoute, FederationRoute } from './http/route.ts';
 import { addWebClient } from './http/web-client.ts';
 import { type Database, openDatabase } from './storage/database.ts';
 import { startEmbeddedPostgres } from './storage/embedded-postgres.ts';
@@ -25,6 +26,8 @@ export interface Homeserver {
   readonly ports: { readonly client: number; readonly federation: number | undefined };
   /** URL of the web client and of the client API. */
   publicBaseUrl(): string;
+  /** Every endpoint that is served. */
+  readonly routes: { readonly client: readonly ClientRoute[]; readonly federation: readonly FederationRoute[] };
 }
 
 /** What the parts share that is not configuration. */
@@ -84,6 +87,7 @@ export async function createHomeserver(config: Config, surroundings: Surrounding
   const ports: { client: number; federation: number | undefined } = { client: 0, federation: undefined };
   return {
     ports,
+    routes: { client: [], federation: [] },
     publicBaseUrl: () => publicBaseUrl(config, ports.client),
     async start() {
       await client.listen({ host: config.bind, port: config.port });

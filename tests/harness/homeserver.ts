@@ -11,7 +11,7 @@ import { type Clock, systemClock } from '../../server/src/base/clock.ts';
 import { createLogger, type Logger } from '../../server/src/base/logger.ts';
 import { loadConfig } from '../../server/src/config.ts';
 import { variableOf } from '../../server/src/config-sources.ts';
-import { createHomeserver } from '../../server/src/homeserver.ts';
+import { createHomeserver, type Homeserver } from '../../server/src/homeserver.ts';
 import { createTestDatabase } from './test-database.ts';
 
 const MAIN = fileURLToPath(new URL('../../server/src/main.ts', import.meta.url));
@@ -98,7 +98,7 @@ async function prepare(options: HomeserverOptions): Promise<Prepared> {
  */
 export async function startHomeserver(
   options: HomeserverOptions & { readonly clock?: Clock; readonly logger?: Logger } = {},
-): Promise<TestHomeserver> {
+): Promise<TestHomeserver & Pick<Homeserver, 'routes'>> {
   const prepared = await prepare(options);
   const config = await loadConfig({}, prepared.environment);
   const logger = options.logger ?? createLogger({ level: config.log.level, format: 'text' });
@@ -118,6 +118,7 @@ export async function startHomeserver(
     baseUrl: `http://127.0.0.1:${homeserver.ports.client}`,
     federationPort: prepared.federationPort,
     databaseUrl: prepared.databaseUrl,
+    routes: homeserver.routes,
     stop,
   };
 }

@@ -1,0 +1,116 @@
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, test } from 'vitest';
+import type { ClientRoute, FederationRoute } from '../../server/src/http/route.ts';
+import { startHomeserver } from '../harness/homeserver.ts';
+
+// The specification's endpoint lists lie beside the repository where it is developed; they are not part of it.
+const SPEC = [process.env.MATRIX_SPEC, '../shared/spec', '../../shared/spec']
+  .filter((folder) => folder !== undefined)
+  .map((folder) => path.resolve(fileURLToPath(new URL('../..', import.meta.url)), folder))
+  .find((folder) => existsSync(path.join(folder, 'endpoints-client.tsv')));
+
+/** Paths that are ours or another server's and not the specification's. */
+const BESIDE_THE_SPEC = /^\/(_parley|_synapse)\//;
+
+interface Operation {
+  readonly endpoint: string;
+  readonly auth: string;
+  readonly isDeprecated: boolean;
+}
+
+function readOperations(file: string): Operation[] {
+  const rows = readFileSync(path.join(SPEC ?? '', file), 'utf8')
+    .trimEnd()
+    .split('\n');
+  const names = rows[0]?.split('\t') ?? [];
+  return rows.slice(1).map((row) => {
+    const cells = new Map(row.split('\t').map((cell, index) => [names[index], cell]));
+    return {
+      endpoint: `${cells.get('method')} ${cells.get('path')?.trim()}`,
+      auth: cells.get('auth') ?? '',
+      isDeprecated: cells.get('deprecated') === 'y',
+    };
+  });
+}
+
+/** Parameters are named differently here and there: `{roomIdOrAlias}`, `{roomId}`. */
+function anonymous(endpoint: string): string {
+  return endpoint.replaceAll(/\{\w+\}/g, '{}');
+}
+
+function report(
+  name: string,
+  operations: readonly Operation[],
+  routes: readonly { method: string; path: string }[],
+): void {
+  const registered = new Set(routes.map(({ method, path: url }) => anonymous(`${method} ${url}`)));
+  const current = operations.filter(({ isDeprecated }) => !isDeprecated);
+  const missing = current.filter(({ endpoint }) => !registered.has(anonymous(endpoint)));
+  console.log(`${name} ${current.length - missing.length}/${current.length}`);
+  for (const { endpoint } of missing) console.log(`  missing: ${endpoint}`);
+}
+
+function unknownRoutes(
+  operations: readonly Operation[],
+  routes: readonly { method: string; path: string }[],
+): string[] {
+  const known = new Set(operations.map(({ endpoint }) => anonymous(endpoint)));
+  return routes
+    .filter((route) => !BESIDE_THE_SPEC.test(route.path))
+    .map((route) => `${route.method} ${route.path}`)
+    .filter((endpoint) => !known.has(anonymous(endpoint)));
+}
+
+describe.skipIf(SPEC === undefined)('the registered routes', async () => {
+  if (SPEC === undefined) {
+    console.log(
+      'The endpoint lists of the specification are not here (MATRIX_SPEC): the routes are not compared with them.',
+    );
+    return;
+  }
+  const { routes } = await startHomeserver();
+  const client = readOperations('endpoints-client.tsv');
+  const federation = readOperations('endpoints-federation.tsv');
+  afterAll(() => {
+    report('client', client, routes.client);
+    report('federation', federation, routes.federation);
+  });
+
+  test('are all in the specification, spelt as there', () => {
+    expect(unknownRoutes(client, routes.client)).toEqual([]);
+    expect(unknownRoutes(federation, routes.federation)).toEqual([]);
+  });
+
+  test('are each registered once', () => {
+    for (const list of [routes.client, routes.federation]) {
+      const endpoints = list.map((route) => anonymous(`${route.method} ${route.path}`));
+      expect(endpoints.filter((endpoint, index) => endpoints.indexOf(endpoint) !== index)).toEqual([]);
+    }
+  });
+
+  test('ask clients for the authentication that the specification says, and admit guests where it does', () => {
+    const expected = new Map(client.map(({ endpoint, auth }) => [anonymous(endpoint), auth]));
+    const wrong = routes.client.filter((route: ClientRoute) => {
+      const auth = expected.get(anonymous(`${route.method} ${route.path}`));
+      if (auth === undefined || auth.includes('*')) return false;
+      const wanted = auth.startsWith('access token')
+        ? 'access_token'
+        : auth.startsWith('optional')
+          ? 'optional'
+          : 'none';
+      return route.auth !== wanted || (wanted === 'access_token' && route.guests !== auth.includes('guest allowed'));
+    });
+    expect(wrong.map((route) => `${route.method} ${route.path}: ${route.auth}, guests: ${route.guests}`)).toEqual([]);
+  });
+
+  test('ask servers for a signature where the specification says', () => {
+    const expected = new Map(federation.map(({ endpoint, auth }) => [anonymous(endpoint), auth]));
+    const wrong = routes.federation.filter((route: FederationRoute) => {
+      const auth = expected.get(anonymous(`${route.method} ${route.path}`));
+      return auth !== undefined && (route.auth === 'x_matrix') !== auth.startsWith('signed');
+    });
+    expect(wrong.map((route) => `${route.method} ${route.path}: ${route.auth}`)).toEqual([]);
+  });
+});
