@@ -16,7 +16,7 @@ const CONTENT_SECURITY_POLICY = [
   "form-action 'none'",
   "frame-ancestors 'none'",
   "require-trusted-types-for 'script'",
-  'trusted-types dompurify parley',
+  'trusted-types dompurify parley ProseMirrorClipboard',
 ].join('; ');
 
 const YEAR_S = 365 * 24 * 60 * 60;

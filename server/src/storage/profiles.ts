@@ -1,0 +1,51 @@
+import type { JsonObject } from '../protocol/json.ts';
+import { parseJson } from '../protocol/json-parser.ts';
+import type { Queryable, Transaction } from './database.ts';
+import { appendLog } from './log.ts';
+
+/** What member events carry of a profile. */
+export interface MemberProfile {
+  readonly displayname: string | undefined;
+  readonly avatar_url: string | undefined;
+}
+
+/** Display name and avatar of a local user, for member events; both undefined where there is no such user. */
+export async function profileOf(db: Queryable, userId: string): Promise<MemberProfile> {
+  const [row] = await db.query<{ display_name: string | null; avatar_url: string | null }>(
+    'SELECT display_name, avatar_url FROM profiles WHERE user_id = $1',
+    [userId],
+  );
+  return { displayname: row?.display_name ?? undefined, avatar_url: row?.avatar_url ?? undefined };
+}
+
+/** All fields of a local user's profile; undefined where there is no such user or the account is closed. */
+export async function findProfile(db: Queryable, userId: string): Promise<JsonObject | undefined> {
+  const [row] = await db.query<{ fields: string }>(
+    `SELECT fields FROM profiles JOIN accounts USING (user_id) WHERE user_id = $1 AND NOT is_deactivated`,
+    [userId],
+  );
+  return row && (parseJson(row.fields) as JsonObject);
+}
+
+/** Like `findProfile`, and holds the row for a change. */
+export async function holdProfile(tx: Transaction, userId: string): Promise<JsonObject | undefined> {
+  const [row] = await tx.query<{ fields: string }>('SELECT fields FROM profiles WHERE user_id = $1 FOR UPDATE', [
+    userId,
+  ]);
+  return row && (parseJson(row.fields) as JsonObject);
+}
+
+/** Writes a whole profile and its entry in the log: the last call of the transaction. `fields` is JSON text. */
+export async function updateProfile(
+  tx: Transaction,
+  userId: string,
+  profile: { fields: string; displayName: string | null; avatarUrl: string | null },
+): Promise<void> {
+  await tx.query('UPDATE profiles SET fields = $2, display_name = $3, avatar_url = $4 WHERE user_id = $1', [
+    userId,
+    profile.fields,
+    profile.displayName,
+    profile.avatarUrl,
+  ]);
+  await appendLog(tx, [{ kind: 'profile', userId }]);
+}
