@@ -141,6 +141,16 @@ describe('signing JSON', () => {
     expect(verifyJson(signed, 'one.example', findKey)).toEqual({ ok: false, reason: 'bad signature' });
   });
 
+  test('a public key may be in either alphabet, padded or not', () => {
+    const bytes = signedBytes({ a: 1 });
+    for (let i = 0; i < 20; i++) {
+      const each = signingKeyFromSeed('x', newSigningKeySeed());
+      const urlSafe = each.publicKey.replaceAll('+', '-').replaceAll('/', '_');
+      expect(verifySignature(bytes, each.sign(bytes), urlSafe)).toBe(true);
+      expect(verifySignature(bytes, each.sign(bytes), `${each.publicKey}=`)).toBe(true);
+    }
+  });
+
   test('malformed signatures and keys are wrong, and never throw', () => {
     const bytes = signedBytes({ a: 1 });
     const right = key.sign(bytes);

@@ -8,7 +8,7 @@ import nacl from 'tweetnacl';
 import { canonicalJsonBytes, isCanonical } from './canonical-json.ts';
 import type { ServerName, Signatures } from './event.ts';
 import { isJsonObject, type JsonObject, withoutKeys } from './json.ts';
-import { decodeBase64, encodeBase64 } from './unpadded-base64.ts';
+import { decodeBase64, decodeBase64Url, encodeBase64 } from './unpadded-base64.ts';
 
 /** Signing algorithm and key version, such as `ed25519:a_Qx7`. */
 export type KeyId = `ed25519:${string}`;
@@ -132,7 +132,10 @@ function signaturesOf(signatures: unknown, signer: ServerName): [KeyId, string][
   );
 }
 
-/** Whether the Base64 signature of the bytes is right under the Base64 public key. False for anything malformed. */
+/**
+ * Whether the Base64 signature of the bytes is right under the Base64 public key, which may be in the URL-safe alphabet as
+ * identity servers write theirs. False for anything malformed.
+ */
 export function verifySignature(bytes: Uint8Array, signature: string, publicKey: string): boolean {
   const signatureBytes = decodeBase64(signature);
   const key = publicKeyObject(publicKey);
@@ -147,7 +150,7 @@ const MAX_PUBLIC_KEYS = 2000;
 function publicKeyObject(publicKey: string): KeyObject | undefined {
   let key = publicKeys.get(publicKey);
   if (key === undefined) {
-    const bytes = decodeBase64(publicKey);
+    const bytes = decodeBase64(publicKey) ?? decodeBase64Url(publicKey);
     if (bytes?.length !== 32) return undefined;
     key = createPublicKey({
       format: 'jwk',
