@@ -68,8 +68,11 @@ interface Host {
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
-/** Reads an absolute URL as an endpoint and the request target there. */
-function endpointOf(text: string, requestedHost?: string): Endpoint & { path: string } {
+/**
+ * Reads an absolute http or https URL as an endpoint and the request target there. `requestedHost` is the host for whose sake
+ * the URL is fetched, where that is not its own.
+ */
+export function endpointOf(text: string, requestedHost?: string): Endpoint & { path: string } {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:'))
     throw new OutboundError('address_refused', 'The URL is not an http or https URL.');

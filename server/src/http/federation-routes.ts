@@ -14,11 +14,13 @@ export interface SignedRequest {
   /** Path and query exactly as sent. */
   readonly uri: string;
   readonly authorization: string | undefined;
+  /** Bytes of the body as they came: signatures cover values that parsing does not keep. */
+  readonly rawBody: Uint8Array | undefined;
   /** The parsed body, undefined where the route has none. */
   readonly body: unknown;
 }
 
-/** Verifies the signature and answers the server that made it; throws 401 `M_UNAUTHORIZED`. Implemented in `http/x-matrix.ts`. */
+/** Verifies the signature and answers the server that made it; throws 401 `M_UNAUTHORIZED`. Implemented in `federation/x-matrix.ts`. */
 export type AuthenticateServer = (request: SignedRequest) => Promise<ServerName>;
 
 export interface FederationRouteServices {
@@ -76,6 +78,7 @@ async function admit(
     method: request.method,
     uri: request.raw.url ?? request.url,
     authorization: request.headers.authorization,
+    rawBody: request.body instanceof Uint8Array ? request.body : undefined,
     body,
   });
   request.requesterId = origin;

@@ -1,0 +1,71 @@
+import type { Clock } from '../base/clock.ts';
+import { LruCache } from '../base/lru-cache.ts';
+import type { ServerName } from '../protocol/event.ts';
+import type { Database } from '../storage/database.ts';
+import { endOutage, readOutage, writeOutage } from '../storage/destinations.ts';
+
+const SHORTEST_WAIT_MS = 1_000;
+const LONGEST_WAIT_MS = 3_600_000;
+/** Part of an outage that is waited for between attempts: after ten minutes about five seconds, after a day eleven minutes. */
+const WAIT_SHARE = 1 / 128;
+/** Each server that we hear from costs at most one write in this time. */
+const HEARD_INTERVAL_MS = 1_000;
+
+/** Which servers cannot be reached at present: one view for all callers and all processes. */
+export interface DestinationBackoff {
+  /** The present outage of the server, with the milliseconds until it may be tried; undefined when there is none. */
+  outage(server: ServerName): Promise<{ readonly waitMs: number } | undefined>;
+  failed(server: ServerName): Promise<void>;
+  succeeded(server: ServerName): Promise<void>;
+  /** A server has proven to be there by talking to us: an outage of it is over. Returns at once. */
+  heardFrom(server: ServerName): void;
+  /** Calls the listener whenever an outage ends in this process, by an answer or by hearing from the server. */
+  onRecovery(listener: (server: ServerName) => void): void;
+}
+
+/** How long to wait after a failure, `outageMs` into the outage, so that the wait is always a small part of it. */
+export function retryWaitMs(outageMs: number, random: number): number {
+  const wait = Math.min(Math.max(outageMs * WAIT_SHARE, SHORTEST_WAIT_MS), LONGEST_WAIT_MS);
+  return Math.round(wait * (0.8 + 0.4 * random));
+}
+
+export function createDestinationBackoff(options: {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly onError: (error: unknown) => void;
+}): DestinationBackoff {
+  const { db, clock, random, onError } = options;
+  const heard = new LruCache<ServerName, number>(10_000);
+  const listeners: ((server: ServerName) => void)[] = [];
+
+  async function recover(server: ServerName): Promise<void> {
+    if (await endOutage(db, server)) for (const listener of listeners) listener(server);
+  }
+
+  return {
+    async outage(server) {
+      const outage = await readOutage(db, server);
+      if (outage === undefined) return undefined;
+      // A wall clock that was set back must not make the wait longer than it ever was.
+      return { waitMs: Math.min(Math.max(outage.retryAt - clock.now(), 0), LONGEST_WAIT_MS * 1.2) };
+    },
+    async failed(server) {
+      const now = clock.now();
+      const outage = await readOutage(db, server);
+      const failingSince = outage?.failingSince ?? now;
+      const wait = retryWaitMs(now - failingSince, random());
+      await writeOutage(db, server, { failingSince, retryAt: now + wait });
+    },
+    succeeded: recover,
+    heardFrom(server) {
+      const last = heard.get(server);
+      if (last !== undefined && clock.monotonic() - last < HEARD_INTERVAL_MS) return;
+      heard.set(server, clock.monotonic());
+      recover(server).catch(onError);
+    },
+    onRecovery(listener) {
+      listeners.push(listener);
+    },
+  };
+}
