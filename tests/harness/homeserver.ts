@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -12,6 +11,7 @@ import { createLogger, type Logger } from '../../server/src/base/logger.ts';
 import { loadConfig } from '../../server/src/config.ts';
 import { variableOf } from '../../server/src/config-sources.ts';
 import { createHomeserver, type Homeserver } from '../../server/src/homeserver.ts';
+import { freePort } from './free-port.ts';
 import { createTestDatabase } from './test-database.ts';
 
 const MAIN = fileURLToPath(new URL('../../server/src/main.ts', import.meta.url));
@@ -41,16 +41,6 @@ export interface SpawnedHomeserver extends TestHomeserver {
   kill(signal: NodeJS.Signals): Promise<number | null>;
   /** Every line that the process has written so far. */
   readonly output: readonly string[];
-}
-
-/** A port that nothing listens on. The system hands out others for a while, so it is still free when it is used. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 interface Prepared {

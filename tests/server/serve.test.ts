@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test, vi } from 'vitest';
-import { freePort, spawnHomeserver } from '../harness/homeserver.ts';
+import { freePort } from '../harness/free-port.ts';
+import { spawnHomeserver } from '../harness/homeserver.ts';
 import { createTestDatabase, testDatabase } from '../harness/test-database.ts';
 
 const MAIN = fileURLToPath(new URL('../../server/src/main.ts', import.meta.url));
