@@ -139,9 +139,16 @@ function columns(events: readonly EventRow[]): unknown[] {
   ];
 }
 
+/** An outlier that turns up in the graph keeps its nid, which others already refer to. The room is locked, so none can race. */
+const PROMOTE = `ON CONFLICT (event_id) DO UPDATE SET position = excluded.position, admission = excluded.admission,
+  local = excluded.local, prev_events = excluded.prev_events, auth_events = excluded.auth_events,
+  state_before = excluded.state_before, state_after = excluded.state_after, room_state = excluded.room_state,
+  reason = excluded.reason
+  WHERE events.position IS NULL AND events.admission IN ('outlier', 'accepted') AND excluded.admission <> 'outlier'`;
+
 const INSERT_LIVE = `WITH head AS (UPDATE log_head SET position = position + cardinality($1::bigint[]) RETURNING position),
   e AS MATERIALIZED (SELECT e.*, head.position - cardinality($1::bigint[]) + e.n AS position FROM head, ${ROWS}),
-  written AS (${TARGET}, e.position FROM e),
+  written AS (${TARGET}, e.position FROM e ${PROMOTE}),
   logged AS (INSERT INTO log (position, kind, room_nid, user_id, ref)
     SELECT e.position, 'event', e.room_nid, member.user_id, e.nid FROM e
     LEFT JOIN unnest($1::bigint[], $22::text[]) AS member (nid, user_id) ON member.nid = e.nid)
@@ -164,29 +171,18 @@ export async function insertLiveEvents(
   return head.position - events.length + 1;
 }
 
-const INSERT_ASIDE = `${TARGET}, NULL FROM ${ROWS} ON CONFLICT (event_id) DO NOTHING RETURNING nid`;
+const INSERT_ASIDE = `${TARGET}, NULL FROM ${ROWS} ${PROMOTE}`;
 
 /** Writes events that have no place in the timeline: outliers, rejected and soft-failed ones. Known ones are left alone. */
 export async function insertEventsAside(tx: Transaction, events: readonly EventRow[]): Promise<void> {
   if (events.length > 0) await tx.query(INSERT_ASIDE, columns(events));
 }
 
-const INSERT_BACKFILLED = `${TARGET}, nextval('backfill_positions') FROM (SELECT * FROM ${ROWS} ORDER BY n) e
-  ON CONFLICT (event_id) DO UPDATE SET position = excluded.position, admission = 'accepted',
-    state_before = excluded.state_before, state_after = excluded.state_after, room_state = excluded.room_state,
-    prev_events = excluded.prev_events
-  WHERE events.admission = 'outlier'`;
+const INSERT_BACKFILLED = `${TARGET}, nextval('backfill_positions') FROM (SELECT * FROM ${ROWS} ORDER BY n) e ${PROMOTE}`;
 
 /** Writes events from before our history. @param events newest first: each gets a position before the last one */
 export async function insertBackfilledEvents(tx: Transaction, events: readonly EventRow[]): Promise<void> {
   if (events.length > 0) await tx.query(INSERT_BACKFILLED, columns(events));
-}
-
-const PROMOTE = `DELETE FROM events WHERE nid = ANY ($1::bigint[]) AND admission IN ('outlier', 'rejected')`;
-
-/** Removes rows that are about to be written again with a place in the graph: an outlier that turns up for real. */
-export async function removeOutliers(tx: Transaction, nids: readonly number[]): Promise<void> {
-  if (nids.length > 0) await tx.query(PROMOTE, [nids]);
 }
 
 export async function eventsByNid(db: Queryable, nids: readonly number[]): Promise<StoredEvent[]> {

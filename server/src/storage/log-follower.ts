@@ -9,23 +9,6 @@ export interface LogRow {
   readonly ref: number | null;
 }
 
-/**
- * Follows the log in this process: every row once, in order, soon after its commit, whichever process wrote it. Readers
- * that must not miss anything keep a cursor of their own and read the log again from there; this is what wakes them.
- */
-export interface LogFollower {
-  /** Position up to which all rows have been handed to the listeners. */
-  position(): number;
-  /** Looks for new rows now instead of at the next notification. Called after our own commits. */
-  poke(): void;
-  onRows(listener: (rows: readonly LogRow[]) => void): () => void;
-  /** Messages that other processes sent with `notify` on a channel of this name. */
-  onMessage(channel: string, listener: (payload: string) => void): void;
-  /** Rows after `since`, oldest first, if memory still holds them all. */
-  recent(since: number): readonly LogRow[] | undefined;
-  stop(): Promise<void>;
-}
-
 const BATCH = 2_000;
 const KEPT = 20_000;
 /** Notifications get lost when the listening connection breaks: then this is how late we notice. */
@@ -42,122 +25,153 @@ interface Row {
   ref: number | null;
 }
 
-export async function followLog(
-  db: Database,
-  channels: readonly string[],
-  onError: (error: unknown) => void,
-): Promise<LogFollower> {
-  const [head] = await db.query<{ position: number }>('SELECT position FROM log_head');
-  let position = head?.position ?? 0;
-  let oldestKept = position;
-  let kept: LogRow[] = [];
-  let reading: Promise<void> | undefined;
-  let again = false;
-  let stopped = false;
-  let connection: Connection | undefined;
-  let reconnecting: NodeJS.Timeout | undefined;
-  const listeners = new Set<(rows: readonly LogRow[]) => void>();
-  const messageListeners = new Map<string, ((payload: string) => void)[]>();
+/**
+ * Follows the log in this process: every row once, in order, soon after its commit, whichever process wrote it. Readers
+ * that must not miss anything keep a cursor of their own and read the log again from there; this is what wakes them.
+ */
+export class LogFollower {
+  readonly #db: Database;
+  readonly #channels: readonly string[];
+  readonly #onError: (error: unknown) => void;
+  readonly #rowListeners = new Set<(rows: readonly LogRow[]) => void>();
+  readonly #messageListeners = new Map<string, ((payload: string) => void)[]>();
+  #position = 0;
+  #kept: LogRow[] = [];
+  /** Everything after this position is in `#kept`. */
+  #keptAfter = 0;
+  #reading: Promise<void> | undefined;
+  #again = false;
+  #stopped = false;
+  #connection: Connection | undefined;
+  #reconnecting: NodeJS.Timeout | undefined;
+  #poll: NodeJS.Timeout | undefined;
 
-  function accept(rows: readonly LogRow[]): void {
-    kept.push(...rows);
-    if (kept.length > 2 * KEPT) {
-      kept = kept.slice(-KEPT);
-      oldestKept = (kept[0]?.position ?? position + 1) - 1;
-    }
-    position = rows.at(-1)?.position ?? position;
-    for (const listener of listeners) {
-      try {
-        listener(rows);
-      } catch (error) {
-        onError(error); // One broken reader must not keep the others from the log.
-      }
-    }
+  private constructor(db: Database, channels: readonly string[], onError: (error: unknown) => void) {
+    this.#db = db;
+    this.#channels = channels;
+    this.#onError = onError;
   }
 
-  async function readOn(): Promise<void> {
-    do {
-      again = false;
-      const rows = await db.query<Row>(READ, [position]);
-      if (rows.length > 0)
-        accept(
-          rows.map((row) => ({
-            position: row.position,
-            kind: row.kind,
-            roomNid: row.room_nid,
-            userId: row.user_id,
-            ref: row.ref,
-          })),
-        );
-      if (rows.length === BATCH) again = true;
-    } while (again && !stopped);
+  /**
+   * Starts at the present end of the log.
+   *
+   * @param channels notification channels whose messages `onMessage` hands out
+   */
+  static async start(
+    db: Database,
+    channels: readonly string[],
+    onError: (error: unknown) => void,
+  ): Promise<LogFollower> {
+    const follower = new LogFollower(db, channels, onError);
+    const [head] = await db.query<{ position: number }>('SELECT position FROM log_head');
+    follower.#position = head?.position ?? 0;
+    follower.#keptAfter = follower.#position;
+    await follower.#listen();
+    follower.#poll = setInterval(() => follower.poke(), POLL_MS);
+    return follower;
   }
 
-  function poke(): void {
-    if (stopped) return;
-    if (reading !== undefined) {
-      again = true;
+  /** Position up to which all rows have been handed to the listeners. */
+  position(): number {
+    return this.#position;
+  }
+
+  /** Looks for new rows now instead of at the next notification. Called after our own commits. */
+  poke(): void {
+    if (this.#stopped) return;
+    if (this.#reading !== undefined) {
+      this.#again = true;
       return;
     }
-    reading = readOn()
-      .catch(onError) // Postgres is away: the next poll tries again from the same position.
+    this.#reading = this.#readOn()
+      .catch(this.#onError) // Postgres is away: the next poll tries again from the same position.
       .finally(() => {
-        reading = undefined;
-        if (again) poke();
+        this.#reading = undefined;
+        if (this.#again) this.poke();
       });
   }
 
-  async function listen(): Promise<void> {
-    connection = await db.connect(onLost);
-    connection.onNotification((channel, payload) => {
-      if (channel === 'log') poke();
-      else for (const listener of messageListeners.get(channel) ?? []) listener(payload);
-    });
-    for (const channel of ['log', ...channels]) await connection.query(`LISTEN "${channel}"`);
-    poke();
+  /** @returns stops listening */
+  onRows(listener: (rows: readonly LogRow[]) => void): () => void {
+    this.#rowListeners.add(listener);
+    return () => this.#rowListeners.delete(listener);
   }
 
-  function onLost(): void {
-    if (stopped || reconnecting !== undefined) return;
-    connection = undefined;
-    reconnecting = setTimeout(() => {
-      reconnecting = undefined;
-      listen().catch(onLost);
+  /** Messages that any process, this one included, sent with `notify` on one of the channels. */
+  onMessage(channel: string, listener: (payload: string) => void): void {
+    this.#messageListeners.set(channel, [...(this.#messageListeners.get(channel) ?? []), listener]);
+  }
+
+  /** Rows after `since`, oldest first, if memory still holds them all. */
+  recent(since: number): readonly LogRow[] | undefined {
+    if (since < this.#keptAfter) return undefined;
+    let low = 0;
+    let high = this.#kept.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#kept[middle]?.position ?? 0) > since) high = middle;
+      else low = middle + 1;
+    }
+    return this.#kept.slice(low);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearInterval(this.#poll);
+    clearTimeout(this.#reconnecting);
+    await this.#reading;
+    await this.#connection?.close();
+  }
+
+  async #readOn(): Promise<void> {
+    do {
+      this.#again = false;
+      const rows = await this.#db.query<Row>(READ, [this.#position]);
+      if (rows.length > 0) this.#accept(rows.map(fromRow));
+      if (rows.length === BATCH) this.#again = true;
+    } while (this.#again && !this.#stopped);
+  }
+
+  #accept(rows: readonly LogRow[]): void {
+    this.#kept.push(...rows);
+    if (this.#kept.length > 2 * KEPT) {
+      const dropped = this.#kept.length - KEPT;
+      this.#keptAfter = this.#kept[dropped - 1]?.position ?? this.#keptAfter;
+      this.#kept = this.#kept.slice(dropped);
+    }
+    this.#position = rows.at(-1)?.position ?? this.#position;
+    for (const listener of this.#rowListeners) {
+      try {
+        listener(rows);
+      } catch (error) {
+        this.#onError(error); // One broken reader must not keep the others from the log.
+      }
+    }
+  }
+
+  async #listen(): Promise<void> {
+    const connection = await this.#db.connect(() => this.#onLost());
+    this.#connection = connection;
+    connection.onNotification((channel, payload) => {
+      if (channel === 'log') this.poke();
+      else for (const listener of this.#messageListeners.get(channel) ?? []) listener(payload);
+    });
+    for (const channel of ['log', ...this.#channels]) await connection.query(`LISTEN "${channel}"`);
+    this.poke();
+  }
+
+  #onLost(): void {
+    if (this.#stopped || this.#reconnecting !== undefined) return;
+    this.#connection = undefined;
+    this.#reconnecting = setTimeout(() => {
+      this.#reconnecting = undefined;
+      this.#listen().catch(() => this.#onLost());
     }, RECONNECT_MS);
   }
+}
 
-  await listen();
-  const poll = setInterval(poke, POLL_MS);
-
-  return {
-    position: () => position,
-    poke,
-    onRows(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    onMessage(channel, listener) {
-      messageListeners.set(channel, [...(messageListeners.get(channel) ?? []), listener]);
-    },
-    recent(since) {
-      if (since < oldestKept) return undefined;
-      let low = 0;
-      let high = kept.length;
-      while (low < high) {
-        const middle = (low + high) >> 1;
-        if ((kept[middle]?.position ?? 0) > since) high = middle;
-        else low = middle + 1;
-      }
-      return kept.slice(low);
-    },
-    async stop() {
-      stopped = true;
-      clearInterval(poll);
-      clearTimeout(reconnecting);
-      await reading;
-      await connection?.close();
-    },
-  };
+function fromRow(row: Row): LogRow {
+  return { position: row.position, kind: row.kind, roomNid: row.room_nid, userId: row.user_id, ref: row.ref };
 }
 
 /** Sends a message to every process on this database. Not durable; payload below 8,000 bytes. */

@@ -16,6 +16,8 @@ export interface MembershipRow {
   readonly position: number;
   readonly displayName: string | null;
   readonly avatarUrl: string | null;
+  /** Timeline position at which the user last stopped being joined; null if never. Kept by the database. */
+  readonly leftPosition: number | null;
   readonly forgotten: boolean;
   /** Stripped state of an invite or knock, as JSON text. */
   readonly strippedState: string | null;
@@ -31,12 +33,13 @@ interface Row {
   position: number;
   display_name: string | null;
   avatar_url: string | null;
+  left_position: number | null;
   forgotten: boolean;
   stripped_state: string | null;
 }
 
 const COLUMNS = `m.room_nid, m.user_id, m.membership, m.event_nid, m.sender, m.server, m.position, m.display_name,
-  m.avatar_url, m.forgotten, m.stripped_state`;
+  m.avatar_url, m.left_position, m.forgotten, m.stripped_state`;
 
 function fromRow(row: Row): MembershipRow {
   return {
@@ -49,6 +52,7 @@ function fromRow(row: Row): MembershipRow {
     position: row.position,
     displayName: row.display_name === null ? null : fromStoredText(row.display_name),
     avatarUrl: row.avatar_url === null ? null : fromStoredText(row.avatar_url),
+    leftPosition: row.left_position,
     forgotten: row.forgotten,
     strippedState: row.stripped_state,
   };
@@ -62,7 +66,8 @@ const WRITE = `INSERT INTO memberships (room_nid, user_id, membership, event_nid
     $9::text[], $10::text[])
   ON CONFLICT (room_nid, user_id) DO UPDATE SET membership = excluded.membership, event_nid = excluded.event_nid,
     sender = excluded.sender, position = excluded.position, display_name = excluded.display_name,
-    avatar_url = excluded.avatar_url, stripped_state = excluded.stripped_state, forgotten = false`;
+    avatar_url = excluded.avatar_url, left_position = CASE WHEN memberships.membership = 'join'
+      AND excluded.membership <> 'join' THEN excluded.position ELSE memberships.left_position END, stripped_state = excluded.stripped_state, forgotten = false`;
 
 /**
  * Which servers a change of memberships brings in or takes out. Counted from the rows, so that a repeat cannot make the
@@ -83,7 +88,10 @@ const COUNT_SERVERS = `WITH touched AS (SELECT DISTINCT room_nid, server, max(po
       ELSE coalesce(room_servers.until_position, excluded.until_position) END`;
 
 /** Sets memberships, one row per (room, user), and which servers are in the rooms. */
-export async function writeMemberships(tx: Transaction, rows: readonly MembershipRow[]): Promise<void> {
+export async function writeMemberships(
+  tx: Transaction,
+  rows: readonly Omit<MembershipRow, 'leftPosition'>[],
+): Promise<void> {
   if (rows.length === 0) return;
   await tx.query(WRITE, [
     rows.map((row) => row.roomNid),

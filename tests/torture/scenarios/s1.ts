@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Database, openDatabase, type Transaction } from '../../../server/src/storage/database.ts';
 import { appendLog } from '../../../server/src/storage/log.ts';
-import { followLog } from '../../../server/src/storage/log-follower.ts';
+import { LogFollower } from '../../../server/src/storage/log-follower.ts';
 import { migrate } from '../../../server/src/storage/migrate.ts';
 import { type SeededRandom, seededRandom } from '../random.ts';
 import type { Findings, Scenario, ScenarioOptions } from '../scenario.ts';
@@ -115,7 +115,7 @@ async function run({ tier, seed, createDatabase, report }: ScenarioOptions): Pro
 
     report(`${rows} rows by ${WRITERS} writers into the log`);
     const followed: number[] = [];
-    const follower = await followLog(db, [], (error) => report(String(error)));
+    const follower = await LogFollower.start(db, [], (error) => report(String(error)));
     follower.onRows((batch) => followed.push(...batch.map((row) => row.position)));
     const seen = await race(db, log, rows, random);
     const all = await everything(db, 'log');

@@ -97,6 +97,8 @@ CREATE TABLE missing_prev_events (
 CREATE TABLE waiting_redactions (
   target_event_id text NOT NULL,
   redaction_nid bigint NOT NULL,
+  -- The sender has no power to redact others: it counts only for events of the sender's own server.
+  same_server_only boolean NOT NULL,
   PRIMARY KEY (target_event_id, redaction_nid)
 );
 
@@ -129,6 +131,8 @@ CREATE TABLE memberships (
   position bigint NOT NULL,
   display_name text,
   avatar_url text,
+  -- Where the user last stopped being joined.
+  left_position bigint,
   forgotten boolean NOT NULL DEFAULT false,
   -- Stripped state that came with an invite or a knock, as JSON text.
   stripped_state text,
