@@ -1,0 +1,204 @@
+import { authEventKeys } from '../protocol/auth-events.ts';
+import { authorize, authorizeByAuthEvents } from '../protocol/auth-rules.ts';
+import { authStateOf, type KnownEvent } from '../protocol/authorization.ts';
+import { type Event, type EventId, type StateKey, stateKey } from '../protocol/event.ts';
+import { redactionTarget } from '../protocol/redaction.ts';
+import { eventsById, type StoredEvent } from '../storage/events.ts';
+import { referencedEvents } from '../storage/missing-prev-events.ts';
+import type { Snapshot } from '../storage/state-snapshots.ts';
+import type { VerifiedPdu } from './admit-pdu.ts';
+import { asRuleEvent } from './event-cache.ts';
+import type { NewEvent, OpenRoom, Redacts } from './open-room.ts';
+import { resolveSnapshots } from './resolve-state.ts';
+import type { RoomParts } from './room-parts.ts';
+import { mayRedact } from './send.ts';
+
+export type Acceptance =
+  | { readonly outcome: 'accepted' | 'soft_failed' | 'rejected'; readonly reason: string | undefined }
+  /** It was here already. */
+  | { readonly outcome: 'known' }
+  /** Nothing has been decided: these have to be fetched first. */
+  | { readonly outcome: 'missing'; readonly prevEvents: readonly EventId[]; readonly authEvents: readonly EventId[] };
+
+export interface AcceptOptions {
+  /** State before the event, where it is known from elsewhere; previous events may then be missing. */
+  readonly stateBefore?: Snapshot | undefined;
+  /** Event of a local user: it need not pass against the newest state of the room if it did against its own. */
+  readonly local?: boolean;
+  /** The event is from before what we have: it goes to the other end of the timeline and changes nothing at this one. */
+  readonly backfilled?: boolean;
+}
+
+/**
+ * Takes an event of anybody into the graph of a room that is locked and open (Server-Server API, "Checks performed on
+ * receipt of a PDU", steps 4–6). Its auth events have to be held, and its previous events unless the state is given.
+ */
+export async function acceptEvent(
+  parts: RoomParts,
+  open: OpenRoom,
+  pdu: VerifiedPdu,
+  options: AcceptOptions = {},
+): Promise<Acceptance> {
+  const held = await heldEvents(parts, open, [pdu.eventId, ...pdu.pdu.prev_events, ...pdu.pdu.auth_events]);
+  const standing = held.get(pdu.eventId);
+  if (standing !== undefined && (inGraph(standing) || standing.admission === 'rejected')) return { outcome: 'known' };
+  const prevs = pdu.pdu.prev_events.flatMap((id) => {
+    const prev = held.get(id);
+    return prev !== undefined && inGraph(prev) ? [prev] : [];
+  });
+  const missingPrevs = pdu.pdu.prev_events.filter((id) => !prevs.some((prev) => prev.eventId === id));
+  const missingAuth = pdu.pdu.auth_events.filter((id) => !held.has(id));
+  if (missingAuth.length > 0 || (missingPrevs.length > 0 && options.stateBefore === undefined))
+    return { outcome: 'missing', prevEvents: missingPrevs, authEvents: missingAuth };
+
+  // A state that we were told is only one voice beside those of the previous events that we hold (A1.12).
+  const told = options.stateBefore === undefined ? [] : [options.stateBefore];
+  const stateBefore = await resolveSnapshots(parts, open, [...told, ...(await statesAfter(parts, open, prevs))]);
+  const isOld = options.local === true || options.backfilled === true;
+  const verdict = await judge(open, pdu, held, stateBefore, isOld);
+  const nid = standing?.nid ?? (await parts.eventNids.take(1))[0];
+  if (nid === undefined) throw new Error('no event nid');
+  const keyNid =
+    pdu.pdu.state_key === undefined
+      ? null
+      : ((await parts.stateKeys.intern([stateKey(pdu.pdu.type, pdu.pdu.state_key)]))[0] ?? null);
+  const stateAfter =
+    verdict.outcome === 'rejected' || keyNid === null
+      ? stateBefore
+      : await open.derive(stateBefore, new Map([[keyNid, nid]]));
+  const isReferenced = (await referencedEvents(parts.db, [pdu.eventId])).size > 0;
+  const event: NewEvent = {
+    nid,
+    event: { eventId: pdu.eventId, roomId: pdu.roomId, pdu: pdu.pdu },
+    json: pdu.json,
+    admission: verdict.outcome,
+    reason: verdict.reason ?? null,
+    local: options.local ?? false,
+    stateKeyNid: keyNid,
+    prevEvents: prevs.map((prev) => prev.nid),
+    missingPrevEvents: missingPrevs,
+    authEvents: pdu.pdu.auth_events.map((id) => held.get(id)?.nid ?? 0),
+    stateBefore,
+    stateAfter,
+    roomState: undefined,
+    redacts: verdict.outcome === 'accepted' ? await redactsOf(open, pdu) : null,
+    deviceId: null,
+    transactionId: null,
+  };
+  if (options.backfilled === true) open.addBackfilled({ ...event, roomState: stateAfter });
+  else if (verdict.outcome !== 'accepted') open.attach(event);
+  else await attachToGraph(parts, open, event, isReferenced);
+  return verdict;
+}
+
+/** Attaches an accepted event: the room's state is then what its extremities, this one among them, resolve to. */
+async function attachToGraph(parts: RoomParts, open: OpenRoom, event: NewEvent, isReferenced: boolean): Promise<void> {
+  const replaced = new Set(event.prevEvents);
+  const others = open.extremities.filter((extremity) => !replaced.has(extremity.nid));
+  if (isReferenced && others.length === open.extremities.length) {
+    open.attach({ ...event, roomState: open.state }, { extremity: false });
+    return;
+  }
+  const held = await heldByNid(
+    parts,
+    open,
+    others.map((extremity) => extremity.nid),
+  );
+  const states = await statesAfter(parts, open, held);
+  const roomState = await resolveSnapshots(parts, open, isReferenced ? states : [event.stateAfter, ...states]);
+  open.attach({ ...event, roomState: roomState ?? event.stateAfter }, { extremity: !isReferenced });
+}
+
+/** An event that we hold, stored or added in this transaction. */
+interface Held {
+  readonly nid: number;
+  readonly eventId: EventId;
+  readonly admission: NewEvent['admission'];
+  readonly event: Event;
+  readonly stateAfter: { readonly id: number } | Snapshot | undefined;
+}
+
+function fromStored(open: OpenRoom, stored: StoredEvent): Held {
+  return {
+    nid: stored.nid,
+    eventId: stored.eventId,
+    admission: stored.admission,
+    event: asRuleEvent(stored, open.room.roomId),
+    stateAfter: stored.stateAfter === null ? undefined : { id: stored.stateAfter },
+  };
+}
+
+function fromNew(added: NewEvent): Held {
+  return { ...added, eventId: added.event.eventId };
+}
+
+async function heldEvents(parts: RoomParts, open: OpenRoom, ids: readonly EventId[]): Promise<Map<EventId, Held>> {
+  const held = new Map<EventId, Held>();
+  // From the rows, not from the cache: admission may have changed.
+  for (const stored of await eventsById(parts.db, [...new Set(ids)]))
+    if (stored.roomNid === open.room.nid) held.set(stored.eventId, fromStored(open, stored));
+  const wanted = new Set(ids);
+  for (const added of open.allAdded())
+    if (wanted.has(added.event.eventId)) held.set(added.event.eventId, fromNew(added));
+  return held;
+}
+
+async function heldByNid(parts: RoomParts, open: OpenRoom, nids: readonly number[]): Promise<Held[]> {
+  const added = nids.flatMap((nid) => open.addedByNid(nid) ?? []).map(fromNew);
+  const stored = await parts.events.byNid(nids.filter((nid) => open.addedByNid(nid) === undefined));
+  return [...added, ...[...stored.values()].map((event) => fromStored(open, event))];
+}
+
+function inGraph(held: Held): boolean {
+  return held.admission !== 'outlier' && held.stateAfter !== undefined;
+}
+
+async function statesAfter(parts: RoomParts, open: OpenRoom, held: readonly Held[]): Promise<Snapshot[]> {
+  return await Promise.all(
+    held.flatMap(({ stateAfter }) => {
+      if (stateAfter === undefined) return [];
+      if ('changes' in stateAfter) return [Promise.resolve(stateAfter)];
+      const fresh = open.newSnapshots.find((snapshot) => snapshot.id === stateAfter.id);
+      return [fresh === undefined ? parts.snapshots.load(stateAfter.id) : Promise.resolve(fresh)];
+    }),
+  );
+}
+
+async function judge(
+  open: OpenRoom,
+  pdu: VerifiedPdu,
+  held: ReadonlyMap<EventId, Held>,
+  stateBefore: Snapshot | undefined,
+  isOld: boolean,
+): Promise<{ outcome: 'accepted' | 'soft_failed' | 'rejected'; reason: string | undefined }> {
+  const authEvents: KnownEvent[] = pdu.pdu.auth_events.flatMap((id) => {
+    const auth = held.get(id);
+    return auth === undefined ? [] : [{ event: auth.event, rejected: auth.admission === 'rejected' }];
+  });
+  const create = (await ruleState(open, pdu, stateBefore)).get(stateKey('m.room.create', ''));
+  // Step 4: by the auth events that it names.
+  const byAuthEvents = authorizeByAuthEvents(pdu, open.version, { authEvents, create, signers: pdu.signers });
+  if (!byAuthEvents.allowed) return { outcome: 'rejected', reason: `auth events: ${byAuthEvents.reason}` };
+  // Step 5: by the state before it.
+  const before = authorize(pdu, open.version, authStateOf(await ruleState(open, pdu, stateBefore)));
+  if (!before.allowed) return { outcome: 'rejected', reason: `state before: ${before.reason}` };
+  // Step 6: by the state of the room as it is now, which catches those that pretend to be from before a ban.
+  if (isOld || stateBefore?.id === open.state?.id || open.extremities.length === 0)
+    return { outcome: 'accepted', reason: undefined };
+  const now = authorize(pdu, open.version, authStateOf(await ruleState(open, pdu, open.state)));
+  if (!now.allowed) return { outcome: 'soft_failed', reason: `current state: ${now.reason}` };
+  return { outcome: 'accepted', reason: undefined };
+}
+
+/** The part of a state that the rules look at for this event. */
+async function ruleState(open: OpenRoom, event: Event, state: Snapshot | undefined): Promise<Map<StateKey, Event>> {
+  const keys = [stateKey('m.room.create', ''), ...authEventKeys(event.pdu, open.version)];
+  const events = await open.stateEvents(keys, state);
+  return new Map([...events].map(([key, found]) => [key, found.event]));
+}
+
+async function redactsOf(open: OpenRoom, pdu: VerifiedPdu): Promise<Redacts | null> {
+  if (pdu.pdu.type !== 'm.room.redaction') return null;
+  const target = redactionTarget(pdu.pdu, open.version);
+  return target === undefined ? null : await mayRedact(open, pdu.pdu.sender, target);
+}

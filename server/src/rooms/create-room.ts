@@ -1,0 +1,209 @@
+import { randomBytes } from 'node:crypto';
+import { badJson, invalidParam, MatrixError } from '../protocol/errors.ts';
+import type { RoomId, UserId } from '../protocol/event.ts';
+import { roomIdOf } from '../protocol/event-hashes.ts';
+import { hashAndSignEvent } from '../protocol/event-signing.ts';
+import { isRoomAlias, isUserId } from '../protocol/identifiers.ts';
+import { isJsonObject, type JsonObject } from '../protocol/json.ts';
+import {
+  DEFAULT_ROOM_VERSION,
+  type RoomVersion,
+  roomVersion,
+  supportedRoomVersions,
+} from '../protocol/room-versions.ts';
+import { deleteAlias, findAlias, insertAlias } from '../storage/room-aliases.ts';
+import { setPublished } from '../storage/room-directory.ts';
+import { inviteUser } from './invite.ts';
+import { memberContent } from './membership.ts';
+import type { OpenRoom } from './open-room.ts';
+import type { RoomParts } from './room-parts.ts';
+import type { Sender } from './send.ts';
+
+export type Preset = 'private_chat' | 'public_chat' | 'trusted_private_chat';
+
+/** Body of `POST /createRoom` once its form has been checked. */
+export interface RoomRequest {
+  readonly visibility?: 'public' | 'private';
+  readonly room_alias_name?: string;
+  readonly name?: string;
+  readonly topic?: string;
+  readonly invite?: readonly string[];
+  readonly room_version?: string;
+  readonly creation_content?: JsonObject;
+  readonly initial_state?: readonly { type: string; state_key?: string; content: JsonObject }[];
+  readonly preset?: Preset;
+  readonly is_direct?: boolean;
+  readonly power_level_content_override?: JsonObject;
+}
+
+const PRESETS: Record<Preset, { joinRule: string; guestAccess: string }> = {
+  private_chat: { joinRule: 'invite', guestAccess: 'can_join' },
+  trusted_private_chat: { joinRule: 'invite', guestAccess: 'can_join' },
+  public_chat: { joinRule: 'public', guestAccess: 'forbidden' },
+};
+
+/**
+ * Makes a room (Client-Server API, `POST /createRoom`): all its first events in one transaction, then the invites.
+ *
+ * @throws MatrixError M_UNSUPPORTED_ROOM_VERSION, M_ROOM_IN_USE, M_INVALID_ROOM_STATE, M_INVALID_PARAM
+ */
+export async function createRoom(parts: RoomParts, sender: Sender, request: RoomRequest): Promise<RoomId> {
+  const version = roomVersion(request.room_version ?? DEFAULT_ROOM_VERSION);
+  if (version === undefined || !supportedRoomVersions.includes(version.id))
+    throw new MatrixError('M_UNSUPPORTED_ROOM_VERSION', 'This server does not make rooms of that version.', 400);
+  const invitees = checkInvitees(request.invite ?? [], sender.userId);
+  const alias = await checkAlias(parts, request.room_alias_name);
+  const preset = request.preset ?? (request.visibility === 'public' ? 'public_chat' : 'private_chat');
+  const trusted = preset === 'trusted_private_chat' ? invitees : [];
+
+  const create = hashAndSignEvent(
+    createTemplate(parts, sender, request, version, trusted),
+    version,
+    parts.serverName,
+    parts.signingKey,
+  );
+  const roomId = roomIdOf(create.pdu, create.eventId);
+  const room = await parts.rooms.create(roomId, version.id);
+  if (alias !== undefined && !(await insertAlias(parts.db, { alias, roomNid: room.nid, creator: sender.userId })))
+    throw aliasInUse();
+  try {
+    await parts.writer.write(room.nid, async (open) => {
+      await open.appendSigned(create, {}, [], new Map());
+      await appendFirstState(parts, open, sender, request, { preset, trusted, alias });
+    });
+  } catch (error) {
+    if (alias !== undefined) await deleteAlias(parts.db, alias);
+    throw asInvalidState(error);
+  }
+  if (request.visibility === 'public') await setPublished(parts.db, room.nid, true);
+  for (const invitee of invitees)
+    await inviteUser(parts, sender, roomId, { userId: invitee, isDirect: request.is_direct ?? false });
+  return roomId;
+}
+
+function asInvalidState(error: unknown): unknown {
+  if (!(error instanceof MatrixError) || error.errcode !== 'M_FORBIDDEN') return error;
+  return new MatrixError('M_INVALID_ROOM_STATE', `The room cannot start like this: ${error.message}`, 400);
+}
+
+function aliasInUse(): MatrixError {
+  return new MatrixError('M_ROOM_IN_USE', 'This alias is taken.', 400);
+}
+
+function checkInvitees(invite: readonly string[], creator: UserId): UserId[] {
+  if (invite.length > 500) throw invalidParam('At most 500 people can be invited at once.');
+  const users = new Set<UserId>();
+  for (const userId of invite) {
+    if (!isUserId(userId)) throw invalidParam(`${userId} is not a user id.`);
+    if (userId !== creator) users.add(userId);
+  }
+  return [...users];
+}
+
+async function checkAlias(parts: RoomParts, localpart: string | undefined): Promise<`#${string}` | undefined> {
+  if (localpart === undefined || localpart === '') return undefined;
+  const alias = `#${localpart}:${parts.serverName}`;
+  if (/[:\0\s#]/.test(localpart) || !isRoomAlias(alias)) throw invalidParam('The alias is not well-formed.');
+  if ((await findAlias(parts.db, alias)) !== undefined) throw aliasInUse();
+  return alias;
+}
+
+function createTemplate(
+  parts: RoomParts,
+  sender: Sender,
+  request: RoomRequest,
+  version: RoomVersion,
+  trusted: readonly UserId[],
+) {
+  const { creator: _, room_version: __, ...extra } = request.creation_content ?? {};
+  const content: JsonObject = { ...extra, room_version: version.id };
+  if (version.creatorInContent) content.creator = sender.userId;
+  if (version.trustedInvitees === 'additional creators' && trusted.length > 0) {
+    const given = extra.additional_creators ?? [];
+    if (!Array.isArray(given)) throw badJson('additional_creators must be a list of user ids.');
+    content.additional_creators = [...new Set([...given, ...trusted])];
+  }
+  const roomId: RoomId = `!${randomBytes(18).toString('base64url')}:${parts.serverName}`;
+  return {
+    type: 'm.room.create',
+    ...(version.roomIdInCreateEvent ? { room_id: roomId } : {}),
+    sender: sender.userId,
+    state_key: '',
+    content,
+    depth: 1,
+    origin_server_ts: parts.clock.now(),
+    prev_events: [],
+    auth_events: [],
+  };
+}
+
+interface Choices {
+  readonly preset: Preset;
+  readonly trusted: readonly UserId[];
+  readonly alias: `#${string}` | undefined;
+}
+
+async function appendFirstState(
+  parts: RoomParts,
+  open: OpenRoom,
+  sender: Sender,
+  request: RoomRequest,
+  choices: Choices,
+): Promise<void> {
+  const set = async (type: string, content: JsonObject, stateKey = '') =>
+    void (await open.append({ type, stateKey, sender: sender.userId, content, deviceId: sender.deviceId }));
+  await set('m.room.member', await memberContent(parts, sender.userId, 'join'), sender.userId);
+  const initial = request.initial_state ?? [];
+  if (initial.length > 500) throw invalidParam('initial_state may hold at most 500 events.');
+  const given = new Set(initial.filter((event) => (event.state_key ?? '') === '').map((event) => event.type));
+  const initialLevels = initial.find((event) => event.type === 'm.room.power_levels' && !event.state_key)?.content;
+  await set('m.room.power_levels', {
+    ...(initialLevels ?? defaultPowerLevels(open.version, sender.userId, choices.trusted)),
+    ...request.power_level_content_override,
+  });
+  if (choices.alias !== undefined) await set('m.room.canonical_alias', { alias: choices.alias });
+  const preset = PRESETS[choices.preset];
+  if (!given.has('m.room.join_rules')) await set('m.room.join_rules', { join_rule: preset.joinRule });
+  if (!given.has('m.room.history_visibility')) await set('m.room.history_visibility', { history_visibility: 'shared' });
+  if (!given.has('m.room.guest_access')) await set('m.room.guest_access', { guest_access: preset.guestAccess });
+  for (const event of initial) {
+    if (!isJsonObject(event.content)) throw badJson('The content of an initial state event must be an object.');
+    if (event.type === 'm.room.power_levels' && !event.state_key) continue;
+    await set(event.type, event.content, event.state_key ?? '');
+  }
+  if (request.name !== undefined && request.name !== '') await set('m.room.name', { name: request.name });
+  if (request.topic !== undefined && request.topic !== '') await set('m.room.topic', topicContent(request.topic));
+}
+
+/** Both forms of a topic: the plain one and the extensible one (`m.topic`). */
+export function topicContent(topic: string): JsonObject {
+  return { topic, 'm.topic': { 'm.text': [{ body: topic, mimetype: 'text/plain' }] } };
+}
+
+function defaultPowerLevels(version: RoomVersion, creator: UserId, trusted: readonly UserId[]): JsonObject {
+  const users: JsonObject = {};
+  if (!version.creatorsHaveInfinitePower) {
+    users[creator] = 100;
+    if (version.trustedInvitees === 'power of creator') for (const userId of trusted) users[userId] = 100;
+  }
+  return {
+    users,
+    users_default: 0,
+    events: {
+      'm.room.name': 50,
+      'm.room.power_levels': 100,
+      'm.room.history_visibility': 100,
+      'm.room.canonical_alias': 50,
+      'm.room.avatar': 50,
+      'm.room.tombstone': version.tombstoneAboveStateDefault ? 150 : 100,
+      'm.room.server_acl': 100,
+      'm.room.encryption': 100,
+    },
+    events_default: 0,
+    state_default: 50,
+    ban: 50,
+    kick: 50,
+    redact: 50,
+    invite: 0,
+  };
+}

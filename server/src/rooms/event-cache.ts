@@ -1,0 +1,70 @@
+import { LruCache } from '../base/lru-cache.ts';
+import type { Event, RoomId } from '../protocol/event.ts';
+import type { Queryable } from '../storage/database.ts';
+import { authChain, eventsById, eventsByNid, type StoredEvent } from '../storage/events.ts';
+
+/**
+ * Events for rules: hashes, edges and content, which never change. What a person is shown must not come from here, because
+ * redactions and admissions do change.
+ */
+export interface EventCache {
+  byNid(nids: readonly number[]): Promise<Map<number, StoredEvent>>;
+  byId(ids: readonly string[]): Promise<Map<string, StoredEvent>>;
+  /** The given events and all that their auth events lead to. */
+  withAuthChain(nids: readonly number[]): Promise<Map<number, StoredEvent>>;
+  remember(event: StoredEvent): void;
+}
+
+/** @param capacity in bytes of canonical JSON, roughly */
+export function openEventCache(db: Queryable, capacity = 32 * 1024 * 1024): EventCache {
+  const cache = new LruCache<number, StoredEvent>(capacity);
+  const nids = new LruCache<string, number>(100_000);
+
+  function remember(event: StoredEvent): void {
+    const size = 400 + Object.keys(event.pdu.content).length * 100;
+    cache.set(event.nid, event, size);
+    nids.set(event.eventId, event.nid);
+  }
+
+  async function byNid(wanted: readonly number[]): Promise<Map<number, StoredEvent>> {
+    const found = new Map<number, StoredEvent>();
+    const missing: number[] = [];
+    for (const nid of wanted) {
+      const event = cache.get(nid);
+      if (event === undefined) missing.push(nid);
+      else found.set(nid, event);
+    }
+    for (const event of await eventsByNid(db, missing)) {
+      remember(event);
+      found.set(event.nid, event);
+    }
+    return found;
+  }
+
+  return {
+    byNid,
+    remember,
+    async byId(wanted) {
+      const found = new Map<string, StoredEvent>();
+      const missing: string[] = [];
+      for (const id of wanted) {
+        const nid = nids.get(id);
+        const event = nid === undefined ? undefined : cache.get(nid);
+        if (event === undefined) missing.push(id);
+        else found.set(id, event);
+      }
+      for (const event of await eventsById(db, missing)) {
+        // Rejected events and outliers may be admitted later under another nid, so they are not remembered by id.
+        if (event.admission === 'accepted') remember(event);
+        found.set(event.eventId, event);
+      }
+      return found;
+    },
+    withAuthChain: async (start) => byNid(await authChain(db, start)),
+  };
+}
+
+/** The event as the rules see it. */
+export function asRuleEvent(stored: StoredEvent, roomId: RoomId): Event {
+  return { eventId: stored.eventId, roomId, pdu: stored.pdu };
+}

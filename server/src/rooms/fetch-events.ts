@@ -1,0 +1,96 @@
+import type { EventId, ServerName } from '../protocol/event.ts';
+import { type RoomVersion, roomVersion } from '../protocol/room-versions.ts';
+import { eventsById } from '../storage/events.ts';
+import type { RoomRow } from '../storage/rooms.ts';
+import type { Snapshot } from '../storage/state-snapshots.ts';
+import { admitPdus, isAdmitted, type VerifiedPdu } from './admit-pdu.ts';
+import type { OpenRoom } from './open-room.ts';
+import type { RoomParts } from './room-parts.ts';
+import { storeStateEvents } from './store-state-events.ts';
+
+/** Events that one missing piece may cost in requests of their own; more are fetched as a whole state. */
+const MAX_SINGLE_FETCHES = 50;
+
+export function versionOf(room: RoomRow): RoomVersion {
+  const version = roomVersion(room.version);
+  if (version === undefined) throw new Error(`room ${room.roomId} has the unknown version ${room.version}`);
+  return version;
+}
+
+/** What another server says the state before an event is: verified, not yet stored. */
+export interface RemoteState {
+  readonly state: readonly VerifiedPdu[];
+  readonly authChain: readonly VerifiedPdu[];
+  /** Events of the state that we held already. */
+  readonly held: readonly EventId[];
+}
+
+/**
+ * The state before an event as `server` tells it (Server-Server API, `GET /state_ids` and `GET /state`): only events that we
+ * lack travel, unless they are so many that the whole state is the smaller request.
+ *
+ * @throws FederationError
+ */
+export async function fetchStateBefore(
+  parts: RoomParts,
+  room: RoomRow,
+  server: ServerName,
+  eventId: EventId,
+): Promise<RemoteState> {
+  const version = versionOf(room);
+  const ids = await parts.federation.stateIds(server, { roomId: room.roomId, eventId });
+  const wanted = [...new Set([...ids.pduIds, ...ids.authChainIds])];
+  const held = new Set(
+    (await eventsById(parts.db, wanted))
+      .filter((event) => event.roomNid === room.nid && event.admission !== 'outlier')
+      .map((event) => event.eventId),
+  );
+  const missing = wanted.filter((id) => !held.has(id));
+  if (missing.length > MAX_SINGLE_FETCHES) {
+    const whole = await parts.federation.state(server, { roomId: room.roomId, eventId });
+    const admit = async (pdus: readonly unknown[]) =>
+      (await admitPdus(parts, version, pdus, room.roomId)).filter(isAdmitted);
+    return { state: await admit(whole.pdus), authChain: await admit(whole.authChain), held: [] };
+  }
+  const fetched = await fetchEvents(parts, room, server, missing);
+  const inState = new Set(ids.pduIds);
+  return {
+    state: fetched.filter((event) => inState.has(event.eventId)),
+    authChain: fetched.filter((event) => !inState.has(event.eventId)),
+    held: ids.pduIds.filter((id) => held.has(id)),
+  };
+}
+
+/** Single events of a room; those that cannot be had or are not sound are left out. */
+export async function fetchEvents(
+  parts: RoomParts,
+  room: RoomRow,
+  server: ServerName,
+  ids: readonly EventId[],
+): Promise<VerifiedPdu[]> {
+  const answers = await Promise.allSettled(
+    ids.slice(0, MAX_SINGLE_FETCHES).map((eventId) => parts.federation.event(server, { eventId })),
+  );
+  const pdus = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
+  const wanted = new Set(ids);
+  return (await admitPdus(parts, versionOf(room), pdus, room.roomId))
+    .filter(isAdmitted)
+    .filter((event) => wanted.has(event.eventId));
+}
+
+/** Stores a remote state with the room, as a snapshot. */
+export async function storeRemoteState(parts: RoomParts, open: OpenRoom, remote: RemoteState): Promise<Snapshot> {
+  return await storeStateEvents(parts, open, remote.state, remote.authChain, remote.held);
+}
+
+/** Fetches the auth chain of an event and stores it without a place in the graph. @throws FederationError */
+export async function fetchAuthChain(
+  parts: RoomParts,
+  room: RoomRow,
+  server: ServerName,
+  eventId: EventId,
+): Promise<void> {
+  const chain = await parts.federation.eventAuth(server, { roomId: room.roomId, eventId });
+  const admitted = (await admitPdus(parts, versionOf(room), chain, room.roomId)).filter(isAdmitted);
+  await parts.writer.writeAlone(room.nid, async (open) => void (await storeStateEvents(parts, open, [], admitted)));
+}

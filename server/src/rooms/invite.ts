@@ -1,0 +1,107 @@
+import { forbidden, invalidParam, MatrixError } from '../protocol/errors.ts';
+import { stateKey, type UserId } from '../protocol/event.ts';
+import { hashAndSignEvent } from '../protocol/event-signing.ts';
+import { isUserId, serverNameOf } from '../protocol/identifiers.ts';
+import type { JsonObject } from '../protocol/json.ts';
+import { acceptEvent } from './accept-event.ts';
+import { admitPdu } from './admit-pdu.ts';
+import { memberContent } from './membership.ts';
+import type { OpenRoom } from './open-room.ts';
+import type { RoomParts } from './room-parts.ts';
+import { requireGraph, roomOfSender, type Sender } from './send.ts';
+
+export interface InviteRequest {
+  readonly userId: string;
+  readonly reason?: string;
+  readonly isDirect?: boolean;
+}
+
+/**
+ * Invites a user of this or another server (Client-Server API, `POST /rooms/{roomId}/invite`). One of another server is
+ * invited once that server has signed the event too.
+ *
+ * @throws MatrixError M_FORBIDDEN, M_INVALID_PARAM, and what the other server refused it with
+ */
+export async function inviteUser(
+  parts: RoomParts,
+  sender: Sender,
+  roomId: string,
+  request: InviteRequest,
+): Promise<void> {
+  const invitee = request.userId;
+  if (!isUserId(invitee)) throw invalidParam('user_id is not a user id.');
+  const room = await roomOfSender(parts, roomId);
+  const content = await memberContent(parts, invitee, 'invite', {
+    ...(request.reason === undefined ? {} : { reason: request.reason }),
+    ...(request.isDirect === true ? { is_direct: true } : {}),
+  });
+  const draft = { type: 'm.room.member', stateKey: invitee, sender: sender.userId, content, deviceId: sender.deviceId };
+  if (serverNameOf(invitee) === parts.serverName) {
+    await parts.writer.write(room.nid, async (open) => {
+      requireGraph(open);
+      await requireNotJoined(open, invitee);
+      return { eventId: (await open.append(draft)).eventId };
+    });
+    return;
+  }
+  const signed = await signByInvitee(parts, room.nid, draft, invitee);
+  const outcome = await parts.writer.writeAlone(
+    room.nid,
+    async (open) => await acceptEvent(parts, open, signed, { local: true }),
+  );
+  if (outcome.outcome === 'rejected') throw forbidden(outcome.reason ?? 'The invite was refused.');
+}
+
+async function requireNotJoined(open: OpenRoom, invitee: UserId): Promise<void> {
+  const current = await open.stateEvent('m.room.member', invitee);
+  if (current?.pdu.content.membership === 'join') throw forbidden('This user is in the room already.');
+}
+
+/**
+ * Builds the invite on the head as it is now, without holding the room, and has the other server sign it. Events that come
+ * in between make it a fork, which the room's state resolution settles.
+ */
+async function signByInvitee(
+  parts: RoomParts,
+  roomNid: number,
+  draft: Parameters<OpenRoom['template']>[0],
+  invitee: UserId,
+) {
+  const open = await parts.writer.peek(roomNid);
+  requireGraph(open);
+  await requireNotJoined(open, invitee);
+  const ours = hashAndSignEvent(await open.template(draft), open.version, parts.serverName, parts.signingKey);
+  // Ask our own rules first: nobody else should hear of an invite that is not allowed.
+  await open.check(ours);
+  const answer = await parts.federation.invite(
+    serverNameOf(invitee),
+    {
+      roomId: open.room.roomId,
+      eventId: ours.eventId,
+      event: ours.pdu,
+      roomVersion: open.version.id,
+      inviteRoomState: await strippedState(open),
+    },
+    { ignoreBackoff: true },
+  );
+  const signed = await admitPdu(parts, open.version, answer.event, open.room.roomId);
+  if (signed.eventId !== ours.eventId)
+    throw new MatrixError('M_UNKNOWN', 'The other server answered with a different invite.', 502);
+  return signed;
+}
+
+const STRIPPED = [
+  'm.room.create',
+  'm.room.name',
+  'm.room.avatar',
+  'm.room.topic',
+  'm.room.join_rules',
+  'm.room.canonical_alias',
+  'm.room.encryption',
+];
+
+/** State that tells an invited user what they are invited to, as full PDUs (Server-Server API, "Inviting to a room"). */
+export async function strippedState(open: OpenRoom): Promise<JsonObject[]> {
+  const events = await open.stateEvents(STRIPPED.map((type) => stateKey(type, '')));
+  return [...events.values()].map(({ event }) => event.pdu);
+}

@@ -1,0 +1,128 @@
+import { forbidden, invalidParam, notFound } from '../protocol/errors.ts';
+import type { RoomAlias, RoomId, ServerName, UserId } from '../protocol/event.ts';
+import { isRoomAlias, isRoomId, serverNameOf } from '../protocol/identifiers.ts';
+import { isJsonObject, type JsonObject } from '../protocol/json.ts';
+import { actionPowerLevel, powerLevelsOf, userPowerLevel } from '../protocol/power-levels.ts';
+import { joinedMembers, membershipOf, serverIsJoined, serversInRoom } from '../storage/memberships.ts';
+import { findAlias } from '../storage/room-aliases.ts';
+import { joinRemote } from './join-remote.ts';
+import { memberContent } from './membership.ts';
+import type { OpenRoom } from './open-room.ts';
+import type { RoomParts } from './room-parts.ts';
+import type { Sender } from './send.ts';
+
+export interface JoinRequest {
+  /** Servers to join through when this one is not in the room (`via`). */
+  readonly via?: readonly ServerName[];
+  readonly reason?: string;
+}
+
+/** Where an alias leads. @throws MatrixError M_NOT_FOUND, M_INVALID_PARAM */
+export async function resolveAlias(
+  parts: RoomParts,
+  alias: string,
+): Promise<{ roomId: RoomId; servers: readonly ServerName[] }> {
+  if (!isRoomAlias(alias)) throw invalidParam('The room alias is not well-formed.');
+  const server = serverNameOf(alias);
+  if (server !== parts.serverName)
+    return await parts.federation.queryDirectory(server, { roomAlias: alias }, { ignoreBackoff: true });
+  const row = await findAlias(parts.db, alias);
+  const room = row === undefined ? undefined : (await parts.rooms.byNid([row.roomNid])).get(row.roomNid);
+  if (room === undefined) throw notFound(`There is no room with the alias ${alias}.`);
+  const servers = await serversInRoom(parts.db, room.nid);
+  return { roomId: room.roomId, servers: [parts.serverName, ...servers.filter((name) => name !== parts.serverName)] };
+}
+
+/**
+ * Joins a room by id or alias (Client-Server API, `POST /join/{roomIdOrAlias}`, `POST /rooms/{roomId}/join`), through other
+ * servers where this one is not in it. Joining twice is no error.
+ *
+ * @throws MatrixError M_FORBIDDEN, M_NOT_FOUND, and what the other servers refused it with
+ */
+export async function joinRoom(
+  parts: RoomParts,
+  sender: Sender,
+  roomIdOrAlias: string,
+  request: JoinRequest,
+): Promise<RoomId> {
+  const target = isRoomId(roomIdOrAlias)
+    ? { roomId: roomIdOrAlias, servers: [] as readonly ServerName[] }
+    : await resolveAlias(parts, roomIdOrAlias as RoomAlias);
+  const room = await parts.rooms.byId(target.roomId);
+  const extra: JsonObject = request.reason === undefined ? {} : { reason: request.reason };
+  const content = await memberContent(parts, sender.userId, 'join', extra);
+  if (room !== undefined && (await serverIsJoined(parts.db, room.nid, parts.serverName))) {
+    const made = await parts.writer.write(room.nid, (open) => joinLocally(parts, open, sender, content));
+    if (made !== 'elsewhere') return target.roomId;
+  }
+  const inviter = room === undefined ? undefined : await membershipOf(parts.db, room.nid, sender.userId);
+  const servers = [
+    ...(request.via ?? []),
+    ...target.servers,
+    ...(inviter?.membership === 'invite' ? [serverNameOf(inviter.sender)] : []),
+    ...(target.roomId.includes(':') ? [target.roomId.slice(target.roomId.indexOf(':') + 1)] : []),
+  ].filter((name) => name !== parts.serverName);
+  if (servers.length === 0) {
+    if (room === undefined) throw notFound('No server is known that could let you into this room.');
+    throw forbidden('You are not allowed to join this room.');
+  }
+  await joinRemote(parts, sender, target.roomId, [...new Set(servers)].slice(0, 20), content);
+  return target.roomId;
+}
+
+async function joinLocally(
+  parts: RoomParts,
+  open: OpenRoom,
+  sender: Sender,
+  content: JsonObject,
+): Promise<{ eventId: string } | 'elsewhere'> {
+  const current = await open.stateEvent('m.room.member', sender.userId);
+  const membership = current?.pdu.content.membership;
+  if (current !== undefined && membership === 'join') return { eventId: current.eventId };
+  let joining = content;
+  if (membership !== 'invite') {
+    const authorisedBy = await restrictedJoin(parts, open, sender.userId);
+    if (authorisedBy === 'elsewhere') return 'elsewhere';
+    if (authorisedBy !== undefined) joining = { ...content, join_authorised_via_users_server: authorisedBy };
+  }
+  const draft = { type: 'm.room.member', stateKey: sender.userId, sender: sender.userId, content: joining };
+  return { eventId: (await open.append({ ...draft, deviceId: sender.deviceId })).eventId };
+}
+
+/**
+ * Who of this server may let a user into a room that is restricted to members of other rooms (Client-Server API, "Restricted
+ * rooms"). Undefined where the join rule needs nobody for it; `elsewhere` where only another server can.
+ *
+ * @throws MatrixError M_FORBIDDEN when the user meets none of the conditions
+ */
+export async function restrictedJoin(
+  parts: RoomParts,
+  open: OpenRoom,
+  userId: UserId,
+): Promise<UserId | undefined | 'elsewhere'> {
+  const rules = (await open.stateEvent('m.room.join_rules', ''))?.pdu.content;
+  const rule = rules?.join_rule;
+  if (!open.version.restrictedJoins || (rule !== 'restricted' && rule !== 'knock_restricted')) return undefined;
+  const allow = Array.isArray(rules?.allow) ? rules.allow.slice(0, 100) : [];
+  let member = false;
+  for (const condition of allow) {
+    if (!isJsonObject(condition) || condition.type !== 'm.room_membership') continue;
+    const other = typeof condition.room_id === 'string' ? await parts.rooms.byId(condition.room_id) : undefined;
+    if (other === undefined) continue;
+    if ((await membershipOf(parts.db, other.nid, userId))?.membership === 'join') member = true;
+    if (member) break;
+  }
+  if (!member) throw forbidden('You are in none of the rooms whose members may join.');
+  return (await localInviter(parts, open)) ?? 'elsewhere';
+}
+
+/** A joined user of this server with the power to invite: who signs for restricted joins. */
+async function localInviter(parts: RoomParts, open: OpenRoom): Promise<UserId | undefined> {
+  const create = await open.stateEvent('m.room.create', '');
+  if (create === undefined) return undefined;
+  const powers = powerLevelsOf(open.version, create.pdu, (await open.stateEvent('m.room.power_levels', ''))?.pdu);
+  const needed = actionPowerLevel(powers, 'invite');
+  const members = await joinedMembers(parts.db, open.room.nid);
+  return members.find((member) => member.server === parts.serverName && userPowerLevel(powers, member.userId) >= needed)
+    ?.userId;
+}

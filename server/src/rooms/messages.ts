@@ -1,0 +1,82 @@
+import { type RoomEventFilter, roomEventPasses } from '../protocol/filter.ts';
+import type { JsonObject } from '../protocol/json.ts';
+import { eventsByNid } from '../storage/events.ts';
+import { snapshotEntries } from '../storage/state-snapshots.ts';
+import { clientEvents } from './client-event.ts';
+import type { Viewer } from './plain-client-event.ts';
+import { openForReading, type PageQuery, readPage, sendersOf, visibleEvent } from './reading.ts';
+import type { RoomParts } from './room-parts.ts';
+import { timelineToken } from './timeline-token.ts';
+
+const DEFAULT_LIMIT = 10;
+const MAX_LIMIT = 1_000;
+
+/** `GET /rooms/{roomId}/messages`: a page of the timeline. @throws MatrixError M_FORBIDDEN */
+export async function messages(
+  parts: RoomParts,
+  viewer: Viewer,
+  roomId: string,
+  query: Omit<PageQuery, 'limit'> & { readonly limit: number | undefined },
+): Promise<JsonObject> {
+  const opened = await openForReading(parts, roomId, viewer.userId);
+  const limit = Math.min(query.limit ?? query.filter.limit ?? DEFAULT_LIMIT, MAX_LIMIT);
+  const page = await readPage(parts, opened, { ...query, limit });
+  const members = query.filter.lazyLoadMembers ? await sendersOf(parts, opened.state, page.events) : [];
+  const newest = page.events[0]?.position ?? 0;
+  return {
+    start: timelineToken(Number.isSafeInteger(query.from) ? page.start : query.direction === 'b' ? newest : newest - 1),
+    ...(page.end === undefined ? {} : { end: timelineToken(page.end) }),
+    chunk: await clientEvents(parts, viewer, page.events),
+    ...(members.length === 0 ? {} : { state: await clientEvents(parts, viewer, members, { aggregations: false }) }),
+  };
+}
+
+/** `GET /rooms/{roomId}/context/{eventId}`. @throws MatrixError M_NOT_FOUND */
+export async function readContext(
+  parts: RoomParts,
+  viewer: Viewer,
+  roomId: string,
+  eventId: string,
+  query: { readonly limit: number; readonly filter: RoomEventFilter },
+): Promise<JsonObject> {
+  const { room, reader, event } = await visibleEvent(parts, viewer.userId, roomId, eventId);
+  const position = event.position ?? 0;
+  const opened = { room, reader, state: await parts.snapshots.load(event.roomState ?? event.stateAfter ?? 0) };
+  const half = Math.floor(query.limit / 2);
+  const span = { to: undefined, filter: query.filter };
+  const before = await readPage(parts, opened, { ...span, direction: 'b', from: position - 1, limit: half });
+  const after = await readPage(parts, opened, {
+    ...span,
+    direction: 'f',
+    from: position,
+    limit: query.limit - half,
+  });
+  const last = after.events.at(-1);
+  const roomState = last?.roomState ?? event.roomState ?? event.stateAfter ?? 0;
+  const state = await parts.snapshots.load(roomState);
+  const shown = [...before.events, event, ...after.events];
+  const stateEvents = query.filter.lazyLoadMembers
+    ? [...(await nonMembers(parts, state)), ...(await sendersOf(parts, state, shown))]
+    : await eventsByNid(parts.db, [...snapshotEntries(state).values()]);
+  const show = async (events: typeof shown) => await clientEvents(parts, viewer, events);
+  return {
+    start: timelineToken(before.end ?? (before.events.at(-1)?.position ?? position) - 1),
+    end: timelineToken(after.end ?? last?.position ?? position),
+    events_before: await show(before.events),
+    event: (await show([event]))[0],
+    events_after: await show(after.events),
+    state: await clientEvents(
+      parts,
+      viewer,
+      stateEvents.filter((state) => roomEventPasses(query.filter, roomId, state.pdu)),
+      { aggregations: false },
+    ),
+  };
+}
+
+async function nonMembers(parts: RoomParts, state: Awaited<ReturnType<RoomParts['snapshots']['load']>>) {
+  const entries = snapshotEntries(state);
+  const keys = await parts.stateKeys.resolve([...entries.keys()]);
+  const nids = [...entries].flatMap(([key, nid]) => (keys.get(key)?.startsWith('m.room.member\0') ? [] : [nid]));
+  return await eventsByNid(parts.db, nids);
+}

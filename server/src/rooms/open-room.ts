@@ -1,0 +1,362 @@
+import { authEventKeys } from '../protocol/auth-events.ts';
+import { authorize } from '../protocol/auth-rules.ts';
+import { authStateOf } from '../protocol/authorization.ts';
+import { forbidden } from '../protocol/errors.ts';
+import { type Event, type EventId, type Pdu, type StateKey, stateKey, type UserId } from '../protocol/event.ts';
+import { hashAndSignEvent, type SignedEvent, type UnsignedPdu } from '../protocol/event-signing.ts';
+import type { JsonObject } from '../protocol/json.ts';
+import { type RoomVersion, roomVersion } from '../protocol/room-versions.ts';
+import type { Admission, StoredEvent } from '../storage/events.ts';
+import type { RoomHeadRow, RoomRow } from '../storage/rooms.ts';
+import { deriveSnapshot, type Snapshot, snapshotGet } from '../storage/state-snapshots.ts';
+import { asRuleEvent } from './event-cache.ts';
+import type { RoomParts } from './room-parts.ts';
+
+/** What a local user wants to say; the room adds the rest. */
+export interface Draft {
+  readonly type: string;
+  readonly sender: UserId;
+  readonly content: JsonObject;
+  readonly stateKey?: string;
+  /** Target of an `m.room.redaction`. */
+  readonly redacts?: Redacts;
+  readonly deviceId?: string;
+  readonly transactionId?: string;
+}
+
+/** What a redaction takes away. */
+export interface Redacts {
+  readonly target: EventId;
+  /** The sender lacks the power to redact others, so it counts only for events of the sender's own server. */
+  readonly sameServerOnly: boolean;
+}
+
+/** An event about to be written. */
+export interface NewEvent {
+  readonly nid: number;
+  readonly event: Event;
+  /** Canonical JSON of the PDU. */
+  readonly json: string;
+  readonly admission: Admission;
+  readonly reason: string | null;
+  readonly local: boolean;
+  readonly stateKeyNid: number | null;
+  readonly prevEvents: readonly number[];
+  readonly missingPrevEvents: readonly EventId[];
+  readonly authEvents: readonly number[];
+  readonly stateBefore: Snapshot | undefined;
+  readonly stateAfter: Snapshot | undefined;
+  /** Current state of the room once this event is in. */
+  readonly roomState: Snapshot | undefined;
+  readonly redacts: Redacts | null;
+  readonly deviceId: string | null;
+  readonly transactionId: string | null;
+}
+
+export interface Extremity {
+  readonly nid: number;
+  readonly eventId: EventId;
+  readonly depth: number;
+}
+
+interface Checkpoint {
+  readonly extremities: readonly Extremity[];
+  readonly depth: number;
+  readonly state: Snapshot | undefined;
+  readonly added: number;
+  readonly aside: number;
+  readonly backfilled: number;
+  readonly snapshots: number;
+  readonly transactions: number;
+}
+
+/**
+ * A room whose row is locked by the running transaction: the one place where events are attached to a room. Nothing is
+ * written before `persist`; until then a checkpoint can be restored.
+ */
+export class OpenRoom {
+  readonly room: RoomRow;
+  readonly version: RoomVersion;
+  /** State when the room was opened. */
+  readonly stateAtOpening: Snapshot | undefined;
+  readonly added: NewEvent[] = [];
+  /** Events without a place in the graph: auth chains and state that other servers told us. */
+  readonly aside: NewEvent[] = [];
+  /** Events of the graph from before what we had, newest first. */
+  readonly backfilled: NewEvent[] = [];
+  readonly newSnapshots: Snapshot[] = [];
+  readonly transactions: { key: Buffer; eventId: string }[] = [];
+  #extremities: readonly Extremity[];
+  #depth: number;
+  #state: Snapshot | undefined;
+  readonly #parts: RoomParts;
+  readonly #byNid = new Map<number, NewEvent>();
+
+  private constructor(
+    parts: RoomParts,
+    head: RoomHeadRow,
+    extremities: readonly Extremity[],
+    state: Snapshot | undefined,
+  ) {
+    this.#parts = parts;
+    this.room = head;
+    const version = roomVersion(head.version);
+    if (version === undefined) throw new Error(`room ${head.roomId} has the unknown version ${head.version}`);
+    this.version = version;
+    this.#extremities = extremities;
+    this.#depth = head.depth;
+    this.#state = state;
+    this.stateAtOpening = state;
+  }
+
+  static async open(parts: RoomParts, head: RoomHeadRow): Promise<OpenRoom> {
+    const [stored, state] = await Promise.all([
+      parts.events.byNid(head.extremities),
+      head.currentState === null ? undefined : parts.snapshots.load(head.currentState),
+    ]);
+    const extremities = head.extremities.map((nid) => {
+      const event = stored.get(nid);
+      if (event === undefined) throw new Error(`extremity ${nid} of ${head.roomId} is missing`);
+      return { nid, eventId: event.eventId, depth: event.depth };
+    });
+    return new OpenRoom(parts, head, extremities, state);
+  }
+
+  get extremities(): readonly Extremity[] {
+    return this.#extremities;
+  }
+
+  get depth(): number {
+    return this.#depth;
+  }
+
+  /** Current state: resolved over all extremities. */
+  get state(): Snapshot | undefined {
+    return this.#state;
+  }
+
+  checkpoint(): Checkpoint {
+    return {
+      extremities: this.#extremities,
+      depth: this.#depth,
+      state: this.#state,
+      added: this.added.length,
+      aside: this.aside.length,
+      backfilled: this.backfilled.length,
+      snapshots: this.newSnapshots.length,
+      transactions: this.transactions.length,
+    };
+  }
+
+  restore(checkpoint: Checkpoint): void {
+    this.#extremities = checkpoint.extremities;
+    this.#depth = checkpoint.depth;
+    this.#state = checkpoint.state;
+    const undone = [
+      ...this.added.splice(checkpoint.added),
+      ...this.aside.splice(checkpoint.aside),
+      ...this.backfilled.splice(checkpoint.backfilled),
+    ];
+    for (const { nid } of undone) this.#byNid.delete(nid);
+    this.newSnapshots.length = checkpoint.snapshots;
+    this.transactions.length = checkpoint.transactions;
+  }
+
+  /** Events of a state for the given keys, those added a moment ago included. */
+  async stateEvents(keys: readonly StateKey[], state = this.#state): Promise<Map<StateKey, StoredOrNew>> {
+    const nids = await this.#parts.stateKeys.find(keys);
+    const wanted = new Map<StateKey, number>();
+    for (const [key, keyNid] of nids) {
+      const eventNid = snapshotGet(state, keyNid);
+      if (eventNid !== undefined) wanted.set(key, eventNid);
+    }
+    const found = await this.eventsByNid([...wanted.values()]);
+    const result = new Map<StateKey, StoredOrNew>();
+    for (const [key, nid] of wanted) {
+      const event = found.get(nid);
+      if (event !== undefined) result.set(key, event);
+    }
+    return result;
+  }
+
+  async stateEvent(type: string, key: string): Promise<Event | undefined> {
+    const wanted = stateKey(type, key);
+    return (await this.stateEvents([wanted])).get(wanted)?.event;
+  }
+
+  async eventsByNid(nids: readonly number[]): Promise<Map<number, StoredOrNew>> {
+    const found = new Map<number, StoredOrNew>();
+    const stored: number[] = [];
+    for (const nid of nids) {
+      const fresh = this.#byNid.get(nid);
+      if (fresh !== undefined) found.set(nid, { nid, event: fresh.event });
+      else stored.push(nid);
+    }
+    for (const [nid, event] of await this.#parts.events.byNid(stored))
+      found.set(nid, { nid, event: asRuleEvent(event, this.room.roomId), stored: event });
+    return found;
+  }
+
+  /**
+   * Builds, signs and authorises an event of a local user on top of the room, in the current state.
+   *
+   * @throws MatrixError M_FORBIDDEN when the room's rules refuse it, M_TOO_LARGE when it is too big
+   */
+  async append(draft: Draft): Promise<Event> {
+    const { template, authEvents, authState } = await this.#template(draft);
+    const signed = hashAndSignEvent(template, this.version, this.#parts.serverName, this.#parts.signingKey);
+    return await this.appendSigned(signed, draft, authEvents, authState);
+  }
+
+  /** The unsigned event for a draft, as `make_join` and its kin hand it out too. */
+  async template(draft: Draft): Promise<UnsignedPdu> {
+    return (await this.#template(draft)).template;
+  }
+
+  async #template(draft: Draft) {
+    const { parts, version } = { parts: this.#parts, version: this.version };
+    const isCreate = draft.type === 'm.room.create';
+    const authEvents = isCreate ? [] : await this.#authEvents(draft);
+    const prevEvents = this.#extremities.slice(0, 20);
+    const template: UnsignedPdu = {
+      type: draft.type,
+      ...(isCreate && !version.roomIdInCreateEvent ? {} : { room_id: this.room.roomId }),
+      sender: draft.sender,
+      ...(draft.stateKey === undefined ? {} : { state_key: draft.stateKey }),
+      ...(draft.redacts !== undefined && version.redactsIn === 'event' ? { redacts: draft.redacts.target } : {}),
+      content: draft.content,
+      depth: Math.min(Number(version.maxDepth), Math.max(0, ...prevEvents.map((prev) => prev.depth)) + 1),
+      origin_server_ts: parts.clock.now(),
+      prev_events: prevEvents.map((prev) => prev.eventId),
+      auth_events: authEvents.map((auth) => auth.event.eventId),
+    };
+    const authState = new Map<StateKey, Event>();
+    for (const { event } of authEvents) authState.set(stateKey(event.pdu.type, event.pdu.state_key ?? ''), event);
+    if (!isCreate && !version.createInAuthEvents) {
+      const create = await this.stateEvent('m.room.create', '');
+      if (create !== undefined) authState.set(stateKey('m.room.create', ''), create);
+    }
+    return { template, authEvents: authEvents.map((auth) => auth.nid), authState };
+  }
+
+  async #authEvents(draft: Draft): Promise<StoredOrNew[]> {
+    const keys = authEventKeys(
+      { type: draft.type, sender: draft.sender, state_key: draft.stateKey, content: draft.content },
+      this.version,
+    );
+    return [...(await this.stateEvents(keys)).values()];
+  }
+
+  /** Authorises an event that is already signed against the state given and attaches it. */
+  async appendSigned(
+    signed: SignedEvent,
+    draft: Pick<Draft, 'deviceId' | 'transactionId' | 'redacts'>,
+    authEvents: readonly number[],
+    authState: ReadonlyMap<StateKey, Event>,
+  ): Promise<Event> {
+    const decision = authorize(signed, this.version, authStateOf(authState));
+    if (!decision.allowed) throw forbidden(decision.reason);
+    const { pdu } = signed;
+    const [nid] = await this.#parts.eventNids.take(1);
+    if (nid === undefined) throw new Error('no event nid');
+    const stateBefore = this.#state;
+    const keyNid = await this.#internStateKey(pdu);
+    const stateAfter = keyNid === null ? stateBefore : await this.derive(stateBefore, new Map([[keyNid, nid]]));
+    this.attach({
+      nid,
+      event: signed,
+      json: signed.json,
+      admission: 'accepted',
+      reason: null,
+      local: true,
+      stateKeyNid: keyNid,
+      prevEvents: this.#extremities.slice(0, 20).map((prev) => prev.nid),
+      missingPrevEvents: [],
+      authEvents,
+      stateBefore,
+      stateAfter,
+      roomState: stateAfter,
+      redacts: draft.redacts ?? null,
+      deviceId: draft.deviceId ?? null,
+      transactionId: draft.transactionId ?? null,
+    });
+    return signed;
+  }
+
+  /** Whether the room's current state allows the event. @throws MatrixError M_FORBIDDEN if it does not */
+  async check(event: Event): Promise<void> {
+    const keys = [stateKey('m.room.create', ''), ...authEventKeys(event.pdu, this.version)];
+    const state = new Map([...(await this.stateEvents(keys))].map(([key, found]) => [key, found.event]));
+    const decision = authorize(event, this.version, authStateOf(state));
+    if (!decision.allowed) throw forbidden(decision.reason);
+  }
+
+  async #internStateKey(pdu: Pdu): Promise<number | null> {
+    if (pdu.state_key === undefined) return null;
+    const [nid] = await this.#parts.stateKeys.intern([stateKey(pdu.type, pdu.state_key)]);
+    return nid ?? null;
+  }
+
+  /** A new snapshot that follows `from`, to be written with the room. */
+  async derive(from: Snapshot | undefined, changes: ReadonlyMap<number, number>): Promise<Snapshot> {
+    const [id] = await this.#parts.snapshots.ids.take(1);
+    if (id === undefined) throw new Error('no snapshot id');
+    const snapshot = deriveSnapshot(id, from, changes);
+    this.newSnapshots.push(snapshot);
+    return snapshot;
+  }
+
+  /** Adds an event that is to be held without a place in the graph. */
+  addAside(event: NewEvent): void {
+    this.aside.push(event);
+    this.#byNid.set(event.nid, event);
+  }
+
+  /** Adds an event of the graph from before what we had: neither head nor current state change. */
+  addBackfilled(event: NewEvent): void {
+    this.backfilled.push(event);
+    this.#byNid.set(event.nid, event);
+  }
+
+  /** An event added in this transaction, in whatever way. */
+  addedByNid(nid: number): NewEvent | undefined {
+    return this.#byNid.get(nid);
+  }
+
+  hasChanged(): boolean {
+    return this.#byNid.size > 0;
+  }
+
+  /** All that has been added in this transaction. */
+  allAdded(): Iterable<NewEvent> {
+    return this.#byNid.values();
+  }
+
+  /**
+   * Adds an event with everything decided about it.
+   *
+   * @param extremity false when some event of ours already names it as previous
+   */
+  attach(event: NewEvent, { extremity } = { extremity: true }): void {
+    this.added.push(event);
+    this.#byNid.set(event.nid, event);
+    const { pdu, eventId } = event.event;
+    if (event.admission === 'rejected' || event.admission === 'outlier') return;
+    // A soft-failed event is not built upon: it neither becomes an extremity nor takes one's place.
+    if (event.admission === 'soft_failed') return;
+    const replaced = new Set(event.prevEvents);
+    this.#extremities = [
+      ...this.#extremities.filter((extremity) => !replaced.has(extremity.nid)),
+      ...(extremity ? [{ nid: event.nid, eventId, depth: pdu.depth }] : []),
+    ];
+    this.#depth = Math.max(this.#depth, pdu.depth);
+    this.#state = event.roomState;
+  }
+}
+
+/** An event for the rules, from the database or from this transaction. */
+export interface StoredOrNew {
+  readonly nid: number;
+  readonly event: Event;
+  readonly stored?: StoredEvent;
+}

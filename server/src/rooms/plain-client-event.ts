@@ -1,0 +1,45 @@
+import type { UserId } from '../protocol/event.ts';
+import type { JsonObject } from '../protocol/json.ts';
+import { redactEvent } from '../protocol/redaction.ts';
+import { roomVersion } from '../protocol/room-versions.ts';
+import type { StoredEvent } from '../storage/events.ts';
+import type { RoomRow } from '../storage/rooms.ts';
+
+/** An event in the form for clients (Client-Server API, "Room event format"). */
+export interface ClientEvent extends JsonObject {
+  type: string;
+  event_id: string;
+  sender: string;
+  origin_server_ts: number;
+  content: JsonObject;
+}
+
+/** Who looks: `unsigned` holds what only they may see. */
+export interface Viewer {
+  readonly userId: UserId;
+  readonly deviceId: string;
+}
+
+/** The event without anything that depends on the viewer. */
+export function plainClientEvent(event: StoredEvent, room: RoomRow): ClientEvent {
+  const version = roomVersion(room.version);
+  if (version === undefined) throw new Error(`room ${room.roomId} has the unknown version ${room.version}`);
+  const pdu = event.redactedBy === null ? event.pdu : redactEvent(event.pdu, version);
+  const redacts = pdu.redacts ?? (pdu.type === 'm.room.redaction' ? pdu.content.redacts : undefined);
+  return {
+    type: pdu.type,
+    event_id: event.eventId,
+    room_id: room.roomId,
+    sender: pdu.sender,
+    origin_server_ts: pdu.origin_server_ts,
+    // Shown in both places whatever the room version, so that every client finds it (room version 11).
+    content: typeof redacts === 'string' ? { ...pdu.content, redacts } : pdu.content,
+    ...(pdu.state_key === undefined ? {} : { state_key: pdu.state_key }),
+    ...(typeof redacts === 'string' ? { redacts } : {}),
+  };
+}
+
+/** Stripped state of a room as an invited user is shown it. */
+export function strippedEvent(pdu: JsonObject): JsonObject {
+  return { type: pdu.type, state_key: pdu.state_key, sender: pdu.sender, content: pdu.content };
+}

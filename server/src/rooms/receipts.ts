@@ -1,0 +1,92 @@
+import { invalidParam } from '../protocol/errors.ts';
+import type { UserId } from '../protocol/event.ts';
+import type { JsonObject } from '../protocol/json.ts';
+import type { Transaction } from '../storage/database.ts';
+import { eventInRoom } from '../storage/events.ts';
+import { putReceipts } from '../storage/receipts.ts';
+import type { RoomRow } from '../storage/rooms.ts';
+import { joinedRoomOf } from './members.ts';
+import type { RoomParts } from './room-parts.ts';
+import type { Sender } from './send.ts';
+
+/** Stores room account data of a user as the last step of a transaction: the fully-read marker is kept there. */
+export type SetAccountData = (
+  tx: Transaction,
+  data: { userId: UserId; roomId: string; roomNid: number; type: string; content: JsonObject },
+) => Promise<void>;
+
+const RECEIPT_TYPES: ReadonlySet<string> = new Set(['m.read', 'm.read.private', 'm.fully_read']);
+
+/**
+ * Sets a receipt of a local user (Client-Server API, "Receipts"). A receipt never moves back: one that is at a later event
+ * already stays.
+ *
+ * @throws MatrixError M_FORBIDDEN, M_INVALID_PARAM
+ */
+export async function sendReceipt(
+  parts: RoomParts,
+  sender: Sender,
+  roomId: string,
+  receipt: { type: string; eventId: string; threadId: string | undefined },
+  setAccountData: SetAccountData,
+): Promise<void> {
+  if (!RECEIPT_TYPES.has(receipt.type))
+    throw invalidParam('The receipt type must be m.read, m.read.private or m.fully_read.');
+  const room = await joinedRoomOf(parts, roomId, sender.userId);
+  if (receipt.type === 'm.fully_read') {
+    if (receipt.threadId !== undefined) throw invalidParam('m.fully_read has no thread_id.');
+    await setFullyRead(parts, sender, room, receipt.eventId, setAccountData);
+    return;
+  }
+  if (receipt.threadId === '') throw invalidParam('thread_id must not be empty.');
+  const event = await eventInRoom(parts.db, room.nid, receipt.eventId);
+  await putReceipts(parts.db, room.nid, [
+    {
+      userId: sender.userId,
+      receiptType: receipt.type,
+      threadId: receipt.threadId ?? '',
+      eventId: receipt.eventId,
+      eventPosition: event?.position ?? null,
+      ts: parts.clock.now(),
+    },
+  ]);
+  parts.follower.poke();
+}
+
+async function setFullyRead(
+  parts: RoomParts,
+  sender: Sender,
+  room: RoomRow,
+  eventId: string,
+  setAccountData: SetAccountData,
+): Promise<void> {
+  const event = await eventInRoom(parts.db, room.nid, eventId);
+  if (event === undefined) throw invalidParam('There is no such event in this room.');
+  await parts.db.transaction(async (tx) => {
+    const content = { event_id: eventId };
+    await setAccountData(tx, {
+      userId: sender.userId,
+      roomId: room.roomId,
+      roomNid: room.nid,
+      type: 'm.fully_read',
+      content,
+    });
+  });
+  parts.follower.poke();
+}
+
+/** Several markers at once (Client-Server API, "Read and unread markers"). @throws MatrixError as `sendReceipt` */
+export async function sendReadMarkers(
+  parts: RoomParts,
+  sender: Sender,
+  roomId: string,
+  markers: { 'm.fully_read'?: string; 'm.read'?: string; 'm.read.private'?: string },
+  setAccountData: SetAccountData,
+): Promise<void> {
+  await joinedRoomOf(parts, roomId, sender.userId);
+  for (const type of ['m.fully_read', 'm.read', 'm.read.private'] as const) {
+    const eventId = markers[type];
+    if (eventId === undefined) continue;
+    await sendReceipt(parts, sender, roomId, { type, eventId, threadId: undefined }, setAccountData);
+  }
+}

@@ -1,0 +1,32 @@
+import { LruCache } from '../base/lru-cache.ts';
+import type { RoomId, ServerName } from '../protocol/event.ts';
+import { stateKey } from '../protocol/event.ts';
+import { compileServerAcl, type ServerAcl, serverAclAllows } from '../protocol/server-acls.ts';
+import { currentStateOf } from '../storage/current-state.ts';
+import { serverIsJoined } from '../storage/memberships.ts';
+import type { RoomParts } from './room-parts.ts';
+
+// By the event that holds it, which never changes: compiled once, however often it is asked.
+const compiled = new LruCache<number, ServerAcl>(1_000);
+
+/** Whether the room's server ACL lets a server take part; true where we hold no such room (Client-Server API, "Server ACLs"). */
+export async function serverMayTakePart(parts: RoomParts, roomId: RoomId, server: ServerName): Promise<boolean> {
+  const room = await parts.rooms.byId(roomId);
+  if (room === undefined) return true;
+  const key = [...(await parts.stateKeys.find([stateKey('m.room.server_acl', '')])).values()];
+  const [row] = await currentStateOf(parts.db, [room.nid], key);
+  if (row === undefined) return true;
+  let acl = compiled.get(row.eventNid);
+  if (acl === undefined) {
+    const event = (await parts.events.byNid([row.eventNid])).get(row.eventNid);
+    acl = compileServerAcl(event?.pdu.content);
+    compiled.set(row.eventNid, acl);
+  }
+  return serverAclAllows(acl, server);
+}
+
+/** Whether a server has a joined member in the room. */
+export async function isServerJoined(parts: RoomParts, roomId: RoomId, server: ServerName): Promise<boolean> {
+  const room = await parts.rooms.byId(roomId);
+  return room !== undefined && (await serverIsJoined(parts.db, room.nid, server));
+}

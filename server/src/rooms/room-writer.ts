@@ -1,0 +1,180 @@
+import { unavailable } from '../protocol/errors.ts';
+import { findTransactions } from '../storage/client-transactions.ts';
+import { type Database, isDatabaseAway, type Transaction } from '../storage/database.ts';
+import { lockHeads, type RoomHeadRow, roomHead } from '../storage/rooms.ts';
+import { OpenRoom } from './open-room.ts';
+import { type Persisted, persist } from './persist.ts';
+import type { RoomParts } from './room-parts.ts';
+
+/** Adds events to a room that is locked and open. What it throws undoes its own additions only. */
+export type RoomWork<T> = (room: OpenRoom) => Promise<T>;
+
+interface Job {
+  readonly roomNid: number;
+  readonly work: RoomWork<unknown>;
+  readonly transactionKey: Buffer | undefined;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+type Outcome = { readonly job: Job; readonly value: unknown } | { readonly job: Job; readonly error: unknown };
+
+/** Jobs in one transaction at most. */
+const BATCH = 128;
+/** Beyond this many waiting jobs new ones are refused with 503: the database does not keep up. */
+const MAX_WAITING = 5_000;
+
+/**
+ * Runs all writing to rooms. Work of many requests shares one transaction (group commit), so that the cost of a commit and
+ * the lock on the log are paid once for all of them; a promise resolves only after the commit.
+ */
+export class RoomWriter {
+  readonly #db: Database;
+  readonly #partsOf: () => RoomParts;
+  readonly #queue: Job[] = [];
+  #running = false;
+
+  constructor(db: Database, partsOf: () => RoomParts) {
+    this.#db = db;
+    this.#partsOf = partsOf;
+  }
+
+  /**
+   * Runs `work` on the room, in the order of the calls, and answers what it returned once that is durable.
+   *
+   * @param transactionKey answers the earlier event id without running `work` if this key has led to one
+   */
+  write<T>(roomNid: number, work: RoomWork<T>, transactionKey?: Buffer): Promise<T | { eventId: string }> {
+    return new Promise((resolve, reject) => {
+      if (this.#queue.length >= MAX_WAITING) {
+        reject(unavailable('The server has too much to write at the moment. Try again soon.'));
+        return;
+      }
+      this.#queue.push({ roomNid, work, transactionKey, resolve: resolve as Job['resolve'], reject });
+      if (!this.#running) void this.#run();
+    });
+  }
+
+  /** The same in a transaction of its own, for work that is long or loads much. */
+  writeAlone<T>(roomNid: number, work: RoomWork<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      void this.#runAlone([{ roomNid, work, transactionKey: undefined, resolve: resolve as Job['resolve'], reject }]);
+    });
+  }
+
+  /** The room as it is now, without a lock: for questions, never to write from. */
+  async peek(roomNid: number): Promise<OpenRoom> {
+    const head = await roomHead(this.#db, roomNid);
+    if (head === undefined) throw new Error(`room ${roomNid} has no row`);
+    return await OpenRoom.open(this.#partsOf(), head);
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    while (this.#queue.length > 0) {
+      const jobs = this.#queue.splice(0, BATCH);
+      try {
+        await this.#runBatch(jobs);
+      } catch (error) {
+        await this.#runApart(jobs, error);
+      }
+    }
+    this.#running = false;
+  }
+
+  async #runBatch(jobs: readonly Job[]): Promise<void> {
+    const nids = [...new Set(jobs.map((job) => job.roomNid))];
+    let left: readonly Job[] = [];
+    const { outcomes, persisted } = await this.#db.transaction(async (tx) => {
+      const heads = await lockHeads(tx, nids, false);
+      const open = new Set(heads.map((head) => head.nid));
+      left = jobs.filter((job) => !open.has(job.roomNid));
+      const ready = jobs.filter((job) => open.has(job.roomNid));
+      return await this.#runJobs(tx, heads, ready);
+    });
+    this.#announce(persisted);
+    settle(outcomes);
+    // Another transaction holds these rooms. They wait for it on a connection of their own, so that nobody else waits.
+    for (const nid of new Set(left.map((job) => job.roomNid)))
+      void this.#runAlone(left.filter((job) => job.roomNid === nid));
+  }
+
+  async #runAlone(jobs: readonly Job[]): Promise<void> {
+    try {
+      const nid = jobs[0]?.roomNid ?? 0;
+      const { outcomes, persisted } = await this.#db.transaction(async (tx) => {
+        const heads = await lockHeads(tx, [nid], true);
+        if (heads.length === 0) throw new Error(`room ${nid} has no row`);
+        return await this.#runJobs(tx, heads, jobs);
+      });
+      this.#announce(persisted);
+      settle(outcomes);
+    } catch (error) {
+      await this.#runApart(jobs, error);
+    }
+  }
+
+  /** After a failed transaction: one of several jobs may be what Postgres refused, so each gets to prove itself alone. */
+  async #runApart(jobs: readonly Job[], error: unknown): Promise<void> {
+    if (jobs.length === 1 || isAway(error)) for (const job of jobs) job.reject(error);
+    else for (const job of jobs) await this.#runAlone([job]);
+  }
+
+  async #runJobs(
+    tx: Transaction,
+    heads: readonly RoomHeadRow[],
+    jobs: readonly Job[],
+  ): Promise<{ outcomes: Outcome[]; persisted: Persisted[] }> {
+    const keys = jobs.flatMap((job) => job.transactionKey ?? []);
+    // After the rooms are locked: a request for the same room with the same key has either committed or not begun.
+    const earlier = await findTransactions(tx, keys);
+    const rooms = new Map<number, OpenRoom>();
+    for (const head of heads) rooms.set(head.nid, await OpenRoom.open(this.#partsOf(), head));
+    const outcomes: Outcome[] = [];
+    for (const job of jobs) {
+      const room = rooms.get(job.roomNid);
+      if (room !== undefined) outcomes.push(await runJob(room, job, earlier));
+    }
+    return { outcomes, persisted: await persist(tx, [...rooms.values()]) };
+  }
+
+  #announce(persisted: readonly Persisted[]): void {
+    const parts = this.#partsOf();
+    for (const room of new Set(persisted.map((event) => event.room)))
+      for (const snapshot of room.newSnapshots) parts.snapshots.remember(snapshot);
+    for (const event of persisted) parts.events.remember(event.stored);
+    parts.follower.poke();
+  }
+}
+
+async function runJob(room: OpenRoom, job: Job, earlier: Map<string, string>): Promise<Outcome> {
+  const key = job.transactionKey?.toString('hex');
+  const eventId = key === undefined ? undefined : earlier.get(key);
+  if (eventId !== undefined) return { job, value: { eventId } };
+  const checkpoint = room.checkpoint();
+  try {
+    const value = await job.work(room);
+    const made = room.added.length > checkpoint.added ? room.added.at(-1)?.event.eventId : undefined;
+    if (job.transactionKey !== undefined && key !== undefined && made !== undefined) {
+      room.transactions.push({ key: job.transactionKey, eventId: made });
+      earlier.set(key, made); // The same request may stand twice in this batch.
+    }
+    return { job, value };
+  } catch (error) {
+    if (isAway(error)) throw error;
+    room.restore(checkpoint);
+    return { job, error };
+  }
+}
+
+function settle(outcomes: readonly Outcome[]): void {
+  for (const outcome of outcomes) {
+    if ('error' in outcome) outcome.job.reject(outcome.error);
+    else outcome.job.resolve(outcome.value);
+  }
+}
+
+/** Either the driver's own error or what `storage/` makes of it. */
+function isAway(error: unknown): boolean {
+  return isDatabaseAway(error) || (error instanceof Error && isDatabaseAway(error.cause));
+}

@@ -1,0 +1,176 @@
+import { isDeepStrictEqual } from 'node:util';
+import { forbidden, MatrixError, notFound } from '../protocol/errors.ts';
+import type { EventId, UserId } from '../protocol/event.ts';
+import { isRoomAlias } from '../protocol/identifiers.ts';
+import type { JsonObject } from '../protocol/json.ts';
+import { actionPowerLevel, powerLevelsOf, userPowerLevel } from '../protocol/power-levels.ts';
+import { transactionKey } from '../storage/client-transactions.ts';
+import { eventInRoom } from '../storage/events.ts';
+import { findAlias } from '../storage/room-aliases.ts';
+import type { RoomRow } from '../storage/rooms.ts';
+import type { Draft, OpenRoom, Redacts } from './open-room.ts';
+import type { RoomParts } from './room-parts.ts';
+
+/** Who asks, and from which device. */
+export interface Sender {
+  readonly userId: UserId;
+  readonly deviceId: string;
+}
+
+/** A room that this server takes part in. @throws MatrixError M_FORBIDDEN, the same for unknown rooms as for foreign ones */
+export async function roomOfSender(parts: RoomParts, roomId: string): Promise<RoomRow> {
+  const room = await parts.rooms.byId(roomId);
+  if (room === undefined) throw forbidden('You are not in this room.');
+  return room;
+}
+
+/**
+ * Sends a message event (Client-Server API, `PUT /rooms/{roomId}/send/{eventType}/{txnId}`).
+ *
+ * @returns the event id; that of the first request when the transaction id is repeated
+ * @throws MatrixError M_FORBIDDEN, M_TOO_LARGE
+ */
+export async function sendMessage(
+  parts: RoomParts,
+  sender: Sender,
+  roomId: string,
+  message: { type: string; content: JsonObject; txnId: string },
+): Promise<EventId> {
+  const room = await roomOfSender(parts, roomId);
+  if (message.type === 'm.room.redaction') {
+    const target = message.content.redacts;
+    if (typeof target !== 'string') throw notFound('There is no such event to redact.');
+    return await redact(parts, sender, roomId, {
+      target: target as EventId,
+      content: message.content,
+      txnId: message.txnId,
+    });
+  }
+  const key = transactionKey({ ...sender, path: `send/${room.nid}/${message.type}`, txnId: message.txnId });
+  const draft: Draft = {
+    type: message.type,
+    sender: sender.userId,
+    content: message.content,
+    deviceId: sender.deviceId,
+    transactionId: message.txnId,
+  };
+  return eventIdOf(await parts.writer.write(room.nid, (open) => append(open, draft), key));
+}
+
+async function append(open: OpenRoom, draft: Draft): Promise<{ eventId: EventId }> {
+  requireGraph(open);
+  return { eventId: (await open.append(draft)).eventId };
+}
+
+function eventIdOf(made: { eventId: string }): EventId {
+  return made.eventId as EventId;
+}
+
+/** Without a graph we only hold an invite or a knock: there is nothing to attach an event to. */
+export function requireGraph(open: OpenRoom): void {
+  if (open.extremities.length === 0) throw forbidden('You are not in this room.');
+}
+
+/**
+ * Redacts an event (Client-Server API, `PUT /rooms/{roomId}/redact/{eventId}/{txnId}`).
+ *
+ * @throws MatrixError M_NOT_FOUND for an event that is not in the room, M_FORBIDDEN
+ */
+export async function redact(
+  parts: RoomParts,
+  sender: Sender,
+  roomId: string,
+  request: { target: EventId; content: JsonObject; txnId: string },
+): Promise<EventId> {
+  const room = await roomOfSender(parts, roomId);
+  const key = transactionKey({ ...sender, path: `redact/${room.nid}/${request.target}`, txnId: request.txnId });
+  const work = async (open: OpenRoom) => {
+    requireGraph(open);
+    const target = await eventInRoom(parts.db, room.nid, request.target);
+    if (target?.position == null) throw notFound('There is no such event in this room.');
+    const redacts = await mayRedact(open, sender.userId, request.target);
+    const sameServer = serverOf(target.sender) === serverOf(sender.userId);
+    if (redacts.sameServerOnly && (!sameServer || target.sender !== sender.userId))
+      throw forbidden('You may only delete your own messages here.');
+    const { redacts: _, ...content } = request.content;
+    return await append(open, {
+      type: 'm.room.redaction',
+      sender: sender.userId,
+      content: open.version.redactsIn === 'content' ? { ...content, redacts: request.target } : content,
+      redacts,
+      deviceId: sender.deviceId,
+      transactionId: request.txnId,
+    });
+  };
+  return eventIdOf(await parts.writer.write(room.nid, work, key));
+}
+
+function serverOf(userId: UserId): string {
+  return userId.slice(userId.indexOf(':') + 1);
+}
+
+/** How far the power of a user to redact goes in the room's current state (room versions, "Handling redactions"). */
+export async function mayRedact(open: OpenRoom, userId: UserId, target: EventId): Promise<Redacts> {
+  const create = await open.stateEvent('m.room.create', '');
+  const levels = await open.stateEvent('m.room.power_levels', '');
+  if (create === undefined) throw forbidden('The room has no create event.');
+  const powers = powerLevelsOf(open.version, create.pdu, levels?.pdu);
+  return { target, sameServerOnly: userPowerLevel(powers, userId) < actionPowerLevel(powers, 'redact') };
+}
+
+/**
+ * Sets a piece of room state (Client-Server API, `PUT /rooms/{roomId}/state/{eventType}/{stateKey}`), memberships excepted.
+ * State that stands already with the same content and sender is not sent again.
+ */
+export async function sendState(
+  parts: RoomParts,
+  sender: Sender,
+  roomId: string,
+  state: { type: string; stateKey: string; content: JsonObject },
+): Promise<EventId> {
+  const room = await roomOfSender(parts, roomId);
+  if (state.type === 'm.room.canonical_alias') await checkAliases(parts, room, state.content);
+  const work = async (open: OpenRoom) => {
+    const standing = await open.stateEvent(state.type, state.stateKey);
+    if (standing?.pdu.sender === sender.userId && sameContent(standing.pdu.content, state.content))
+      return { eventId: standing.eventId };
+    return await append(open, {
+      type: state.type,
+      stateKey: state.stateKey,
+      sender: sender.userId,
+      content: state.content,
+      deviceId: sender.deviceId,
+    });
+  };
+  return eventIdOf(await parts.writer.write(room.nid, work));
+}
+
+/** Compares as JSON: parsed bodies have no prototype, stored ones do. */
+function sameContent(one: JsonObject, other: JsonObject): boolean {
+  return isDeepStrictEqual(JSON.parse(JSON.stringify(one)), JSON.parse(JSON.stringify(other)));
+}
+
+/** New aliases in `m.room.canonical_alias` must be well-formed and point to the room. */
+async function checkAliases(parts: RoomParts, room: RoomRow, content: JsonObject): Promise<void> {
+  const { alias, alt_aliases: alternatives } = content;
+  const given = [
+    ...(alias === undefined || alias === null || alias === '' ? [] : [alias]),
+    ...(Array.isArray(alternatives) ? alternatives : []),
+  ];
+  for (const one of given.slice(0, 100)) {
+    if (!isRoomAlias(one)) throw new MatrixError('M_INVALID_PARAM', 'An alias is not well-formed.', 400);
+    if (!(await aliasPointsTo(parts, one, room)))
+      throw new MatrixError('M_BAD_ALIAS', `${one} does not point to this room.`, 400);
+  }
+}
+
+async function aliasPointsTo(parts: RoomParts, alias: `#${string}`, room: RoomRow): Promise<boolean> {
+  const server = alias.slice(alias.indexOf(':') + 1);
+  if (server === parts.serverName) return (await findAlias(parts.db, alias))?.roomNid === room.nid;
+  try {
+    const found = await parts.federation.queryDirectory(server, { roomAlias: alias });
+    return found.roomId === room.roomId;
+  } catch {
+    return false; // Whatever the other server's reason is: the alias cannot be shown to lead here.
+  }
+}
