@@ -1,0 +1,74 @@
+import { roomEventPasses } from '../protocol/filter.ts';
+import type { JsonObject } from '../protocol/json.ts';
+import { type Receipt, receiptsSince } from '../storage/receipts.ts';
+import type { JoinedRoom } from './joined-rooms.ts';
+import type { SyncRound } from './sync.ts';
+import type { SyncParts } from './sync-parts.ts';
+
+export interface Ephemeral {
+  readonly events: JsonObject[];
+  /** A receipt of the user's own has moved, so that the unread counts are other ones. */
+  readonly ownReceipt: boolean;
+}
+
+/** `ephemeral` of each room: receipts that moved and who is typing. */
+export async function ephemeralEvents(
+  parts: SyncParts,
+  sync: SyncRound,
+  rooms: readonly JoinedRoom[],
+): Promise<Map<number, Ephemeral>> {
+  const { db } = parts.rooms;
+  const nids = (isNew: boolean) => rooms.flatMap((room) => (room.isNew === isNew ? [room.room.roomNid] : []));
+  const receipts = [
+    ...(await receiptsSince(db, nids(true), 0, sync.until)),
+    ...(await receiptsSince(db, nids(false), sync.since, sync.until)),
+  ];
+  const byRoom = Map.groupBy(receipts, (receipt) => receipt.roomNid);
+  const typingSince = sync.query.since?.typing ?? 0;
+  const filter = sync.query.filter.room.ephemeral;
+  const found = new Map<number, Ephemeral>();
+  for (const { room, isNew } of rooms) {
+    const events: JsonObject[] = [];
+    const own = byRoom.get(room.roomNid) ?? [];
+    const visible = own.filter(
+      (receipt) =>
+        receipt.userId === sync.viewer.userId ||
+        (receipt.receiptType !== 'm.read.private' && !sync.ignored.has(receipt.userId)),
+    );
+    if (visible.length > 0) events.push({ type: 'm.receipt', content: receiptContent(visible) });
+    const typing = parts.typing.in(room.roomNid);
+    if (typing !== undefined && (isNew ? typing.users.length > 0 : typing.serial > typingSince)) {
+      const users = typing.users.filter((userId) => !sync.ignored.has(userId));
+      events.push({ type: 'm.typing', content: { user_ids: users } });
+    }
+    found.set(room.roomNid, {
+      events: events.filter((event) =>
+        roomEventPasses(filter, room.roomId, { type: event.type as string, content: event.content as JsonObject }),
+      ),
+      ownReceipt: own.some((receipt) => receipt.userId === sync.viewer.userId),
+    });
+  }
+  return found;
+}
+
+/** Content of `m.receipt`: event id → receipt type → user → when. Keys come from peers, so objects have no prototype. */
+function receiptContent(receipts: readonly Receipt[]): JsonObject {
+  const content: JsonObject = Object.create(null);
+  for (const receipt of receipts) {
+    const ofEvent = objectAt(content, receipt.eventId);
+    const ofType = objectAt(ofEvent, receipt.receiptType);
+    // One user may have receipts in several threads at one event: the unthreaded one says most.
+    if (ofType[receipt.userId] !== undefined && receipt.threadId !== '') continue;
+    ofType[receipt.userId] = {
+      ts: receipt.ts,
+      ...(receipt.threadId === '' ? {} : { thread_id: receipt.threadId }),
+    };
+  }
+  return content;
+}
+
+function objectAt(parent: JsonObject, key: string): JsonObject {
+  const child = (parent[key] as JsonObject | undefined) ?? (Object.create(null) as JsonObject);
+  parent[key] = child;
+  return child;
+}

@@ -1,0 +1,18 @@
+import { invalidParam } from '../protocol/errors.ts';
+
+/** Where a client's picture stands: position in the log, and serial of the newest typing change it has seen. */
+export interface SyncToken {
+  readonly position: number;
+  readonly typing: number;
+}
+
+export function formatSyncToken(token: SyncToken): string {
+  return `s${token.position}_${token.typing}`;
+}
+
+/** @throws MatrixError M_INVALID_PARAM */
+export function parseSyncToken(text: string): SyncToken {
+  const match = /^s(\d{1,15})_(\d{1,15})$/.exec(text);
+  if (match === null) throw invalidParam('since is not a token of this server.');
+  return { position: Number(match[1]), typing: Number(match[2]) };
+}

@@ -1,0 +1,114 @@
+import { invalidParam } from '../protocol/errors.ts';
+import type { Filter } from '../protocol/filter.ts';
+import type { JsonObject } from '../protocol/json.ts';
+import type { Viewer } from '../rooms/plain-client-event.ts';
+import { type SyncOverview, type SyncRoom, syncOverview } from '../storage/sync-overview.ts';
+import { accountDataSection } from './account-data-section.ts';
+import { invitedRoom, knockedRoom } from './invited-rooms.ts';
+import { joinedRooms } from './joined-rooms.ts';
+import { leftRooms } from './left-rooms.ts';
+import type { SyncParts } from './sync-parts.ts';
+import { formatSyncToken, type SyncToken } from './sync-token.ts';
+import { waitForChange } from './wait-for-change.ts';
+
+export interface SyncQuery {
+  readonly since: SyncToken | undefined;
+  readonly filter: Filter;
+  readonly fullState: boolean;
+  /** `use_state_after`: state as of the end of the timeline instead of its start. */
+  readonly stateAfter: boolean;
+  /** How long to wait for something new, in milliseconds. */
+  readonly timeoutMs: number;
+}
+
+/** One round of `/sync`: what is being asked, and the moment it is answered for. */
+export interface SyncRound {
+  readonly viewer: Viewer;
+  readonly query: SyncQuery;
+  /** Log position of `since`; 0 for an initial sync. */
+  readonly since: number;
+  readonly initial: boolean;
+  /** Log position up to which this round answers. */
+  readonly until: number;
+  readonly ignored: ReadonlySet<string>;
+}
+
+const MAX_TIMEOUT_MS = 90_000;
+
+/**
+ * Answers `GET /sync` (Client-Server API, "Syncing"): at once if it is an initial sync or there is something new, else as soon
+ * as there is, or empty when the time is up.
+ *
+ * @param signal ends the wait when the client has gone
+ * @throws MatrixError M_INVALID_PARAM for a token from a log that is not ours
+ */
+export async function sync(
+  parts: SyncParts,
+  viewer: Viewer,
+  query: SyncQuery,
+  signal: AbortSignal,
+): Promise<JsonObject> {
+  const { clock } = parts.rooms;
+  const deadline = clock.monotonic() + Math.min(query.timeoutMs, MAX_TIMEOUT_MS);
+  let since = query.since;
+  for (;;) {
+    const typing = parts.typing.serial();
+    const overview = await overviewFrom(parts, viewer, since);
+    const answer = await round(parts, viewer, { ...query, since }, overview);
+    const next = { position: overview.position, typing: Math.max(typing, since?.typing ?? 0) };
+    const left = deadline - clock.monotonic();
+    const isEmpty = Object.keys(answer).length === 0;
+    if (since === undefined || query.fullState || !isEmpty || left <= 0 || signal.aborted)
+      return { next_batch: formatSyncToken(next), ...answer };
+    await waitForChange(parts, viewer.userId, overview, next, left, signal);
+    // Nothing up to here concerned this client: the next round starts from where this one ended.
+    since = next;
+  }
+}
+
+/** The user's rooms at a position that is not before `since`, which another process may have handed out a moment ago. */
+async function overviewFrom(parts: SyncParts, viewer: Viewer, since: SyncToken | undefined): Promise<SyncOverview> {
+  const overview = await syncOverview(parts.rooms.db, viewer.userId);
+  if (since === undefined || overview.position >= since.position) return overview;
+  // Positions are handed out after their commit, so a database that does not have it is not the one that made the token.
+  throw invalidParam('since is from the future of this server. Start again without it.');
+}
+
+async function round(parts: SyncParts, viewer: Viewer, query: SyncQuery, overview: SyncOverview): Promise<JsonObject> {
+  const { since } = query;
+  const sync: SyncRound = {
+    viewer,
+    query,
+    since: since?.position ?? 0,
+    initial: since === undefined,
+    until: overview.position,
+    ignored: await parts.ignoredUsers(viewer.userId),
+  };
+  const wanted = overview.rooms.filter((room) => query.filter.room.allowsRoom(room.roomId));
+  const accountData = await accountDataSection(parts, sync);
+  const of = (...memberships: string[]) => wanted.filter((room) => memberships.includes(room.membership));
+  const changed = (room: SyncRoom) => sync.initial || room.position > sync.since;
+  const sections = {
+    join: await joinedRooms(parts, sync, of('join'), accountData.rooms),
+    invite: await roomsOf(of('invite').filter(changed), (room) => invitedRoom(parts, sync, room)),
+    knock: await roomsOf(of('knock').filter(changed), (room) => knockedRoom(parts, sync, room)),
+    leave: await leftRooms(parts, sync, of('leave', 'ban'), accountData.rooms),
+  };
+  const rooms = Object.fromEntries(Object.entries(sections).filter(([, section]) => Object.keys(section).length > 0));
+  return {
+    ...(Object.keys(rooms).length > 0 ? { rooms } : {}),
+    ...(accountData.global.length > 0 ? { account_data: { events: accountData.global } } : {}),
+  };
+}
+
+async function roomsOf(
+  rooms: readonly SyncRoom[],
+  show: (room: SyncRoom) => Promise<JsonObject | undefined>,
+): Promise<JsonObject> {
+  const section: JsonObject = {};
+  for (const room of rooms) {
+    const shown = await show(room);
+    if (shown !== undefined) section[room.roomId] = shown;
+  }
+  return section;
+}

@@ -1,0 +1,49 @@
+import type { UserId } from '../protocol/event.ts';
+import type { LogRow } from '../storage/log-follower.ts';
+import type { SyncOverview } from '../storage/sync-overview.ts';
+import type { SyncParts } from './sync-parts.ts';
+import type { SyncToken } from './sync-token.ts';
+
+/**
+ * Waits until something after `seen` may concern the user: a change in a room that they are in, in their own data, or typing;
+ * or until the time is up or the client has gone. May wake for nothing, never sleeps through a change.
+ */
+export async function waitForChange(
+  parts: SyncParts,
+  userId: UserId,
+  overview: SyncOverview,
+  seen: SyncToken,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const { follower } = parts.rooms;
+  const joined = new Set(overview.rooms.flatMap((room) => (room.membership === 'join' ? [room.roomNid] : [])));
+  const concerns = (row: LogRow) =>
+    row.position > seen.position &&
+    (row.userId === userId ||
+      (row.roomNid !== null && joined.has(row.roomNid) && (row.kind === 'event' || row.kind === 'receipt')));
+
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(finish, timeoutMs);
+    const stopRows = follower.onRows((rows) => {
+      if (rows.some(concerns)) finish();
+    });
+    const stopTyping = parts.typing.onChange((roomNid) => {
+      if (joined.has(roomNid)) finish();
+    });
+    signal.addEventListener('abort', finish);
+
+    function finish(): void {
+      clearTimeout(timer);
+      stopRows();
+      stopTyping();
+      signal.removeEventListener('abort', finish);
+      resolve();
+    }
+
+    // What came between the answer and this wait. If memory no longer reaches back that far, look again.
+    const missed = follower.recent(seen.position);
+    const typed = parts.typing.changedSince(seen.typing).some((roomNid) => joined.has(roomNid));
+    if (missed === undefined || missed.some(concerns) || typed || signal.aborted) finish();
+  });
+}
