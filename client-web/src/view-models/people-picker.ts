@@ -1,0 +1,107 @@
+import { fetchUser, type FoundUser, searchUsers } from '../matrix/directory.ts';
+import { inviteMember, readMember } from '../matrix/members.ts';
+import { openDirectMessage } from '../matrix/room-actions.ts';
+import type { Session } from '../matrix/session.ts';
+import { type Problem, toProblem } from './problem.ts';
+import { TaskViewModel, type TaskState } from './task-view-model.ts';
+
+export type { FoundUser };
+
+export interface PeoplePickerState extends TaskState {
+  term: string;
+  searching: boolean;
+  results: readonly FoundUser[];
+  chosen: readonly FoundUser[];
+  /** Those that the server did not let us invite, each with why. */
+  failed: readonly { user: FoundUser; problem: Problem }[];
+}
+
+const userIdPattern = /^@[^\s:]+:[^\s:]+(:\d+)?$/;
+const searchDelayMs = 200;
+
+/** Finding people by name or Matrix id, to invite them to a room or to write to them. */
+export class PeoplePickerViewModel extends TaskViewModel<PeoplePickerState> {
+  readonly #session: Session;
+  /** The room to invite to; without one it is for a direct message. */
+  readonly #roomId: string | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #searchCount = 0;
+
+  constructor(session: Session, roomId: string | undefined) {
+    super({ pending: false, problem: undefined, term: '', searching: false, results: [], chosen: [], failed: [] });
+    this.#session = session;
+    this.#roomId = roomId;
+    this.own(() => clearTimeout(this.#timer));
+    void this.#search('');
+  }
+
+  setTerm(term: string): void {
+    this.set({ term, searching: true });
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#search(term.trim()), searchDelayMs);
+  }
+
+  choose(user: FoundUser): void {
+    const { chosen } = this.getState();
+    if (!chosen.some((other) => other.userId === user.userId)) this.set({ chosen: [...chosen, user] });
+    this.setTerm('');
+  }
+
+  remove(userId: string): void {
+    this.set({ chosen: this.getState().chosen.filter((user) => user.userId !== userId) });
+  }
+
+  /** The room id of the direct message with those chosen. */
+  async openDirectMessage(): Promise<string | undefined> {
+    const userIds = this.getState().chosen.map((user) => user.userId);
+    return this.attempt(() => openDirectMessage(this.#session, userIds));
+  }
+
+  /** True if all were invited; the others stay chosen, with the reason in `failed`. */
+  async invite(): Promise<boolean> {
+    const roomId = this.#roomId;
+    if (!roomId) return false;
+    const failed: { user: FoundUser; problem: Problem }[] = [];
+    await this.attempt(async () => {
+      for (const user of this.getState().chosen) {
+        try {
+          await inviteMember(this.#session, roomId, user.userId);
+        } catch (error) {
+          failed.push({ user, problem: toProblem(error) });
+        }
+      }
+    });
+    this.set({ failed, chosen: failed.map(({ user }) => user) });
+    return failed.length === 0;
+  }
+
+  async #search(term: string): Promise<void> {
+    const count = ++this.#searchCount;
+    this.set({ searching: true });
+    const [found, exact] = await Promise.all([
+      searchUsers(this.#session, term).catch(() => []),
+      userIdPattern.test(term) ? this.#byId(term) : undefined,
+    ]);
+    // An answer to an older question than the last is of no use.
+    if (count !== this.#searchCount) return;
+    const users = [...(exact ? [exact] : []), ...found.filter((user) => user.userId !== exact?.userId)];
+    this.set({ searching: false, results: users.filter((user) => this.#isCandidate(user)) });
+  }
+
+  async #byId(userId: string): Promise<FoundUser> {
+    try {
+      return await fetchUser(this.#session, userId);
+    } catch {
+      // Their server may hide profiles or be away; they can be invited all the same.
+      return { userId, name: userId, avatarMxc: undefined };
+    }
+  }
+
+  #isCandidate(user: FoundUser): boolean {
+    if (user.userId === this.#session.userId) return false;
+    if (this.getState().chosen.some((other) => other.userId === user.userId)) return false;
+    if (!this.#roomId) return true;
+    const membership = readMember(this.#session, this.#roomId, user.userId)?.membership;
+    return membership !== 'join' && membership !== 'invite';
+  }
+}
