@@ -39,7 +39,8 @@ export async function fetchOwnProfile(session: Session): Promise<OwnProfile> {
 
 /** Calls back when our own name or picture changes, here or elsewhere. */
 export function watchOwnProfile(session: Session, listener: () => void): () => void {
-  const onUser = (_event: MatrixEvent | undefined, user: { userId: string }) => user.userId === session.userId && listener();
+  const onUser = (_event: MatrixEvent | undefined, user: { userId: string }) =>
+    user.userId === session.userId && listener();
   session.client.on(UserEvent.DisplayName, onUser);
   session.client.on(UserEvent.AvatarUrl, onUser);
   session.client.on(ClientEvent.Sync, onFirstSync);

@@ -1,4 +1,11 @@
-import { EventType, type MatrixEvent, type Room, type RoomMember, RoomMemberEvent, RoomStateEvent, UserEvent } from 'matrix-js-sdk';
+import {
+  EventType,
+  type MatrixEvent,
+  type RoomMember,
+  RoomMemberEvent,
+  RoomStateEvent,
+  UserEvent,
+} from 'matrix-js-sdk';
 import type { Session } from './session.ts';
 
 export type Role = 'owner' | 'admin' | 'moderator' | 'member';
@@ -124,7 +131,8 @@ export function readPresence(session: Session, userId: string): PresenceState | 
   const user = session.client.getUser(userId);
   // Users that no presence event came for have a made-up "offline".
   if (!user?.events.presence) return undefined;
-  if (user.presence === 'online' && user.currentlyActive === false && user.lastActiveAgo > 5 * 60_000) return 'unavailable';
+  if (user.presence === 'online' && user.currentlyActive === false && user.lastActiveAgo > 5 * 60_000)
+    return 'unavailable';
   return user.presence === 'online' || user.presence === 'unavailable' ? user.presence : 'offline';
 }
 
@@ -144,9 +152,3 @@ function toMember(session: Session, member: RoomMember): Member | undefined {
 
 /** The power that a role has, for giving it to somebody. */
 export const rolePower: Readonly<Record<Exclude<Role, 'owner'>, number>> = { admin: 100, moderator: 50, member: 0 };
-
-/** What the room gives to those it says nothing else about. */
-export function readDefaultPower(room: Room): number {
-  const value: unknown = room.currentState.getStateEvents(EventType.RoomPowerLevels, '')?.getContent()['users_default'];
-  return typeof value === 'number' ? value : 0;
-}

@@ -94,7 +94,11 @@ async function rememberDirect(session: Session, roomId: string, userId: string):
   const before: Record<string, unknown> = session.client.getAccountData(EventType.Direct)?.getContent() ?? {};
   const rooms = new Map<string, string[]>();
   for (const [id, roomIds] of Object.entries(before)) {
-    if (Array.isArray(roomIds)) rooms.set(id, roomIds.filter((known) => typeof known === 'string' && known !== roomId));
+    if (Array.isArray(roomIds))
+      rooms.set(
+        id,
+        roomIds.filter((known) => typeof known === 'string' && known !== roomId),
+      );
   }
   rooms.set(userId, [...(rooms.get(userId) ?? []), roomId]);
   await session.client.setAccountData(EventType.Direct, Object.fromEntries(rooms));

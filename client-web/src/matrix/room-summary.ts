@@ -11,6 +11,14 @@ import { countUnread, type Unread } from './unread.ts';
 
 export type RoomMembership = 'join' | 'invite' | 'knock' | 'leave' | 'ban';
 
+export interface LastMessage {
+  eventId: string;
+  senderId: string;
+  senderName: string;
+  /** Undefined for what is not text, and for what is encrypted. */
+  text: string | undefined;
+}
+
 /** What lists and headers show of a room. Plain data; a new object whenever something in it changes. */
 export interface RoomSummary {
   roomId: string;
@@ -32,8 +40,12 @@ export interface RoomSummary {
   unread: Unread;
   /** When the last message was sent, in milliseconds since 1970; 0 if none is known. */
   lastActivity: number;
-  /** Who invited us and when, for invites. */
+  /** The last message, for lists that show a line of each room. */
+  lastMessage: LastMessage | undefined;
+  /** Who invited us, for invites. */
   inviterId: string | undefined;
+  /** The rooms in a space; empty for others. */
+  spaceChildIds: readonly string[];
   /** Replaced by a newer room that we are in too, so that lists leave it out. */
   isReplaced: boolean;
 }
@@ -76,7 +88,9 @@ export function summarizeRoom(client: MatrixClient, room: Room, directRooms: Rea
       isInvite: membership === 'invite',
     }),
     lastActivity: lastMessage?.getTs() ?? readJoinTime(room, client.getSafeUserId()),
+    lastMessage: lastMessage && toLastMessage(lastMessage),
     inviterId,
+    spaceChildIds: isSpace ? readSpaceChildren(room) : [],
     isReplaced: isReplaced(client, room),
   };
 }
@@ -97,6 +111,15 @@ function findLastMessage(room: Room): MatrixEvent | undefined {
   return last;
 }
 
+function toLastMessage(event: MatrixEvent): LastMessage {
+  return {
+    eventId: event.getId() ?? '',
+    senderId: event.getSender() ?? '',
+    senderName: event.sender?.name ?? event.getSender() ?? '',
+    text: event.getType() === EventType.RoomMessageEncrypted ? undefined : readText(event, 'body'),
+  };
+}
+
 function isUnread(room: Room, event: MatrixEvent | undefined, userId: string): boolean {
   const eventId = event?.getId();
   if (!event || !eventId || event.getSender() === userId || event.threadRootId) return false;
@@ -109,6 +132,16 @@ function readInviter(room: Room, userId: string): string | undefined {
 
 function readJoinTime(room: Room, userId: string): number {
   return room.getMember(userId)?.events.member?.getTs() ?? 0;
+}
+
+/** A child is in the space as long as its event names servers to join by. */
+function readSpaceChildren(room: Room): string[] {
+  const events = room.currentState.getStateEvents(EventType.SpaceChild);
+  return events.flatMap((event) => {
+    const roomId = event.getStateKey();
+    const via: unknown = event.getContent().via;
+    return roomId && Array.isArray(via) && via.length > 0 ? [roomId] : [];
+  });
 }
 
 /** An upgrade counts only if both rooms say so, else anyone could hide a room by naming it as a predecessor. */

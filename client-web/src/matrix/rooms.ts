@@ -142,13 +142,16 @@ export class RoomStore {
 }
 
 function isSame(before: RoomSummary, after: RoomSummary): boolean {
-  return (Object.keys(after) as (keyof RoomSummary)[]).every((key) =>
-    key === 'unread'
-      ? before.unread.level === after.unread.level &&
-        before.unread.notifications === after.unread.notifications &&
-        before.unread.mentions === after.unread.mentions
-      : Object.is(before[key], after[key]),
-  );
+  return (Object.keys(after) as (keyof RoomSummary)[]).every((key) => isSameValue(before[key], after[key]));
+}
+
+/** Summaries hold plain values and flat objects of them. */
+function isSameValue(before: unknown, after: unknown): boolean {
+  if (Object.is(before, after)) return true;
+  if (typeof before !== 'object' || typeof after !== 'object' || before === null || after === null) return false;
+  const values = new Map(Object.entries(before));
+  const entries = Object.entries(after);
+  return entries.length === values.size && entries.every(([key, value]) => Object.is(values.get(key), value));
 }
 
 /** Room id → the other user, from `m.direct`. */

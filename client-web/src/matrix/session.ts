@@ -92,6 +92,11 @@ export class Session {
     }
   }
 
+  /** Tries to reach the server now instead of waiting for the next attempt. */
+  reconnect(): void {
+    this.client.retryImmediately();
+  }
+
   getSyncStatus(): SyncStatus {
     return this.#status;
   }

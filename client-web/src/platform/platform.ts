@@ -1,3 +1,4 @@
+import { createDesktopNotifications, type DesktopNotifications } from './desktop-notifications.ts';
 import { createLocalStore, type KeyValueStore } from './key-value-store.ts';
 
 /** Everything the rest of the client takes from the browser, in one object that is passed along. */
@@ -8,15 +9,17 @@ export interface Platform {
   storage: KeyValueStore;
   /** Absent where the browser refuses it (some private windows): then nothing is kept between visits. */
   indexedDB: IDBFactory | undefined;
+  notifications: DesktopNotifications;
   /** Where the page came from: the homeserver's own origin. */
   origin: string;
 }
 
-export function createBrowserPlatform(window: Window): Platform {
+export function createBrowserPlatform(window: Window & typeof globalThis): Platform {
   return {
     now: () => Date.now(),
     storage: createLocalStore(window.localStorage),
     indexedDB: readIndexedDB(window),
+    notifications: createDesktopNotifications(window),
     origin: window.location.origin,
   };
 }

@@ -2,7 +2,7 @@ import { changePassword } from '../matrix/account.ts';
 import type { Session } from '../matrix/session.ts';
 import { isAuthFailure } from './devices.ts';
 import { errcodeOf, type Problem } from './problem.ts';
-import { TaskViewModel, type TaskState } from './task-view-model.ts';
+import { type TaskState, TaskViewModel } from './task-view-model.ts';
 
 export interface ChangePasswordState extends TaskState {
   wrongPassword: boolean;
@@ -20,10 +20,12 @@ export class ChangePasswordViewModel extends TaskViewModel<ChangePasswordState> 
 
   async change(request: { current: string; next: string; signOutOthers: boolean }): Promise<boolean> {
     this.set({ wrongPassword: false, weakPassword: undefined });
-    return (await this.attempt(async () => {
-      await changePassword(this.#session, request);
-      return true;
-    })) === true;
+    return (
+      (await this.attempt(async () => {
+        await changePassword(this.#session, request);
+        return true;
+      })) === true
+    );
   }
 
   protected override describe(error: unknown): Problem | undefined {

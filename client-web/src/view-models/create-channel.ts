@@ -1,7 +1,7 @@
 import { createChannel, type NewChannel } from '../matrix/room-actions.ts';
 import type { Session } from '../matrix/session.ts';
 import { errcodeOf, type Problem } from './problem.ts';
-import { TaskViewModel, type TaskState } from './task-view-model.ts';
+import { type TaskState, TaskViewModel } from './task-view-model.ts';
 
 export type { NewChannel };
 

@@ -1,7 +1,7 @@
-import { deleteDevices, type Device, fetchDevices, renameDevice } from '../matrix/account.ts';
+import { type Device, deleteDevices, fetchDevices, renameDevice } from '../matrix/account.ts';
 import type { Session } from '../matrix/session.ts';
 import { errcodeOf, type Problem } from './problem.ts';
-import { TaskViewModel, type TaskState } from './task-view-model.ts';
+import { type TaskState, TaskViewModel } from './task-view-model.ts';
 
 export type { Device };
 
@@ -26,21 +26,25 @@ export class DevicesViewModel extends TaskViewModel<DevicesState> {
   }
 
   async rename(deviceId: string, name: string): Promise<boolean> {
-    return (await this.attempt(async () => {
-      await renameDevice(this.#session, deviceId, name);
-      this.set({ devices: await fetchDevices(this.#session) });
-      return true;
-    })) === true;
+    return (
+      (await this.attempt(async () => {
+        await renameDevice(this.#session, deviceId, name);
+        this.set({ devices: await fetchDevices(this.#session) });
+        return true;
+      })) === true
+    );
   }
 
   /** Signs the device out. The password proves that it is us. */
   async remove(deviceIds: readonly string[], password: string): Promise<boolean> {
     this.set({ wrongPassword: false });
-    return (await this.attempt(async () => {
-      await deleteDevices(this.#session, deviceIds, password);
-      this.set({ devices: this.getState().devices?.filter((device) => !deviceIds.includes(device.deviceId)) });
-      return true;
-    })) === true;
+    return (
+      (await this.attempt(async () => {
+        await deleteDevices(this.#session, deviceIds, password);
+        this.set({ devices: this.getState().devices?.filter((device) => !deviceIds.includes(device.deviceId)) });
+        return true;
+      })) === true
+    );
   }
 
   protected override describe(error: unknown): Problem | undefined {

@@ -5,10 +5,10 @@ import {
   kickMember,
   type Member,
   type PresenceState,
+  type Role,
   readMember,
   readPermissions,
   readPresence,
-  type Role,
   rolePower,
   setMemberPower,
   unbanMember,
@@ -16,7 +16,7 @@ import {
 } from '../matrix/members.ts';
 import { openDirectMessage } from '../matrix/room-actions.ts';
 import type { Session } from '../matrix/session.ts';
-import { TaskViewModel, type TaskState } from './task-view-model.ts';
+import { type TaskState, TaskViewModel } from './task-view-model.ts';
 
 export interface MemberState extends TaskState {
   userId: string;
@@ -65,17 +65,21 @@ export class MemberViewModel extends TaskViewModel<MemberState> {
   }
 
   async kick(reason: string): Promise<boolean> {
-    return (await this.attempt(async () => {
-      await kickMember(this.#session, this.#roomId, this.#userId, reason);
-      return true;
-    })) === true;
+    return (
+      (await this.attempt(async () => {
+        await kickMember(this.#session, this.#roomId, this.#userId, reason);
+        return true;
+      })) === true
+    );
   }
 
   async ban(reason: string): Promise<boolean> {
-    return (await this.attempt(async () => {
-      await banMember(this.#session, this.#roomId, this.#userId, reason);
-      return true;
-    })) === true;
+    return (
+      (await this.attempt(async () => {
+        await banMember(this.#session, this.#roomId, this.#userId, reason);
+        return true;
+      })) === true
+    );
   }
 
   async unban(): Promise<void> {

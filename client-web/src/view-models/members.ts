@@ -1,4 +1,13 @@
-import { loadMembers, type Member, type PresenceState, readMembers, readPermissions, type Role, type RoomPermissions, watchRoom } from '../matrix/members.ts';
+import {
+  loadMembers,
+  type Member,
+  type PresenceState,
+  type Role,
+  type RoomPermissions,
+  readMembers,
+  readPermissions,
+  watchRoom,
+} from '../matrix/members.ts';
 import type { Session } from '../matrix/session.ts';
 import { type Problem, toProblem } from './problem.ts';
 import { ViewModel } from './view-model.ts';

@@ -1,6 +1,13 @@
-import { fetchOwnProfile, type OwnProfile, readOwnProfile, setOwnAvatar, setOwnName, watchOwnProfile } from '../matrix/account.ts';
+import {
+  fetchOwnProfile,
+  type OwnProfile,
+  readOwnProfile,
+  setOwnAvatar,
+  setOwnName,
+  watchOwnProfile,
+} from '../matrix/account.ts';
 import type { Session } from '../matrix/session.ts';
-import { TaskViewModel, type TaskState } from './task-view-model.ts';
+import { type TaskState, TaskViewModel } from './task-view-model.ts';
 
 export interface OwnProfileState extends TaskState {
   profile: OwnProfile;

@@ -1,9 +1,9 @@
-import { fetchUser, type FoundUser, searchUsers } from '../matrix/directory.ts';
+import { type FoundUser, fetchUser, searchUsers } from '../matrix/directory.ts';
 import { inviteMember, readMember } from '../matrix/members.ts';
 import { openDirectMessage } from '../matrix/room-actions.ts';
 import type { Session } from '../matrix/session.ts';
 import { type Problem, toProblem } from './problem.ts';
-import { TaskViewModel, type TaskState } from './task-view-model.ts';
+import { type TaskState, TaskViewModel } from './task-view-model.ts';
 
 export type { FoundUser };
 

@@ -45,7 +45,9 @@ export class PreferencesViewModel extends ViewModel<Preferences> {
 
 /** Takes what is well-formed from what was stored, by an older version perhaps, and the defaults for the rest. */
 function readPreferences(stored: unknown): Preferences {
-  const value = (typeof stored === 'object' && stored !== null ? stored : {}) as Partial<Record<keyof Preferences, unknown>>;
+  const value = (typeof stored === 'object' && stored !== null ? stored : {}) as Partial<
+    Record<keyof Preferences, unknown>
+  >;
   return {
     listWidth: clampWidth(value.listWidth, listWidthLimits),
     panelWidth: clampWidth(value.panelWidth, panelWidthLimits),

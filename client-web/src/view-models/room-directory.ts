@@ -29,7 +29,15 @@ export class RoomDirectoryViewModel extends ViewModel<RoomDirectoryState> {
   #searchCount = 0;
 
   constructor(session: Session) {
-    super({ term: '', server: '', status: 'loading', rooms: [], hasMore: false, joining: undefined, problem: undefined });
+    super({
+      term: '',
+      server: '',
+      status: 'loading',
+      rooms: [],
+      hasMore: false,
+      joining: undefined,
+      problem: undefined,
+    });
     this.serverName = session.serverName;
     this.#session = session;
     this.own(() => clearTimeout(this.#timer));

@@ -11,11 +11,22 @@ export interface RoomSection {
   rooms: readonly RoomSummary[];
 }
 
+export interface SpaceItem {
+  roomId: string;
+  name: string;
+  avatarMxc: string | undefined;
+  hasUnread: boolean;
+  mentions: number;
+}
+
 export interface RoomListState {
   sections: readonly RoomSection[];
   /** All rooms in the order they are shown, for next and previous. */
   order: readonly string[];
-  /** Sums over all rooms, for the title of the page. */
+  spaces: readonly SpaceItem[];
+  /** The space whose rooms are shown; undefined for all rooms. */
+  activeSpaceId: string | undefined;
+  /** Over all rooms, for the title of the page. */
   mentions: number;
   hasUnread: boolean;
 }
@@ -24,28 +35,57 @@ const sectionOrder: readonly RoomSectionId[] = ['invites', 'favourites', 'channe
 
 /** The rooms of the user in sections, newest activity first. */
 export class RoomListViewModel extends ViewModel<RoomListState> {
+  readonly #session: Session;
+
   constructor(session: Session) {
-    super(arrange(session.rooms.getAll().values()));
-    this.own(session.rooms.subscribe(() => this.set(arrange(session.rooms.getAll().values()))));
+    super(arrange([...session.rooms.getAll().values()], undefined));
+    this.#session = session;
+    this.own(session.rooms.subscribe(() => this.#update(this.getState().activeSpaceId)));
+  }
+
+  /** Shows one space's rooms, or all with undefined. */
+  selectSpace(roomId: string | undefined): void {
+    this.#update(roomId);
+  }
+
+  /** Every room there is a summary of, for the switcher. */
+  allRooms(): Iterable<RoomSummary> {
+    return this.#session.rooms.getAll().values();
+  }
+
+  #update(spaceId: string | undefined): void {
+    this.set(arrange([...this.#session.rooms.getAll().values()], spaceId));
   }
 }
 
-/** Sorts summaries into sections. Spaces, left and replaced rooms are not shown; empty sections are left out. */
-export function arrange(summaries: Iterable<RoomSummary>): RoomListState {
+/** Sorts summaries into sections. Left and replaced rooms are not shown; empty sections are left out. */
+export function arrange(summaries: readonly RoomSummary[], spaceId: string | undefined): RoomListState {
+  const space = summaries.find(
+    (room) => room.roomId === spaceId && room.kind === 'space' && room.membership === 'join',
+  );
+  const inSpace = space && new Set(space.spaceChildIds);
   const bySection = new Map<RoomSectionId, RoomSummary[]>(sectionOrder.map((id) => [id, []]));
+  const shown = new Map<string, RoomSummary>();
   for (const summary of summaries) {
     const section = sectionOf(summary);
-    if (section) bySection.get(section)?.push(summary);
+    if (!section) continue;
+    shown.set(summary.roomId, summary);
+    if (!inSpace || section === 'invites' || inSpace.has(summary.roomId)) bySection.get(section)?.push(summary);
   }
   const sections = [...bySection]
     .map(([id, rooms]) => ({ id, rooms: rooms.sort(byActivity) }))
     .filter((section) => section.rooms.length > 0);
-  const rooms = sections.flatMap((section) => section.rooms);
+  const all = [...shown.values()];
   return {
     sections,
-    order: rooms.map((room) => room.roomId),
-    mentions: rooms.reduce((sum, room) => sum + countShown(room), 0),
-    hasUnread: rooms.some((room) => room.unread.level !== 'none'),
+    order: sections.flatMap((section) => section.rooms.map((room) => room.roomId)),
+    spaces: summaries
+      .filter((room) => room.kind === 'space' && room.membership === 'join' && !room.isReplaced)
+      .sort((a, b) => a.name.localeCompare(b.name))
+      .map((room) => toSpaceItem(room, shown)),
+    activeSpaceId: space?.roomId,
+    mentions: sumShown(all),
+    hasUnread: all.some(hasNews),
   };
 }
 
@@ -54,10 +94,29 @@ export function countShown(room: RoomSummary): number {
   return room.kind === 'direct' || room.membership === 'invite' ? room.unread.notifications : room.unread.mentions;
 }
 
+export function hasNews(room: RoomSummary): boolean {
+  return room.unread.level !== 'none';
+}
+
+function toSpaceItem(space: RoomSummary, shown: ReadonlyMap<string, RoomSummary>): SpaceItem {
+  const children = space.spaceChildIds.flatMap((roomId) => shown.get(roomId) ?? []);
+  return {
+    roomId: space.roomId,
+    name: space.name,
+    avatarMxc: space.avatarMxc,
+    hasUnread: children.some(hasNews),
+    mentions: sumShown(children),
+  };
+}
+
+function sumShown(rooms: readonly RoomSummary[]): number {
+  return rooms.reduce((sum, room) => sum + countShown(room), 0);
+}
+
 function sectionOf(room: RoomSummary): RoomSectionId | undefined {
-  if (room.kind === 'space' || room.isReplaced) return undefined;
+  if (room.isReplaced) return undefined;
   if (room.membership === 'invite') return 'invites';
-  if (room.membership !== 'join') return undefined;
+  if (room.membership !== 'join' || room.kind === 'space') return undefined;
   if (room.isFavourite) return 'favourites';
   if (room.isLowPriority) return 'lowPriority';
   return room.kind === 'direct' ? 'direct' : 'channels';

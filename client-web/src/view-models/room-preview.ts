@@ -3,7 +3,7 @@ import { readMember } from '../matrix/members.ts';
 import { joinRoom, leaveRoom } from '../matrix/room-actions.ts';
 import type { Session } from '../matrix/session.ts';
 import { errcodeOf, type Problem } from './problem.ts';
-import { TaskViewModel, type TaskState } from './task-view-model.ts';
+import { type TaskState, TaskViewModel } from './task-view-model.ts';
 
 export interface RoomPreviewState extends TaskState {
   /** What stands in the way of showing more. */
@@ -42,10 +42,12 @@ export class RoomPreviewViewModel extends TaskViewModel<RoomPreviewState> {
   async decline(): Promise<boolean> {
     const { roomId } = this.getState();
     if (!roomId) return false;
-    return (await this.attempt(async () => {
-      await leaveRoom(this.#session, roomId);
-      return true;
-    })) === true;
+    return (
+      (await this.attempt(async () => {
+        await leaveRoom(this.#session, roomId);
+        return true;
+      })) === true
+    );
   }
 
   protected override describe(error: unknown): Problem | undefined {
@@ -90,7 +92,9 @@ function describePreview(session: Session, target: string): Omit<RoomPreviewStat
     topic: summary?.topic,
     avatarMxc: summary?.avatarMxc,
     memberCount: undefined,
-    inviter: inviterId ? { userId: inviterId, name: inviter?.name ?? inviterId, avatarMxc: inviter?.avatarMxc } : undefined,
+    inviter: inviterId
+      ? { userId: inviterId, name: inviter?.name ?? inviterId, avatarMxc: inviter?.avatarMxc }
+      : undefined,
     isDirect: summary?.kind === 'direct',
     isBanned: summary?.membership === 'ban',
   };

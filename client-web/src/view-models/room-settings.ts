@@ -1,8 +1,8 @@
-import { readPermissions, type RoomPermissions, watchRoom } from '../matrix/members.ts';
+import { type RoomPermissions, readPermissions, watchRoom } from '../matrix/members.ts';
 import {
   isListed,
-  readRoomSettings,
   type RoomSettings,
+  readRoomSettings,
   setListed,
   setRoomAccess,
   setRoomAlias,
@@ -11,7 +11,7 @@ import {
   setRoomTopic,
 } from '../matrix/room-settings.ts';
 import type { Session } from '../matrix/session.ts';
-import { TaskViewModel, type TaskState } from './task-view-model.ts';
+import { type TaskState, TaskViewModel } from './task-view-model.ts';
 
 export type { RoomSettings };
 
@@ -75,10 +75,12 @@ export class RoomSettingsViewModel extends TaskViewModel<RoomSettingsState> {
   }
 
   async #do(action: () => Promise<void>): Promise<boolean> {
-    return (await this.attempt(async () => {
-      await action();
-      return true;
-    })) === true;
+    return (
+      (await this.attempt(async () => {
+        await action();
+        return true;
+      })) === true
+    );
   }
 
   async #loadListed(): Promise<void> {

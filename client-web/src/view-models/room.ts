@@ -1,9 +1,15 @@
-import { readPermissions, readPresence, type PresenceState, type RoomPermissions, watchRoom } from '../matrix/members.ts';
+import {
+  type PresenceState,
+  type RoomPermissions,
+  readPermissions,
+  readPresence,
+  watchRoom,
+} from '../matrix/members.ts';
 import type { NotificationLevel } from '../matrix/notification-level.ts';
 import { leaveRoom, markRoomRead, setNotificationLevel, setRoomTag } from '../matrix/room-actions.ts';
 import type { RoomSummary } from '../matrix/room-summary.ts';
 import type { Session } from '../matrix/session.ts';
-import { TaskViewModel, type TaskState } from './task-view-model.ts';
+import { type TaskState, TaskViewModel } from './task-view-model.ts';
 
 export type { NotificationLevel, RoomSummary };
 
@@ -48,10 +54,12 @@ export class RoomViewModel extends TaskViewModel<RoomState> {
   }
 
   async leave(): Promise<boolean> {
-    return (await this.attempt(async () => {
-      await leaveRoom(this.#session, this.#roomId);
-      return true;
-    })) === true;
+    return (
+      (await this.attempt(async () => {
+        await leaveRoom(this.#session, this.#roomId);
+        return true;
+      })) === true
+    );
   }
 }
 

@@ -1,8 +1,21 @@
 import { Session, type SyncStatus } from '../matrix/session.ts';
 import type { Credentials } from '../platform/credentials.ts';
 import type { Platform } from '../platform/platform.ts';
+import { ChangePasswordViewModel } from './change-password.ts';
+import { CreateChannelViewModel } from './create-channel.ts';
+import { DevicesViewModel } from './devices.ts';
 import { MediaViewModel } from './media.ts';
+import { MemberViewModel } from './member.ts';
+import { MemberListViewModel } from './members.ts';
+import { NotificationsViewModel } from './notifications.ts';
+import { OwnProfileViewModel } from './own-profile.ts';
+import { PeoplePickerViewModel } from './people-picker.ts';
+import { PreferencesViewModel } from './preferences.ts';
+import { RoomViewModel } from './room.ts';
+import { RoomDirectoryViewModel } from './room-directory.ts';
 import { RoomListViewModel } from './room-list.ts';
+import { RoomPreviewViewModel } from './room-preview.ts';
+import { RoomSettingsViewModel } from './room-settings.ts';
 import { ViewModel } from './view-model.ts';
 
 export interface SessionState {
@@ -15,20 +28,84 @@ export class SessionViewModel extends ViewModel<SessionState> {
   readonly serverName: string;
   readonly platform: Platform;
   readonly media: MediaViewModel;
+  readonly preferences: PreferencesViewModel;
+  readonly ownProfile: OwnProfileViewModel;
   readonly roomList: RoomListViewModel;
+  readonly notifications: NotificationsViewModel;
   readonly #session: Session;
 
   constructor(session: Session) {
     super({ sync: session.getSyncStatus() });
+    const { platform } = session;
     this.#session = session;
     this.userId = session.userId;
     this.serverName = session.serverName;
-    this.platform = session.platform;
+    this.platform = platform;
     this.media = new MediaViewModel(session.media);
+    this.preferences = new PreferencesViewModel(platform.storage);
+    this.ownProfile = new OwnProfileViewModel(session);
     this.roomList = new RoomListViewModel(session);
-    this.own(() => this.roomList.dispose());
+    this.notifications = new NotificationsViewModel(session, platform.notifications, this.preferences);
+    for (const part of [this.ownProfile, this.roomList, this.notifications]) this.own(() => part.dispose());
     this.own(session.onSyncStatus(() => this.set({ sync: session.getSyncStatus() })));
     this.own(() => session.stop());
+  }
+
+  // Each of these belongs to the view that asks for it, which disposes of it.
+
+  createRoom(roomId: string): RoomViewModel {
+    return new RoomViewModel(this.#session, roomId);
+  }
+
+  createRoomPreview(roomIdOrAlias: string, via: readonly string[]): RoomPreviewViewModel {
+    return new RoomPreviewViewModel(this.#session, roomIdOrAlias, via);
+  }
+
+  createRoomSettings(roomId: string): RoomSettingsViewModel {
+    return new RoomSettingsViewModel(this.#session, roomId);
+  }
+
+  createMemberList(roomId: string): MemberListViewModel {
+    return new MemberListViewModel(this.#session, roomId);
+  }
+
+  createMember(roomId: string, userId: string): MemberViewModel {
+    return new MemberViewModel(this.#session, roomId, userId);
+  }
+
+  /** With a room id for inviting to that room, without for a direct message. */
+  createPeoplePicker(roomId: string | undefined): PeoplePickerViewModel {
+    return new PeoplePickerViewModel(this.#session, roomId);
+  }
+
+  createNewChannel(): CreateChannelViewModel {
+    return new CreateChannelViewModel(this.#session);
+  }
+
+  createRoomDirectory(): RoomDirectoryViewModel {
+    return new RoomDirectoryViewModel(this.#session);
+  }
+
+  createDevices(): DevicesViewModel {
+    return new DevicesViewModel(this.#session);
+  }
+
+  createChangePassword(): ChangePasswordViewModel {
+    return new ChangePasswordViewModel(this.#session);
+  }
+
+  /** The id of a room given by its id or by an alias of it; undefined for rooms the user has nothing to do with. */
+  findRoomId(roomIdOrAlias: string): string | undefined {
+    if (this.#session.rooms.get(roomIdOrAlias)) return roomIdOrAlias;
+    for (const summary of this.#session.rooms.getAll().values()) {
+      if (summary.canonicalAlias === roomIdOrAlias && summary.membership === 'join') return summary.roomId;
+    }
+    return undefined;
+  }
+
+  /** Tries to reach the server now instead of waiting for the next attempt. */
+  reconnect(): void {
+    this.#session.reconnect();
   }
 
   /** Ends the login on the server and deletes what is kept of it here. */

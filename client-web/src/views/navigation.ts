@@ -7,6 +7,8 @@ export interface Navigation {
   openHome(): void;
   openRoom(roomId: string, options?: { eventId?: string }): void;
   openPanel(panel: PanelName, options?: { threadId?: string; userId?: string }): void;
+  /** Opens a room with a side panel. */
+  openRoomPanel(roomId: string, panel: PanelName): void;
   closePanel(): void;
   /** Shows a user's card in the side panel. */
   openUser(userId: string): void;
@@ -32,6 +34,7 @@ export function useNavigation(): Navigation {
           to: '.',
           search: (search) => ({ ...search, panel, thread: options?.threadId, user: options?.userId }),
         }),
+      openRoomPanel: (roomId, panel) => void navigate({ to: '/room/$roomId', params: { roomId }, search: { panel } }),
       closePanel: () =>
         void navigate({
           to: '.',
@@ -68,4 +71,9 @@ export function useNavigation(): Navigation {
 /** What the URL says beside the place itself: the event to show and the side panel. */
 export function usePlace() {
   return useSearch({ strict: false });
+}
+
+/** The address of a room, for links. */
+export function roomHref(roomId: string): string {
+  return `#/room/${encodeURIComponent(roomId)}`;
 }

@@ -1,12 +1,34 @@
 import { useParams } from '@tanstack/react-router';
+import { useEffect } from 'react';
+import { useNavigation } from '../navigation.ts';
 import { useSession } from '../session-context.tsx';
-import { useViewModel } from '../ui/use-view-model.ts';
+import { useOwnedViewModel, useViewModel } from '../ui/use-view-model.ts';
+import { RoomPreview } from './RoomPreview.tsx';
 import { RoomView } from './RoomView.tsx';
 
-/** The place `/room/<id or alias>`. */
+/** The place `/room/<id or alias>`: the room itself, or what leads into it. */
 export function RoomRoute() {
-  const { roomId } = useParams({ from: '/room/$roomId' });
-  const { order } = useViewModel(useSession().roomList);
-  if (!order.includes(roomId)) return null;
-  return <RoomView key={roomId} roomId={roomId} />;
+  const { roomId: target } = useParams({ from: '/room/$roomId' });
+  const session = useSession();
+  const { openRoom } = useNavigation();
+  // An alias may become known, and a room be joined or left, while one looks at it.
+  useViewModel(session.roomList);
+  const roomId = session.findRoomId(target);
+  const isAliasOfKnown = roomId !== undefined && roomId !== target;
+  useEffect(() => {
+    if (isAliasOfKnown) openRoom(roomId);
+  }, [isAliasOfKnown, roomId, openRoom]);
+  if (isAliasOfKnown) return null;
+  return <Place key={target} target={target} />;
+}
+
+function Place({ target }: { target: string }) {
+  const session = useSession();
+  const viewModel = useOwnedViewModel(() => session.createRoom(target), [session, target]);
+  const { summary } = useViewModel(viewModel);
+  const isJoined = summary?.membership === 'join';
+  useEffect(() => {
+    if (isJoined) session.preferences.change({ lastRoomId: target });
+  }, [isJoined, session, target]);
+  return isJoined ? <RoomView roomId={target} viewModel={viewModel} /> : <RoomPreview target={target} />;
 }

@@ -1,4 +1,5 @@
 import { WifiOff } from 'lucide-react';
+import { Button } from 'react-aria-components/Button';
 import { useT } from '../i18n.tsx';
 import { useSession } from '../session-context.tsx';
 import { useViewModel } from '../ui/use-view-model.ts';
@@ -7,14 +8,20 @@ import styles from './ConnectionBar.module.css';
 /** A thin line across the top while the server cannot be reached. Reading and writing go on below it. */
 export function ConnectionBar() {
   const t = useT('shell');
-  const { sync } = useViewModel(useSession());
+  const session = useSession();
+  const { sync } = useViewModel(session);
   const isShown = sync === 'offline' || sync === 'reconnecting';
   return (
-    <div role="status" className={styles.bar} data-state={sync} hidden={!isShown}>
+    <div role="status" className={styles.bar} data-shown={isShown || undefined}>
       {isShown && (
         <>
           <WifiOff size={14} strokeWidth={1.75} aria-hidden />
-          {t(sync)}
+          <span>{t(sync)}</span>
+          {sync === 'offline' && (
+            <Button className={styles.retry ?? ''} onPress={() => session.reconnect()}>
+              {t('tryNow')}
+            </Button>
+          )}
         </>
       )}
     </div>

@@ -1,11 +1,130 @@
+import { CheckCheck, Hash, MessageSquarePlus, Search } from 'lucide-react';
+import { hasNews, type RoomSummary } from '../../view-models/room-list.ts';
+import { type OpenDialog, useDialogs } from '../dialogs/dialogs-context.tsx';
 import { useT } from '../i18n.tsx';
+import { roomHref } from '../navigation.ts';
+import { useSession } from '../session-context.tsx';
+import { Badge } from '../ui/Badge.tsx';
+import { Button } from '../ui/Button.tsx';
 import { EmptyState } from '../ui/EmptyState.tsx';
+import { RelativeTime } from '../ui/RelativeTime.tsx';
+import { RoomIcon } from '../ui/RoomIcon.tsx';
+import { useViewModel } from '../ui/use-view-model.ts';
+import styles from './HomeView.module.css';
 
+/** Where one starts: what is new, or what to do first. */
 export function HomeView() {
-  const t = useT('shell');
+  const t = useT('home');
+  const { roomList } = useSession();
+  const { sections } = useViewModel(roomList);
+  const rooms = sections.flatMap((section) => section.rooms);
+  const news = rooms.filter(hasNews).sort(byUrgency);
   return (
-    <main style={{ flex: 1, display: 'flex' }}>
-      <EmptyState title={t('home')} />
+    <main className={styles.page} aria-label={t('title')} data-region>
+      {rooms.length === 0 ? (
+        <FirstSteps />
+      ) : (
+        <>
+          <header className={styles.header}>
+            <h1 className={styles.title}>{t('title')}</h1>
+          </header>
+          {news.length === 0 ? (
+            <EmptyState icon={CheckCheck} title={t('allRead')}>
+              {t('allReadText')}
+            </EmptyState>
+          ) : (
+            <ul className={styles.news}>
+              {news.map((room) => (
+                <NewsRow key={room.roomId} room={room} />
+              ))}
+            </ul>
+          )}
+        </>
+      )}
     </main>
   );
+}
+
+function NewsRow({ room }: { room: RoomSummary }) {
+  const t = useT('home');
+  const { lastMessage, unread, membership } = room;
+  const isInvite = membership === 'invite';
+  return (
+    <li>
+      <a className={styles.row} href={roomHref(room.roomId)}>
+        <span className={styles.icon}>
+          <RoomIcon room={room} size={room.kind === 'direct' || room.avatarMxc ? 32 : 20} />
+        </span>
+        <span className={styles.text}>
+          <span className={styles.line}>
+            <span className={styles.name}>{room.name}</span>
+            {room.lastActivity > 0 && <RelativeTime time={room.lastActivity} />}
+          </span>
+          <span className={styles.line}>
+            <span className={styles.preview}>
+              {isInvite
+                ? t('invite')
+                : lastMessage
+                  ? t(room.kind === 'direct' ? 'previewDirect' : 'preview', {
+                      sender: lastMessage.senderName,
+                      text: lastMessage.text ?? t('noText'),
+                    })
+                  : ''}
+            </span>
+            {!isInvite && (
+              <Badge
+                count={
+                  unread.mentions > 0 || room.kind === 'direct'
+                    ? Math.max(unread.mentions, unread.notifications)
+                    : unread.notifications
+                }
+                tone={unread.mentions > 0 || room.kind === 'direct' ? 'mention' : 'muted'}
+              />
+            )}
+          </span>
+        </span>
+      </a>
+    </li>
+  );
+}
+
+const steps = [
+  { dialog: 'create-channel', icon: Hash },
+  { dialog: 'direct-message', icon: MessageSquarePlus },
+  { dialog: 'find-room', icon: Search },
+] as const;
+
+function FirstSteps() {
+  const t = useT('home');
+  const { open } = useDialogs();
+  const session = useSession();
+  const { profile } = useViewModel(session.ownProfile);
+  return (
+    <div className={styles.first}>
+      <h1 className={styles.welcome}>
+        {profile.name === profile.userId ? t('welcome') : t('welcomeName', { name: profile.name })}
+      </h1>
+      <p className={styles.lead}>{t('lead')}</p>
+      <ul className={styles.steps}>
+        {steps.map(({ dialog, icon: Icon }) => (
+          <li key={dialog} className={styles.step}>
+            <span className={styles.stepIcon}>
+              <Icon size={20} strokeWidth={1.75} aria-hidden />
+            </span>
+            <span className={styles.stepText}>
+              <h2>{t(`${dialog}.title`)}</h2>
+              <p>{t(`${dialog}.text`)}</p>
+            </span>
+            <Button onPress={() => open({ name: dialog } as OpenDialog)}>{t(`${dialog}.action`)}</Button>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+/** Invites and mentions first, then what notifies, then the rest; newest first among equals. */
+function byUrgency(a: RoomSummary, b: RoomSummary): number {
+  const rank = { mention: 0, notification: 1, activity: 2, none: 3 } as const;
+  return rank[a.unread.level] - rank[b.unread.level] || b.lastActivity - a.lastActivity;
 }

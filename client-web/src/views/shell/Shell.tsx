@@ -1,30 +1,70 @@
-import { Outlet } from '@tanstack/react-router';
+import { Outlet, useLocation } from '@tanstack/react-router';
 import { Suspense } from 'react';
+import { listWidthLimits } from '../../view-models/preferences.ts';
 import type { SessionViewModel } from '../../view-models/session-view-model.ts';
+import { DialogsProvider } from '../dialogs/dialogs-context.tsx';
+import { useT } from '../i18n.tsx';
 import { RoomList } from '../room-list/RoomList.tsx';
 import { SessionContext } from '../session-context.tsx';
+import { Splitter } from '../ui/Splitter.tsx';
 import { useViewModel } from '../ui/use-view-model.ts';
 import { ConnectionBar } from './ConnectionBar.tsx';
+import { DesktopNotifier } from './DesktopNotifier.tsx';
+import { ErrorBoundary } from './ErrorBoundary.tsx';
+import { PageTitle } from './PageTitle.tsx';
 import { Rail } from './Rail.tsx';
 import styles from './Shell.module.css';
 import { StartScreen } from './StartScreen.tsx';
+import { useShortcuts } from './use-shortcuts.ts';
+import { useStartPlace } from './use-start-place.ts';
 
-/** The frame of a signed-in user: rail, room list, and the place that the URL names. */
+/** Everything that a signed-in user sees. */
 export function Shell({ session }: { session: SessionViewModel }) {
   const { sync } = useViewModel(session);
   if (sync === 'starting') return <StartScreen />;
   return (
     <SessionContext value={session}>
-      <div className={styles.shell}>
-        <ConnectionBar />
-        <div className={styles.regions}>
-          <Rail />
+      <DialogsProvider>
+        <Frame session={session} />
+      </DialogsProvider>
+    </SessionContext>
+  );
+}
+
+/** Rail, room list, and the place that the URL names. */
+function Frame({ session }: { session: SessionViewModel }) {
+  const t = useT('shell');
+  const { listWidth } = useViewModel(session.preferences);
+  const { pathname } = useLocation();
+  useShortcuts();
+  useStartPlace();
+  // On a phone there is one region at a time: the list at home, else the place.
+  const place = pathname === '/' ? 'home' : pathname.startsWith('/settings') ? 'settings' : 'room';
+  return (
+    <div className={styles.shell} data-place={place}>
+      <PageTitle />
+      <DesktopNotifier />
+      <ConnectionBar />
+      <div className={styles.regions}>
+        <Rail />
+        <div className={styles.list} style={{ width: listWidth }}>
           <RoomList />
-          <Suspense fallback={null}>
-            <Outlet />
-          </Suspense>
+        </div>
+        <Splitter
+          label={t('listWidth')}
+          width={listWidth}
+          limits={listWidthLimits}
+          side="before"
+          onChange={(width) => session.preferences.change({ listWidth: width })}
+        />
+        <div className={styles.place}>
+          <ErrorBoundary key={pathname}>
+            <Suspense fallback={<main className={styles.loading} aria-busy="true" />}>
+              <Outlet />
+            </Suspense>
+          </ErrorBoundary>
         </div>
       </div>
-    </SessionContext>
+    </div>
   );
 }

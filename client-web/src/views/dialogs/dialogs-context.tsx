@@ -1,0 +1,67 @@
+import { createContext, lazy, type ReactNode, Suspense, useContext, useMemo, useState } from 'react';
+
+/** What can be open above the frame. */
+export type OpenDialog =
+  | { name: 'create-channel' }
+  | { name: 'direct-message' }
+  | { name: 'find-room' }
+  | { name: 'invite'; roomId: string }
+  | { name: 'leave'; roomId: string }
+  | { name: 'shortcuts' }
+  | { name: 'switcher' };
+
+export interface Dialogs {
+  open(dialog: OpenDialog): void;
+  close(): void;
+  isOpen: boolean;
+}
+
+const DialogsContext = createContext<Dialogs>({ open: () => {}, close: () => {}, isOpen: false });
+
+export function useDialogs(): Dialogs {
+  return useContext(DialogsContext);
+}
+
+const CreateChannelDialog = lazy(() =>
+  import('./CreateChannelDialog.tsx').then((m) => ({ default: m.CreateChannelDialog })),
+);
+const DirectMessageDialog = lazy(() => import('./PeopleDialog.tsx').then((m) => ({ default: m.DirectMessageDialog })));
+const InviteDialog = lazy(() => import('./PeopleDialog.tsx').then((m) => ({ default: m.InviteDialog })));
+const FindRoomDialog = lazy(() => import('./FindRoomDialog.tsx').then((m) => ({ default: m.FindRoomDialog })));
+const LeaveDialog = lazy(() => import('./LeaveDialog.tsx').then((m) => ({ default: m.LeaveDialog })));
+const ShortcutsDialog = lazy(() => import('./ShortcutsDialog.tsx').then((m) => ({ default: m.ShortcutsDialog })));
+const Switcher = lazy(() => import('../switcher/Switcher.tsx').then((m) => ({ default: m.Switcher })));
+
+/** Holds the one dialog that is open. Each is fetched when it is first asked for. */
+export function DialogsProvider({ children }: { children: ReactNode }) {
+  const [dialog, setDialog] = useState<OpenDialog>();
+  const dialogs = useMemo<Dialogs>(
+    () => ({ open: setDialog, close: () => setDialog(undefined), isOpen: dialog !== undefined }),
+    [dialog],
+  );
+  return (
+    <DialogsContext value={dialogs}>
+      {children}
+      <Suspense fallback={null}>{dialog && <Shown dialog={dialog} onClose={dialogs.close} />}</Suspense>
+    </DialogsContext>
+  );
+}
+
+function Shown({ dialog, onClose }: { dialog: OpenDialog; onClose: () => void }) {
+  switch (dialog.name) {
+    case 'create-channel':
+      return <CreateChannelDialog onClose={onClose} />;
+    case 'direct-message':
+      return <DirectMessageDialog onClose={onClose} />;
+    case 'find-room':
+      return <FindRoomDialog onClose={onClose} />;
+    case 'invite':
+      return <InviteDialog roomId={dialog.roomId} onClose={onClose} />;
+    case 'leave':
+      return <LeaveDialog roomId={dialog.roomId} onClose={onClose} />;
+    case 'shortcuts':
+      return <ShortcutsDialog onClose={onClose} />;
+    case 'switcher':
+      return <Switcher onClose={onClose} />;
+  }
+}

@@ -1,0 +1,82 @@
+import { BellOff, Ellipsis } from 'lucide-react';
+import { memo, useRef } from 'react';
+import { Button } from 'react-aria-components/Button';
+import { countShown, type RoomSummary } from '../../view-models/room-list.ts';
+import { useT } from '../i18n.tsx';
+import { roomHref } from '../navigation.ts';
+import { Badge } from '../ui/Badge.tsx';
+import { RoomIcon } from '../ui/RoomIcon.tsx';
+import styles from './RoomRow.module.css';
+
+export interface RoomRowProps {
+  room: RoomSummary;
+  isActive: boolean;
+  isTabStop: boolean;
+  isMenuOpen: boolean;
+  onOpenMenu: (roomId: string, anchor: HTMLElement) => void;
+}
+
+/** One room in one line. Drawn again only when something of it changes: there may be hundreds. */
+export const RoomRow = memo(function RoomRow({ room, isActive, isTabStop, isMenuOpen, onOpenMenu }: RoomRowProps) {
+  const t = useT('roomList');
+  const more = useRef<HTMLButtonElement>(null);
+  const count = countShown(room);
+  const isMuted = room.notificationLevel === 'mute';
+  const isInvite = room.membership === 'invite';
+  return (
+    <li
+      className={styles.row}
+      data-active={isActive || undefined}
+      data-unread={room.unread.level !== 'none' || undefined}
+      data-muted={isMuted || undefined}
+      data-menu={isMenuOpen || undefined}
+      onContextMenu={(event) => {
+        if (isInvite || !more.current) return;
+        event.preventDefault();
+        onOpenMenu(room.roomId, more.current);
+      }}
+    >
+      <a
+        data-room
+        href={roomHref(room.roomId)}
+        className={styles.link}
+        aria-current={isActive ? 'page' : undefined}
+        tabIndex={isTabStop ? 0 : -1}
+        draggable={false}
+      >
+        <RoomIcon room={room} size={20} />
+        <span className={styles.name}>{room.name}</span>
+        {isMuted && <BellOff size={14} strokeWidth={1.75} aria-hidden className={styles.muted} />}
+        <span className="visually-hidden">{describe(room, t)}</span>
+        {isInvite ? <span className={styles.invite}>{t('new')}</span> : <Badge count={count} />}
+      </a>
+      {!isInvite && (
+        <Button
+          ref={more}
+          className={styles.more ?? ''}
+          aria-label={t('more', { name: room.name })}
+          aria-haspopup="menu"
+          excludeFromTabOrder={!isActive}
+          onPress={() => more.current && onOpenMenu(room.roomId, more.current)}
+        >
+          <Ellipsis size={16} strokeWidth={1.75} aria-hidden />
+        </Button>
+      )}
+    </li>
+  );
+});
+
+/** What the looks of the row say, in words. */
+function describe(room: RoomSummary, t: ReturnType<typeof useT>): string {
+  const words = [t(room.membership === 'invite' ? 'isInvite' : room.kind === 'direct' ? 'isDirect' : 'isChannel')];
+  if (room.notificationLevel === 'mute') words.push(t('isMuted'));
+  if (room.membership === 'invite') return words.join(', ');
+  if (room.kind === 'direct' && room.unread.notifications > 0) {
+    words.push(t('unreadCount', { count: room.unread.notifications }));
+  } else if (room.unread.mentions > 0) {
+    words.push(t('mentionCount', { count: room.unread.mentions }));
+  } else if (room.unread.level !== 'none') {
+    words.push(t('isUnread'));
+  }
+  return words.join(', ');
+}

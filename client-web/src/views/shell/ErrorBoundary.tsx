@@ -1,0 +1,45 @@
+import { Component, type ErrorInfo, type ReactNode } from 'react';
+import { useT } from '../i18n.tsx';
+import { Button } from '../ui/Button.tsx';
+import { EmptyState } from '../ui/EmptyState.tsx';
+
+interface BoundaryState {
+  error: unknown;
+}
+
+/** Keeps a failure in one region from taking the others down. */
+export class ErrorBoundary extends Component<{ children: ReactNode }, BoundaryState> {
+  override state: BoundaryState = { error: undefined };
+
+  static getDerivedStateFromError(error: unknown): BoundaryState {
+    return { error: error ?? new Error('Unknown error') };
+  }
+
+  override componentDidCatch(error: unknown, info: ErrorInfo): void {
+    console.error(error, info.componentStack);
+  }
+
+  override render(): ReactNode {
+    if (this.state.error === undefined) return this.props.children;
+    return <Broken error={this.state.error} onRetry={() => this.setState({ error: undefined })} />;
+  }
+}
+
+function Broken({ error, onRetry }: { error: unknown; onRetry: () => void }) {
+  const t = useT('shell');
+  return (
+    <EmptyState
+      title={t('broken')}
+      actions={
+        <>
+          <Button onPress={() => window.location.reload()}>{t('reload')}</Button>
+          <Button variant="primary" onPress={onRetry}>
+            {t('tryAgain')}
+          </Button>
+        </>
+      }
+    >
+      {t('brokenText', { error: error instanceof Error ? error.message : String(error) })}
+    </EmptyState>
+  );
+}
