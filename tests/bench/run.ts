@@ -1,0 +1,136 @@
+/**
+ * `npm run bench [-- --json FILE] [--seconds N]`: starts a server of its own, measures it and prints a table. Speeds are shown
+ * as ratios to what the same Postgres on the same machine does in the same run.
+ */
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { createRooms, joinRoom, registerClients } from '../torture/chat-rooms.ts';
+import { findEmbeddedDatabase, stopLeftBehindDatabase } from '../torture/embedded-database.ts';
+import { expectOk, type MatrixClient } from '../torture/matrix-client.ts';
+import { surroundings } from '../torture/results.ts';
+import { percentile } from '../torture/scenario.ts';
+import { createServerProcess, type ServerProcess } from '../torture/server-process.ts';
+import { measureLatency } from './latency.ts';
+import { residentMiB } from './memory.ts';
+import { measureReference, messagePayload } from './reference.ts';
+import { limitRow, plainRow, type Row, ratioRow, table } from './row.ts';
+import { measureSends, send } from './sends.ts';
+
+const CLIENTS = 20;
+const ROOMS = 10;
+const LATENCY_PER_SECOND = 200;
+const MANY_ROOMS = 100;
+const MESSAGES_PER_ROOM = 10;
+const INITIAL_SYNCS = 5;
+
+interface Bench {
+  readonly server: ServerProcess;
+  readonly databaseUrl: string;
+  /** How long each speed is measured, in milliseconds. */
+  readonly ms: number;
+  readonly say: (line: string) => void;
+}
+
+/** Speeds of sending beside R, which is taken before and after: the mean evens out what else the machine does. */
+async function sendRows({ databaseUrl, ms, say }: Bench, clients: readonly MatrixClient[], rooms: readonly string[]) {
+  const [first, ...others] = rooms;
+  const [one] = clients;
+  if (first === undefined || others.length === 0 || one === undefined) throw new Error('rooms and clients are needed');
+  say('warming up');
+  await measureSends(clients, rooms, ms / 2);
+  const payload = await messagePayload(databaseUrl);
+  say(`measuring R with a payload of ${Buffer.byteLength(payload)} bytes`);
+  const before = await measureReference(databaseUrl, payload, ms);
+  say(`sending with ${clients.length} clients to ${rooms.length} rooms, to one room, and with one client`);
+  const many = await measureSends(clients, rooms, ms);
+  const single = await measureSends(clients, [first], ms);
+  const alone = await measureSends([one], [first], ms);
+  const after = await measureReference(databaseUrl, payload, ms);
+  const reference = (before + after) / 2;
+  return [
+    plainRow({ name: 'R: bare inserts, 20 connections', value: reference, unit: 'rows/s' }),
+    ratioRow({ name: 'sends, 20 clients, 10 rooms', value: many, unit: 'events/s' }, reference, { atLeast: 0.25 }),
+    ratioRow({ name: 'sends, 20 clients, one room', value: single, unit: 'events/s' }, reference, { atLeast: 0.15 }),
+    { name: 'sends, one client', value: alone, unit: 'events/s', reference, ratio: alone / reference },
+  ] satisfies Row[];
+}
+
+async function latencyRows(bench: Bench, senders: readonly MatrixClient[], rooms: readonly string[]): Promise<Row[]> {
+  bench.say(`sending ${LATENCY_PER_SECOND} messages a second to readers of ${rooms.length} rooms`);
+  const readers = await registerClients([bench.server.url], 'reader', rooms.length);
+  for (const [index, reader] of readers.entries()) await joinRoom(reader, rooms[index] ?? '');
+  const options = { senders, readers, rooms, perSecond: LATENCY_PER_SECOND, ms: bench.ms };
+  const latencies = await measureLatency(options);
+  const [p50, p99] = [percentile(latencies, 0.5), percentile(latencies, 0.99)];
+  return [
+    plainRow({ name: 'send to the other client’s sync, p50', value: p50, unit: 'ms' }),
+    ratioRow({ name: 'send to the other client’s sync, p99', value: p99, unit: 'ms' }, p50, { atMost: 10 }),
+  ];
+}
+
+async function initialSyncRows({ server, say }: Bench): Promise<Row[]> {
+  say(`initial sync of a user with ${MANY_ROOMS} rooms`);
+  const [member, writer] = await registerClients([server.url], 'many', 2);
+  if (member === undefined || writer === undefined) throw new Error('two users are needed');
+  const rooms = await createRooms([writer, member], MANY_ROOMS);
+  for (const room of rooms) for (let n = 0; n < MESSAGES_PER_ROOM; n++) await send(writer, room, `message ${n}`);
+  const times: number[] = [];
+  for (let n = 0; n < INITIAL_SYNCS; n++) {
+    const started = performance.now();
+    const body = await expectOk(member.call('GET', '/_matrix/client/v3/sync?timeout=0'));
+    times.push(performance.now() - started);
+    const { join = {} } = body.rooms as { join?: object };
+    if (Object.keys(join).length !== MANY_ROOMS) throw new Error('the initial sync does not show all rooms');
+  }
+  return [plainRow({ name: 'initial sync of 100 rooms, median', value: percentile(times, 0.5), unit: 'ms' })];
+}
+
+async function measure(bench: Bench): Promise<Row[]> {
+  const { server, say } = bench;
+  await delay(3000);
+  const idle = await residentMiB(server.pid());
+  say(`preparing ${CLIENTS} clients in ${ROOMS} rooms`);
+  const clients = await registerClients([server.url], 'sender', CLIENTS);
+  const rooms = await createRooms(clients, ROOMS);
+  const rows = [
+    ...(await sendRows(bench, clients, rooms)),
+    ...(await latencyRows(bench, clients, rooms)),
+    ...(await initialSyncRows(bench)),
+  ];
+  const loaded = await residentMiB(server.pid());
+  return [
+    ...rows,
+    limitRow({ name: 'memory of the server process, idle', value: idle, unit: 'MiB' }, 150),
+    plainRow({ name: 'memory of the server process, after load', value: loaded, unit: 'MiB' }),
+  ];
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { json: { type: 'string' }, seconds: { type: 'string', default: '8' } } });
+  const folder = await mkdtemp(path.join(tmpdir(), 'parley-bench-'));
+  // Postgres runs as another user when we are root.
+  await chmod(folder, 0o711);
+  const data = path.join(folder, 'data');
+  const server = await createServerProcess({ folder });
+  try {
+    await server.start();
+    const { url: databaseUrl } = await findEmbeddedDatabase(data);
+    const say = (line: string) => console.error(`• ${line}`);
+    const rows = await measure({ server, databaseUrl, ms: Number(values.seconds) * 1000, say });
+    console.log(table(rows));
+    if (values.json !== undefined) {
+      const result = { date: new Date().toISOString(), ...surroundings(), rows };
+      await writeFile(values.json, `${JSON.stringify(result, null, 2)}\n`);
+    }
+    await server.stop();
+    await rm(folder, { recursive: true, force: true });
+  } finally {
+    if (server.isRunning) await server.kill();
+    await stopLeftBehindDatabase(data);
+  }
+}
+
+await main();
