@@ -2,15 +2,19 @@ import { afterAll } from 'vitest';
 import { setupRoutes } from '../../server/src/admin-api/setup.ts';
 import { sharedSecretRegistrationRoutes } from '../../server/src/admin-api/shared-secret-registration.ts';
 import type { BucketSize } from '../../server/src/base/token-buckets.ts';
+import { accountDataRoutes } from '../../server/src/client-server-api/account-data.ts';
 import { accountManagementRoutes } from '../../server/src/client-server-api/account-management.ts';
 import { capabilitiesRoutes } from '../../server/src/client-server-api/capabilities.ts';
 import { deviceManagementRoutes } from '../../server/src/client-server-api/device-management.ts';
+import { filterRoutes } from '../../server/src/client-server-api/filter.ts';
 import { loginRoutes } from '../../server/src/client-server-api/login.ts';
 import { logoutRoutes } from '../../server/src/client-server-api/logout.ts';
 import { openIdRoutes } from '../../server/src/client-server-api/openid.ts';
 import { profileRoutes } from '../../server/src/client-server-api/profile.ts';
+import { pushRulesRoutes } from '../../server/src/client-server-api/push-rules.ts';
 import { refreshRoutes } from '../../server/src/client-server-api/refresh.ts';
 import { registrationRoutes } from '../../server/src/client-server-api/registration.ts';
+import { tagsRoutes } from '../../server/src/client-server-api/tags.ts';
 import { versionsRoutes } from '../../server/src/client-server-api/versions.ts';
 import { wellKnownRoutes } from '../../server/src/client-server-api/well-known.ts';
 import { whoamiRoutes } from '../../server/src/client-server-api/whoami.ts';
@@ -23,12 +27,15 @@ import { createUserInteractiveAuth } from '../../server/src/http/uia.ts';
 import { MatrixError } from '../../server/src/protocol/errors.ts';
 import { type Database, openDatabase } from '../../server/src/storage/database.ts';
 import { addSpent, forgetFullBuckets, giveTokenBack, takeToken } from '../../server/src/storage/rate-limits.ts';
+import { deleteTag, getAccountData, setAccountData, setTag, tagsOf } from '../../server/src/users/account-data.ts';
 import { createAccounts } from '../../server/src/users/accounts.ts';
 import { deleteDevicesOf, deviceOf, devicesOf, renameDeviceOf } from '../../server/src/users/devices.ts';
+import { createFilters } from '../../server/src/users/filters.ts';
 import { createLastSeen } from '../../server/src/users/last-seen.ts';
 import { newOpenIdToken } from '../../server/src/users/openid.ts';
 import { createPasswords } from '../../server/src/users/passwords.ts';
 import { createProfiles } from '../../server/src/users/profiles.ts';
+import { changePushRules, pushRulesetOf } from '../../server/src/users/push-rules.ts';
 import { createRegistration, type RegistrationPolicy } from '../../server/src/users/registration.ts';
 import { createSessions } from '../../server/src/users/sessions.ts';
 import { createSetup } from '../../server/src/users/setup.ts';
@@ -149,6 +156,20 @@ export async function accountServer(url: string, options: AccountServerOptions =
     }),
     ...accountManagementRoutes({ accounts, uia, onDeactivated: (userId) => deactivated.push(userId) }),
     ...profileRoutes(profiles),
+    ...accountDataRoutes({
+      get: (userId, roomId, type) => getAccountData(db, userId, roomId, type),
+      set: (userId, roomId, type, content) => setAccountData(db, userId, roomId, type, content),
+    }),
+    ...tagsRoutes({
+      list: (userId, roomId) => tagsOf(db, userId, roomId),
+      set: (userId, roomId, tag, info) => setTag(db, userId, roomId, tag, info),
+      delete: (userId, roomId, tag) => deleteTag(db, userId, roomId, tag),
+    }),
+    ...filterRoutes(createFilters(db)),
+    ...pushRulesRoutes({
+      get: (userId) => pushRulesetOf(db, userId),
+      change: (userId, change) => changePushRules(db, userId, change),
+    }),
     ...openIdRoutes({ serverName: SERVER_NAME, newOpenIdToken: (userId) => newOpenIdToken(db, clock, userId) }),
     ...setupRoutes({ accounts, setup: createSetup({ db, accounts, sessions, clock }) }),
     ...sharedSecretRegistrationRoutes({

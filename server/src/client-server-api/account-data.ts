@@ -1,9 +1,7 @@
 /**
  * GET, PUT /_matrix/client/v3/user/{userId}/account_data/{type} and
  * /_matrix/client/v3/user/{userId}/rooms/{roomId}/account_data/{type}: Client-Server API, "Client Config".
- * GET /_matrix/client/v3/user/{userId}/rooms/{roomId}/tags; PUT, DELETE …/tags/{tag}: "Room Tagging".
  */
-import Type from 'typebox';
 import { type ClientRoute, clientRoute } from '../http/route.ts';
 import { AnyObject } from '../http/schemas.ts';
 import { forbidden } from '../protocol/errors.ts';
@@ -15,9 +13,6 @@ import type { Requester } from '../users/requester.ts';
 export interface AccountDataService {
   get(userId: UserId, roomId: string | undefined, type: string): Promise<JsonObject>;
   set(userId: UserId, roomId: string | undefined, type: string, content: JsonObject): Promise<void>;
-  tags(userId: UserId, roomId: string): Promise<JsonObject>;
-  setTag(userId: UserId, roomId: string, tag: string, info: JsonObject): Promise<void>;
-  deleteTag(userId: UserId, roomId: string, tag: string): Promise<void>;
 }
 
 function requireSelf(requester: Requester, userId: string | undefined): UserId {
@@ -52,47 +47,4 @@ export function accountDataRoutes(accountData: AccountDataService): ClientRoute[
       },
     }),
   ]);
-}
-
-const TAGS = '/_matrix/client/v3/user/{userId}/rooms/{roomId}/tags';
-
-export function tagsRoutes(accountData: AccountDataService): ClientRoute[] {
-  return [
-    clientRoute({
-      method: 'GET',
-      path: TAGS,
-      auth: 'access_token',
-      guests: false,
-      rateLimit: 'read',
-      async handle({ params, requester }) {
-        const userId = requireSelf(requester, params.userId);
-        return { tags: await accountData.tags(userId, params.roomId ?? '') };
-      },
-    }),
-    clientRoute({
-      method: 'PUT',
-      path: `${TAGS}/{tag}`,
-      auth: 'access_token',
-      guests: false,
-      rateLimit: 'read',
-      body: Type.Object({ order: Type.Optional(Type.Number()) }),
-      async handle({ params, body, requester }) {
-        const userId = requireSelf(requester, params.userId);
-        await accountData.setTag(userId, params.roomId ?? '', params.tag ?? '', body as JsonObject);
-        return {};
-      },
-    }),
-    clientRoute({
-      method: 'DELETE',
-      path: `${TAGS}/{tag}`,
-      auth: 'access_token',
-      guests: false,
-      rateLimit: 'read',
-      async handle({ params, requester }) {
-        const userId = requireSelf(requester, params.userId);
-        await accountData.deleteTag(userId, params.roomId ?? '', params.tag ?? '');
-        return {};
-      },
-    }),
-  ];
 }

@@ -79,7 +79,13 @@ export async function holdAccountData(
 /** Writes one row and its entry in the log: the last call of the transaction. */
 export async function putAccountData(
   tx: Transaction,
-  data: { userId: string; roomId?: string; type: string; content: JsonObject },
+  data: {
+    userId: string;
+    /** Left out or '': global. */
+    roomId?: string;
+    type: string;
+    content: JsonObject;
+  },
 ): Promise<void> {
   const roomId = data.roomId ?? '';
   const [row] = await tx.query<{ id: number; room_nid: number | null }>(
