@@ -2,6 +2,7 @@ import { Session, type SyncStatus } from '../matrix/session.ts';
 import type { Credentials } from '../platform/credentials.ts';
 import type { Platform } from '../platform/platform.ts';
 import { ChangePasswordViewModel } from './change-password.ts';
+import { type ComposerOptions, type ComposerViewModel, createComposerViewModel } from './composer.ts';
 import { CreateChannelViewModel } from './create-channel.ts';
 import { DevicesViewModel } from './devices.ts';
 import { MediaViewModel } from './media.ts';
@@ -16,6 +17,7 @@ import { RoomDirectoryViewModel } from './room-directory.ts';
 import { RoomListViewModel } from './room-list.ts';
 import { RoomPreviewViewModel } from './room-preview.ts';
 import { RoomSettingsViewModel } from './room-settings.ts';
+import { createTimelineViewModel, type TimelineOptions, type TimelineViewModel } from './timeline.ts';
 import { ViewModel } from './view-model.ts';
 
 export interface SessionState {
@@ -55,6 +57,14 @@ export class SessionViewModel extends ViewModel<SessionState> {
 
   createRoom(roomId: string): RoomViewModel {
     return new RoomViewModel(this.#session, roomId);
+  }
+
+  createTimeline(roomId: string, options: TimelineOptions): TimelineViewModel {
+    return createTimelineViewModel(this.#session, roomId, options);
+  }
+
+  createComposer(roomId: string, options: ComposerOptions): ComposerViewModel {
+    return createComposerViewModel(this.#session, roomId, options);
   }
 
   createRoomPreview(roomIdOrAlias: string, via: readonly string[]): RoomPreviewViewModel {

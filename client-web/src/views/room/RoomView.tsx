@@ -1,5 +1,5 @@
-import { ComposerView } from '../../composer/ComposerView.tsx';
 import type { RoomViewModel } from '../../view-models/room.ts';
+import { ComposerView } from '../composer/ComposerView.tsx';
 import { useT } from '../i18n.tsx';
 import { usePlace } from '../navigation.ts';
 import { ErrorBoundary } from '../shell/ErrorBoundary.tsx';

@@ -1,3 +1,105 @@
-export function TimelineView(props: { roomId: string; eventId?: string | undefined; threadId?: string | undefined }) {
-  return <div style={{ flex: 1, minHeight: 0 }}>{props.roomId}</div>;
+import { useEffect, useRef, useState } from 'react';
+import type { TimelineEvent, TimelineViewModel } from '../../view-models/timeline.ts';
+import { useT } from '../i18n.tsx';
+import { useSession } from '../session-context.tsx';
+import { Button } from '../ui/Button.tsx';
+import { Dialog } from '../ui/Dialog.tsx';
+import { EmptyState } from '../ui/EmptyState.tsx';
+import { useToast } from '../ui/Toast.tsx';
+import { useOwnedViewModel, useViewModel } from '../ui/use-view-model.ts';
+import { Announcer } from './Announcer.tsx';
+import { DeleteRequestContext } from './delete-request.ts';
+import { ComingRows } from './RoomStart.tsx';
+import { TimelineList } from './TimelineList.tsx';
+import styles from './TimelineView.module.css';
+import { TypingLine } from './TypingLine.tsx';
+import { TimelineContext } from './timeline-context.ts';
+
+export interface TimelineViewProps {
+  roomId: string;
+  /** Show this event instead of the newest. */
+  eventId?: string | undefined;
+  /** Show this thread of the room. */
+  threadId?: string | undefined;
+}
+
+/** The messages of a room or thread. Fills its parent and scrolls inside itself. */
+export function TimelineView({ roomId, eventId, threadId }: TimelineViewProps) {
+  const session = useSession();
+  const openedAt = useRef(eventId);
+  const timeline = useOwnedViewModel(
+    () => session.createTimeline(roomId, { eventId, threadId }),
+    [session, roomId, threadId],
+  );
+  useEffect(() => {
+    if (eventId !== undefined && eventId !== openedAt.current) void timeline.showEvent(eventId);
+    openedAt.current = eventId;
+  }, [timeline, eventId]);
+  return (
+    <TimelineContext value={timeline}>
+      <Content key={`${roomId} ${threadId ?? ''}`} timeline={timeline} />
+    </TimelineContext>
+  );
+}
+
+function Content({ timeline }: { timeline: TimelineViewModel }) {
+  const t = useT('timeline');
+  const state = useViewModel(timeline);
+  const [toDelete, setToDelete] = useState<TimelineEvent>();
+  return (
+    <DeleteRequestContext value={setToDelete}>
+      <section className={styles.timeline} aria-label={t('label', { name: state.room.name })}>
+        {state.status === 'ready' && <TimelineList timeline={timeline} state={state} />}
+        {state.status === 'loading' && (
+          <div className={styles.waiting}>
+            <ComingRows height={480} />
+          </div>
+        )}
+        {state.status === 'failed' && (
+          <EmptyState
+            title={t('openFailed')}
+            actions={<Button onPress={() => void timeline.jumpToLatest()}>{t('showLatest')}</Button>}
+          >
+            {t('openFailedText')}
+          </EmptyState>
+        )}
+        <Announcer items={state.items} isAtLiveEnd={state.isAtLiveEnd} />
+        <TypingLine people={state.typing} />
+      </section>
+      {toDelete && <DeleteDialog timeline={timeline} event={toDelete} onClose={() => setToDelete(undefined)} />}
+    </DeleteRequestContext>
+  );
+}
+
+function DeleteDialog(props: { timeline: TimelineViewModel; event: TimelineEvent; onClose: () => void }) {
+  const { timeline, event, onClose } = props;
+  const t = useT('timeline');
+  const toast = useToast();
+  return (
+    <Dialog
+      title={t('deleteTitle')}
+      isOpen
+      onOpenChange={(isOpen) => !isOpen && onClose()}
+      size="s"
+      footer={
+        <>
+          <Button variant="ghost" onPress={onClose}>
+            {t('cancel')}
+          </Button>
+          <Button
+            variant="danger"
+            autoFocus
+            onPress={() => {
+              onClose();
+              timeline.remove(event).catch(() => toast(t('deleteFailed'), { tone: 'danger' }));
+            }}
+          >
+            {t('delete')}
+          </Button>
+        </>
+      }
+    >
+      <p>{t('deleteText')}</p>
+    </Dialog>
+  );
 }

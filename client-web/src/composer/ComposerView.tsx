@@ -1,3 +1,0 @@
-export function ComposerView(props: { roomId: string; threadId?: string | undefined }) {
-  return <div>{props.threadId}</div>;
-}

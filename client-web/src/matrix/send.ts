@@ -1,0 +1,151 @@
+import { EventStatus, type MatrixEvent, RelationType, type Room } from 'matrix-js-sdk';
+import { field } from './event-content.ts';
+import type { Session } from './session.ts';
+
+/** Where an event is sent: a room, or one of its threads. */
+export interface SendTarget {
+  roomId: string;
+  threadId?: string | undefined;
+}
+
+export type MessageContent = { msgtype: string; body: string; [key: string]: unknown };
+
+/**
+ * Sends a message. It is in the timeline at once as a local echo; when sending fails it stays there as "failed", so
+ * nothing is rejected here.
+ */
+export async function sendMessage(session: Session, target: SendTarget, content: MessageContent): Promise<void> {
+  try {
+    await session.client.sendMessage(target.roomId, target.threadId ?? null, content as never);
+  } catch {
+    // The local echo shows it, with a way to try again.
+  }
+}
+
+/**
+ * Replaces the content of one of our own messages (client-server API, "Event replacements").
+ * Rejects when the server refuses it.
+ *
+ * @param eventId the original event, not an earlier edit of it
+ * @param before the content until now: who was mentioned in it already is not notified again
+ */
+export async function sendEdit(
+  session: Session,
+  target: SendTarget,
+  eventId: string,
+  content: MessageContent,
+  before: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const { 'm.relates_to': _, ...newContent } = content;
+  const html = content.formatted_body;
+  const fallback = {
+    ...newContent,
+    body: `* ${content.body}`,
+    ...(typeof html === 'string' && { formatted_body: `* ${html}` }),
+    'm.mentions': newMentions(before['m.mentions'], content['m.mentions']),
+  };
+  await sendInvisible(session, target, 'm.room.message', {
+    ...fallback,
+    'm.new_content': newContent,
+    'm.relates_to': { rel_type: RelationType.Replace, event_id: eventId },
+  });
+}
+
+/** The mentions of an edit that were not in the message before. */
+function newMentions(before: unknown, now: unknown): Record<string, unknown> {
+  const idsOf = (mentions: unknown): unknown[] => {
+    const ids = field(mentions, 'user_ids');
+    return Array.isArray(ids) ? ids : [];
+  };
+  const known = new Set(idsOf(before));
+  const added = idsOf(now).filter((id) => !known.has(id));
+  const isRoomNew = field(now, 'room') === true && field(before, 'room') !== true;
+  return { ...(added.length > 0 && { user_ids: added }), ...(isRoomNew && { room: true }) };
+}
+
+/** Adds a reaction. Rejects when the server refuses it. */
+export async function sendReaction(session: Session, target: SendTarget, eventId: string, key: string): Promise<void> {
+  await sendInvisible(session, target, 'm.reaction', {
+    'm.relates_to': { rel_type: RelationType.Annotation, event_id: eventId, key },
+  });
+}
+
+/** Deletes an event for everyone. Rejects when the server refuses it. */
+export async function sendRedaction(
+  session: Session,
+  target: SendTarget,
+  eventId: string,
+  reason?: string,
+): Promise<void> {
+  const { client } = session;
+  const known = pendingOf(client.getRoom(target.roomId));
+  try {
+    await client.redactEvent(target.roomId, eventId, undefined, reason ? { reason } : undefined);
+  } catch (error) {
+    cancelNew(session, target.roomId, known);
+    throw error;
+  }
+}
+
+/** Tries again to send a message that failed, and those that waited behind it. */
+export async function retrySending(session: Session, roomId: string): Promise<void> {
+  const room = session.client.getRoom(roomId);
+  const failed = room?.getPendingEvents().filter((event) => event.status === EventStatus.NOT_SENT) ?? [];
+  for (const event of failed) {
+    try {
+      if (room) await session.client.resendEvent(event, room);
+    } catch {
+      // Still failed, and so will be those behind it; the order of messages is kept.
+      return;
+    }
+  }
+}
+
+/** Forgets a message that was not sent. */
+export function discardUnsent(session: Session, roomId: string, eventId: string): void {
+  const event = session.client
+    .getRoom(roomId)
+    ?.getPendingEvents()
+    .find((pending) => pending.getId() === eventId);
+  if (event && event.status !== EventStatus.SENDING) session.client.cancelPendingEvent(event);
+}
+
+/**
+ * Forgets failed events that have no row of their own: edits, reactions and redactions kept from an earlier visit.
+ * The SDK sends nothing in a room while a failed event is waiting, and nobody could see why.
+ */
+export function discardInvisibleFailures(session: Session, room: Room): void {
+  for (const event of [...room.getPendingEvents()]) {
+    const isInvisible = event.isRelation(RelationType.Replace) || event.getType() !== 'm.room.message';
+    if (event.status === EventStatus.NOT_SENT && isInvisible) session.client.cancelPendingEvent(event);
+  }
+}
+
+const pendingOf = (room: Room | null): ReadonlySet<MatrixEvent> => new Set(room?.getPendingEvents());
+
+/** Takes back the local echoes that were added since `known` and failed. */
+function cancelNew(session: Session, roomId: string, known: ReadonlySet<MatrixEvent>): void {
+  for (const event of [...pendingOf(session.client.getRoom(roomId))]) {
+    if (!known.has(event) && event.status === EventStatus.NOT_SENT && event.getType() !== 'm.room.message') {
+      session.client.cancelPendingEvent(event);
+    }
+  }
+}
+
+/** Sends an event that shows only on another one. When it fails its local echo is taken back and the call rejects. */
+async function sendInvisible(
+  session: Session,
+  target: SendTarget,
+  type: string,
+  content: Record<string, unknown>,
+): Promise<void> {
+  const room = session.client.getRoom(target.roomId);
+  const txnId = session.client.makeTxnId();
+  try {
+    await session.client.sendEvent(target.roomId, target.threadId ?? null, type as never, content as never, txnId);
+  } catch (error) {
+    const echo = room?.getPendingEvents().find((event) => event.getTxnId() === txnId);
+    if (echo?.status === EventStatus.NOT_SENT) session.client.cancelPendingEvent(echo);
+    throw error;
+  }
+}

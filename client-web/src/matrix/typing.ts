@@ -1,0 +1,68 @@
+import { ClientEvent, type MatrixEvent } from 'matrix-js-sdk';
+import { memberOf } from './event-projection.ts';
+import type { Session } from './session.ts';
+import type { Person } from './timeline-event.ts';
+
+const MAX_NAMED = 20;
+const TYPING_TIMEOUT_MS = 20_000;
+const REPEAT_MS = 10_000;
+
+/**
+ * Reports who is typing in a room, oneself left out.
+ *
+ * @returns the function that ends the reports
+ */
+export function watchTyping(
+  session: Session,
+  roomId: string,
+  onChange: (people: readonly Person[]) => void,
+): () => void {
+  const onEvent = (event: MatrixEvent): void => {
+    const room = session.client.getRoom(roomId);
+    if (event.getType() !== 'm.typing' || event.getRoomId() !== roomId || !room) return;
+    const ids: unknown = event.getContent().user_ids;
+    const others = Array.isArray(ids)
+      ? ids.filter((id): id is string => typeof id === 'string' && id !== session.userId)
+      : [];
+    onChange(others.slice(0, MAX_NAMED).map((id) => memberOf(room, id)));
+  };
+  session.client.on(ClientEvent.Event, onEvent);
+  return () => void session.client.off(ClientEvent.Event, onEvent);
+}
+
+/** Tells others that we type: at the first key, again while it goes on, and when it ends. */
+export class TypingNotifier {
+  readonly #session: Session;
+  readonly #roomId: string;
+  #sentAt = 0;
+  #idleTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(session: Session, roomId: string) {
+    this.#session = session;
+    this.#roomId = roomId;
+  }
+
+  /** Call at every change of a draft that is not empty. */
+  typed(): void {
+    const now = this.#session.platform.now();
+    clearTimeout(this.#idleTimer);
+    this.#idleTimer = setTimeout(() => this.stopped(), REPEAT_MS);
+    if (now - this.#sentAt < REPEAT_MS) return;
+    this.#sentAt = now;
+    this.#send(true);
+  }
+
+  /** Call when the draft was sent or emptied. */
+  stopped(): void {
+    clearTimeout(this.#idleTimer);
+    if (this.#sentAt === 0) return;
+    this.#sentAt = 0;
+    this.#send(false);
+  }
+
+  #send(isTyping: boolean): void {
+    this.#session.client.sendTyping(this.#roomId, isTyping, TYPING_TIMEOUT_MS).catch(() => {
+      // A lost notice is of no consequence: it would have expired by itself.
+    });
+  }
+}

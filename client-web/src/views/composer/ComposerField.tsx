@@ -1,0 +1,206 @@
+import { ALargeSmall, Check, Plus, SendHorizontal, Smile } from 'lucide-react';
+import { useEffect, useMemo, useRef, useState } from 'react';
+import { Button } from 'react-aria-components/Button';
+import { Editor, type EditorHandle } from '../../composer/Editor.tsx';
+import type { FormatState } from '../../composer/formats.ts';
+import { sanitiseHtml } from '../../platform/message-html.ts';
+import type { ComposerViewModel, DocumentNode, LoadRequest } from '../../view-models/composer.ts';
+import { documentFromHtml, documentFromText } from '../../view-models/document-from-html.ts';
+import { useT } from '../i18n.tsx';
+import { classes } from '../ui/classes.ts';
+import { IconButton } from '../ui/IconButton.tsx';
+import { Tooltip } from '../ui/Tooltip.tsx';
+import { useViewModel } from '../ui/use-view-model.ts';
+import { CompletionList } from './CompletionList.tsx';
+import styles from './ComposerField.module.css';
+import { ContextBar } from './ContextBar.tsx';
+import { EmojiButton } from './EmojiButton.tsx';
+import { FormatToolbar } from './FormatToolbar.tsx';
+import { UploadTray } from './UploadTray.tsx';
+import { useCompletion } from './use-completion.ts';
+import { useFileDrop } from './use-file-drop.ts';
+
+const NO_FORMATS: FormatState = { active: [], selection: undefined, isEmpty: true };
+
+/** The field with everything around it: what is answered, files, formats, completion, emoji and the send button. */
+export function ComposerField({ composer }: { composer: ComposerViewModel }) {
+  const t = useT('composer');
+  const state = useViewModel(composer);
+  const { items } = useViewModel(composer.uploads);
+  const editor = useRef<EditorHandle>(null);
+  const frame = useRef<HTMLDivElement>(null);
+  const [formats, setFormats] = useState(NO_FORMATS);
+  const [isToolbarOpen, setToolbarOpen] = useState(false);
+  const completion = useCompletion(composer, editor);
+  const isDropping = useFileDrop(frame, (files) => composer.uploads.add(files));
+  useLoad(editor, state.load);
+  useEffect(() => {
+    if (state.focusRequest > 0) editor.current?.focus();
+  }, [state.focusRequest]);
+
+  const send = (): void => {
+    const document = editor.current?.document();
+    if (document && composer.send(document)) editor.current?.load(undefined);
+  };
+  const canSend = !formats.isEmpty || (!state.editing && items.some((item) => item.status === 'waiting'));
+  const name = t(composer.threadId ? 'placeholderThread' : 'placeholder', { name: `\u2068${state.roomName}\u2069` });
+
+  return (
+    <div ref={frame} className={classes(styles.frame, isDropping && styles.dropping)}>
+      <CompletionList completion={completion} />
+      {formats.selection && !isToolbarOpen && (
+        <FloatingToolbar
+          formats={formats}
+          frame={frame.current}
+          onFormat={(format) => editor.current?.format(format)}
+        />
+      )}
+      <ContextBar replyTo={state.replyTo} editing={state.editing} onCancel={() => composer.cancel()} />
+      <UploadTray uploads={composer.uploads} />
+      <div className={styles.line}>
+        <FileButton onFiles={(files) => composer.uploads.add(files)} />
+        <div className={styles.field}>
+          <Editor
+            ref={editor}
+            label={name}
+            placeholder={state.editing ? t('placeholderEdit') : name}
+            keys={{
+              onCompletionKey: completion.onKey,
+              send,
+              editLast: () => composer.editLast(),
+              cancel: () => composer.cancel(),
+              isEnterNewLine: () => window.matchMedia('(pointer: coarse) and (hover: none)').matches,
+            }}
+            completionId={completion.entries.length > 0 ? completion.listId : undefined}
+            activeCompletionId={completion.entries.length > 0 ? `${completion.listId}-${completion.active}` : undefined}
+            findEmoji={completion.findEmoji}
+            onChange={(document) => composer.changed(document)}
+            onCompletion={completion.onContext}
+            onFormats={(next) => setFormats((now) => (isSameFormats(now, next) ? now : next))}
+            onFiles={(files) => composer.uploads.add(files)}
+            onReady={() => loadInto(editor.current, state.load)}
+          />
+        </div>
+        <div className={styles.buttons}>
+          <IconButton
+            icon={ALargeSmall}
+            label={t('formatting')}
+            isActive={isToolbarOpen}
+            onPress={() => setToolbarOpen(!isToolbarOpen)}
+          />
+          <EmojiButton
+            icon={Smile}
+            label={t('emoji')}
+            className={styles.emoji ?? ''}
+            iconSize={18}
+            onPick={(emoji) => {
+              composer.rememberEmoji(emoji);
+              editor.current?.insert({ text: emoji });
+            }}
+          />
+          <Tooltip text={state.editing ? t('save') : t('send')}>
+            <Button
+              className={styles.send ?? ''}
+              aria-label={state.editing ? t('save') : t('send')}
+              isDisabled={!canSend}
+              preventFocusOnPress
+              onPress={send}
+            >
+              {state.editing ? (
+                <Check size={18} strokeWidth={2} aria-hidden />
+              ) : (
+                <SendHorizontal size={18} strokeWidth={1.75} aria-hidden />
+              )}
+            </Button>
+          </Tooltip>
+        </div>
+      </div>
+      {isToolbarOpen && (
+        <div className={styles.toolbar}>
+          <FormatToolbar formats={formats} onFormat={(format) => editor.current?.format(format)} />
+        </div>
+      )}
+      {isDropping && <div className={styles.dropHint}>{t('dropFiles')}</div>}
+    </div>
+  );
+}
+
+function isSameFormats(a: FormatState, b: FormatState): boolean {
+  return (
+    a.isEmpty === b.isEmpty &&
+    a.selection?.left === b.selection?.left &&
+    a.selection?.top === b.selection?.top &&
+    a.active.join() === b.active.join()
+  );
+}
+
+/** The document for what the view model wants in the field. */
+function documentOf(load: LoadRequest): DocumentNode | undefined {
+  const body = load.message?.body;
+  if (body?.kind !== 'text') return load.draft;
+  const nodes = body.html === undefined ? undefined : sanitiseHtml(body.html);
+  const document = nodes ? documentFromHtml(nodes) : documentFromText(body.text);
+  const [first] = document.content ?? [];
+  if (body.style !== 'emote' || first?.type !== 'paragraph') return document;
+  return {
+    ...document,
+    content: [
+      { ...first, content: [{ type: 'text', text: '/me ' }, ...(first.content ?? [])] },
+      ...(document.content ?? []).slice(1),
+    ],
+  };
+}
+
+function loadInto(editor: EditorHandle | null, load: LoadRequest): void {
+  editor?.load(documentOf(load));
+  if (load.message) editor?.focus();
+}
+
+/** Puts into the field what the view model asks for after the first time. */
+function useLoad(editor: React.RefObject<EditorHandle | null>, load: LoadRequest): void {
+  const done = useRef(load.request);
+  useEffect(() => {
+    if (done.current === load.request) return;
+    done.current = load.request;
+    loadInto(editor.current, load);
+  }, [editor, load]);
+}
+
+function FileButton({ onFiles }: { onFiles: (files: File[]) => void }) {
+  const t = useT('composer');
+  const input = useRef<HTMLInputElement>(null);
+  return (
+    <>
+      <IconButton icon={Plus} label={t('attach')} onPress={() => input.current?.click()} />
+      <input
+        ref={input}
+        type="file"
+        multiple
+        hidden
+        onChange={(event) => {
+          onFiles([...(event.target.files ?? [])]);
+          // So that the same file can be chosen again.
+          event.target.value = '';
+        }}
+      />
+    </>
+  );
+}
+
+function FloatingToolbar(
+  props: { formats: FormatState; frame: HTMLElement | null } & Pick<Parameters<typeof FormatToolbar>[0], 'onFormat'>,
+) {
+  const { formats, frame, onFormat } = props;
+  const place = useMemo(() => {
+    const box = frame?.getBoundingClientRect();
+    if (!box || !formats.selection) return undefined;
+    const left = Math.max(0, Math.min(formats.selection.left - box.left, box.width - 244));
+    return { left, bottom: box.bottom - formats.selection.top + 6 };
+  }, [formats.selection, frame]);
+  if (!place) return null;
+  return (
+    <div className={styles.floating} style={place} onPointerDown={(event) => event.preventDefault()}>
+      <FormatToolbar formats={formats} onFormat={onFormat} />
+    </div>
+  );
+}

@@ -1,0 +1,179 @@
+import { defaultRangeExtractor, useVirtualizer } from '@tanstack/react-virtual';
+import { type ReactNode, useCallback, useMemo, useRef, useState } from 'react';
+import type { TimelineState, TimelineViewModel } from '../../view-models/timeline.ts';
+import type { MessageItem, TimelineItem } from '../../view-models/timeline-items.ts';
+import { useT } from '../i18n.tsx';
+import { Lightbox } from '../media/Lightbox.tsx';
+import { ChangesRow } from './ChangesRow.tsx';
+import { DayOverlay } from './DayOverlay.tsx';
+import { useTimeFormats } from './format-time.ts';
+import { JumpButtons } from './JumpButtons.tsx';
+import { MessageRow } from './MessageRow.tsx';
+import { RoomStart, START_HEIGHT } from './RoomStart.tsx';
+import { estimateRow } from './row-estimate.ts';
+import { DaySeparator, NewSeparator } from './Separators.tsx';
+import styles from './TimelineList.module.css';
+import { END_THRESHOLD, useReadingPlace } from './use-reading-place.ts';
+import { useRowFocus } from './use-row-focus.ts';
+
+const END_PADDING = 8;
+
+/** The rows, of which only those near the window exist; anchored at the end, as a conversation is read. */
+export function TimelineList({ timeline, state }: { timeline: TimelineViewModel; state: TimelineState }) {
+  const t = useT('timeline');
+  const { items, focus } = state;
+  const scroller = useRef<HTMLDivElement>(null);
+  const list = useRef<HTMLDivElement>(null);
+  const focusedIndex = useRef<number>(undefined);
+  const [openImage, setOpenImage] = useState<string>();
+  const images = useMemo(() => items.filter(isPicture), [items]);
+
+  const virtualizer = useVirtualizer<HTMLDivElement, HTMLElement>({
+    count: items.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: (index) => (items[index] ? estimateRow(items[index], scroller.current?.clientWidth ?? 800) : 0),
+    getItemKey: useCallback((index: number) => items[index]?.key ?? index, [items]),
+    rangeExtractor: (range) => {
+      const drawn = defaultRangeExtractor(range);
+      const kept = focusedIndex.current;
+      return kept === undefined || drawn.includes(kept) ? drawn : [...drawn, kept].sort((a, b) => a - b);
+    },
+    // The size itself, not the kept one: a row drawn again may have been measured at another width.
+    anchorTo: 'end',
+    followOnAppend: true,
+    scrollEndThreshold: END_THRESHOLD,
+    overscan: 8,
+    paddingStart: START_HEIGHT,
+    paddingEnd: END_PADDING,
+  });
+  const place = useReadingPlace(virtualizer, scroller, timeline, state);
+  const rowFocus = useRowFocus(items, virtualizer, list);
+  focusedIndex.current = rowFocus.focusedIndex;
+
+  return (
+    <div className={styles.frame} data-timeline>
+      <DayOverlay items={items} virtualizer={virtualizer} scroller={scroller} />
+      <Sentinel onFocus={rowFocus.onSentinelFocus} />
+      <div ref={scroller} className={styles.scroller} tabIndex={-1}>
+        <div className={styles.sizer} style={{ height: virtualizer.getTotalSize() }}>
+          <div className={styles.start}>
+            <RoomStart
+              room={state.room}
+              isThread={timeline.threadId !== undefined}
+              isComplete={state.isComplete}
+              hasFailed={state.hasPagingFailed}
+              onRetry={() => void timeline.loadOlder()}
+            />
+          </div>
+          <div
+            ref={list}
+            role="feed"
+            aria-label={t('label', { name: state.room.name })}
+            aria-busy={state.isLoadingOlder || state.isLoadingNewer}
+            {...rowFocus.listProps}
+          >
+            {virtualizer.getVirtualItems().map((virtual) => {
+              const item = items[virtual.index];
+              return item ? (
+                <Row
+                  key={item.key}
+                  item={item}
+                  index={virtual.index}
+                  count={state.isComplete && state.isAtLiveEnd ? items.length : -1}
+                  start={virtual.start}
+                  measure={virtualizer.measureElement}
+                >
+                  <RowContent
+                    item={item}
+                    flash={focus?.key === item.key ? focus.request : undefined}
+                    onOpenImage={setOpenImage}
+                  />
+                </Row>
+              ) : null;
+            })}
+          </div>
+        </div>
+      </div>
+      <Sentinel onFocus={rowFocus.onSentinelFocus} />
+      <JumpButtons
+        timeline={timeline}
+        state={state}
+        place={place}
+        onJumpToNew={() =>
+          virtualizer.scrollToIndex(
+            items.findIndex((item) => item.kind === 'new'),
+            { align: 'center' },
+          )
+        }
+      />
+      <Lightbox images={images} openKey={openImage} onOpen={setOpenImage} />
+    </div>
+  );
+}
+
+const isPicture = (item: TimelineItem): item is MessageItem =>
+  item.kind === 'message' && item.event.body.kind === 'image' && !item.event.body.isSticker && !item.event.redaction;
+
+interface RowProps {
+  item: TimelineItem;
+  index: number;
+  /** Rows in all, -1 when there may be more. */
+  count: number;
+  /** Pixels from the top of the list. */
+  start: number;
+  measure: (element: HTMLElement | null) => void;
+  children: ReactNode;
+}
+
+function Row({ item, index, count, start, measure, children }: RowProps) {
+  const label = useRowLabel(item);
+  return (
+    <article
+      ref={measure}
+      className={styles.item}
+      style={{ transform: `translateY(${start}px)` }}
+      data-index={index}
+      data-key={item.key}
+      data-kind={item.kind}
+      tabIndex={-1}
+      aria-label={label}
+      aria-posinset={index + 1}
+      aria-setsize={count}
+    >
+      {children}
+    </article>
+  );
+}
+
+/** Takes the focus that Tab brings to the list from outside, to give it to a row. */
+function Sentinel({ onFocus }: { onFocus: () => void }) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: it is a stop for Tab, and the focus never stays
+    // biome-ignore lint/a11y/noStaticElementInteractions: see above
+    <div data-sentinel tabIndex={0} onFocus={onFocus} />
+  );
+}
+
+/** How a screen reader announces a row before it reads it. */
+function useRowLabel(item: TimelineItem): string | undefined {
+  const formats = useTimeFormats();
+  const t = useT('timeline');
+  if (item.kind === 'message') {
+    return t('messageLabel', { name: item.event.sender.name, time: formats.time(item.event.timestamp) });
+  }
+  return item.kind === 'day' ? formats.day(item.timestamp) : undefined;
+}
+
+function RowContent(props: { item: TimelineItem; flash: number | undefined; onOpenImage: (key: string) => void }) {
+  const { item, flash, onOpenImage } = props;
+  switch (item.kind) {
+    case 'day':
+      return <DaySeparator timestamp={item.timestamp} />;
+    case 'new':
+      return <NewSeparator />;
+    case 'changes':
+      return <ChangesRow item={item} />;
+    default:
+      return <MessageRow item={item} flash={flash} onOpenImage={onOpenImage} />;
+  }
+}

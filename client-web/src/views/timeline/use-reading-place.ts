@@ -1,0 +1,92 @@
+import type { Virtualizer } from '@tanstack/react-virtual';
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
+import type { TimelineState, TimelineViewModel } from '../../view-models/timeline.ts';
+
+export type ListVirtualizer = Virtualizer<HTMLDivElement, HTMLElement>;
+
+/** How close to the end counts as being there, in pixels. */
+export const END_THRESHOLD = 48;
+/** Pages are fetched this far before they are needed, in heights of the window. */
+const PREFETCH_SCREENS = 2;
+
+export interface ReadingPlace {
+  isAtEnd: boolean;
+  /** The "New" line is above what can be seen. */
+  isNewAbove: boolean;
+}
+
+/**
+ * Keeps the reader's place: opens at the end or at the asked event, stays at the end when the window changes its size,
+ * fetches pages before they are needed, and tells the view model what is in sight.
+ */
+export function useReadingPlace(
+  virtualizer: ListVirtualizer,
+  scroller: React.RefObject<HTMLDivElement | null>,
+  timeline: TimelineViewModel,
+  state: TimelineState,
+): ReadingPlace {
+  const [place, setPlace] = useState<ReadingPlace>({ isAtEnd: true, isNewAbove: false });
+  const wasAtEnd = useRef(true);
+  const { items, isComplete, isAtLiveEnd, isLoadingOlder, isLoadingNewer, hasPagingFailed } = state;
+
+  const update = useCallback((): void => {
+    const element = scroller.current;
+    if (!element) return;
+    const isAtEnd = virtualizer.isAtEnd(END_THRESHOLD);
+    wasAtEnd.current = isAtEnd;
+    timeline.setPosition(isAtEnd, document.visibilityState === 'visible' && document.hasFocus());
+    const newLine = timeline.getState().items.findIndex((item) => item.kind === 'new');
+    const newStart = newLine < 0 ? undefined : virtualizer.measurementsCache[newLine]?.start;
+    const isNewAbove = newStart !== undefined && newStart < element.scrollTop;
+    setPlace((now) => (now.isAtEnd === isAtEnd && now.isNewAbove === isNewAbove ? now : { isAtEnd, isNewAbove }));
+    if (hasPagingFailed) return;
+    const margin = element.clientHeight * PREFETCH_SCREENS;
+    if (element.scrollTop < margin) void timeline.loadOlder();
+    if (element.scrollHeight - element.scrollTop - element.clientHeight < margin) void timeline.loadNewer();
+  }, [virtualizer, scroller, timeline, hasPagingFailed]);
+
+  useOpening(virtualizer, state);
+
+  // After each change of the rows or of what is loading: there may be room for another page.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: these are what the place depends on
+  useEffect(update, [update, items, isComplete, isAtLiveEnd, isLoadingOlder, isLoadingNewer]);
+
+  useEffect(() => {
+    const element = scroller.current;
+    if (!element) return;
+    const observer = new ResizeObserver(() => {
+      if (wasAtEnd.current) virtualizer.scrollToEnd();
+    });
+    observer.observe(element);
+    element.addEventListener('scroll', update, { passive: true });
+    for (const name of ['focus', 'blur'] as const) window.addEventListener(name, update);
+    document.addEventListener('visibilitychange', update);
+    return () => {
+      observer.disconnect();
+      element.removeEventListener('scroll', update);
+      for (const name of ['focus', 'blur'] as const) window.removeEventListener(name, update);
+      document.removeEventListener('visibilitychange', update);
+    };
+  }, [virtualizer, scroller, update]);
+
+  return place;
+}
+
+/** Goes to the end at first, and to what the view model asks for afterwards. */
+function useOpening(virtualizer: ListVirtualizer, state: TimelineState): void {
+  const { focus, endRequest, items } = state;
+  const done = useRef({ isOpen: false, focus: 0, end: 0 });
+  useLayoutEffect(() => {
+    const now = done.current;
+    if (focus && focus.request !== now.focus) {
+      const index = items.findIndex((item) => item.key === focus.key);
+      if (index < 0) return;
+      now.focus = focus.request;
+      virtualizer.scrollToIndex(index, { align: 'center' });
+    } else if (!now.isOpen || endRequest !== now.end) {
+      virtualizer.scrollToEnd();
+    }
+    now.isOpen = true;
+    now.end = endRequest;
+  }, [virtualizer, focus, endRequest, items]);
+}
