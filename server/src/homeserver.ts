@@ -5,17 +5,29 @@ import { fileURLToPath } from 'node:url';
 import type { FastifyInstance } from 'fastify';
 import type { Clock } from './base/clock.ts';
 import type { Logger } from './base/logger.ts';
+import { systemNameLookup } from './base/name-lookup.ts';
+import { createOutboundHttp, type OutboundHttp } from './base/outbound-http.ts';
 import { type Config, isDevelopmentServerName } from './config.ts';
+import { type Federation, openFederation } from './federation/federation.ts';
+import { type FederationTls, federationTls } from './federation/federation-tls.ts';
+import type { CommonParts } from './homeserver/common-parts.ts';
+import { openMedia } from './homeserver/open-media.ts';
+import { openRateLimits } from './homeserver/open-rate-limits.ts';
+import { openRooms } from './homeserver/open-rooms.ts';
+import { openStore, type Store } from './homeserver/open-store.ts';
+import { openUsers } from './homeserver/open-users.ts';
+import { clientRoutes, federationRoutes, type RouteParts } from './homeserver/routes.ts';
+import { createAuthenticate } from './http/access-token.ts';
+import { addClientRoutes } from './http/client-routes.ts';
+import { addFederationRoutes } from './http/federation-routes.ts';
 import { createHttpServer } from './http/http-server.ts';
 import type { ClientRoute, FederationRoute } from './http/route.ts';
 import { addWebClient } from './http/web-client.ts';
-import { type Database, openDatabase } from './storage/database.ts';
-import { startEmbeddedPostgres } from './storage/embedded-postgres.ts';
-import { bindServerName, checkServer } from './storage/installation.ts';
-import { migrate } from './storage/migrate.ts';
+import { updateMemberProfile } from './rooms/membership.ts';
+import { isServerJoined, serverMayTakePart } from './rooms/room-policy.ts';
+import { createSetupToken } from './users/setup.ts';
 
 const WEB_CLIENT_FOLDER = fileURLToPath(new URL('../../client-web/dist/', import.meta.url));
-const POOL_SIZE = 20;
 
 export interface Homeserver {
   /** Listens on both ports and starts what runs in the background. */
@@ -26,6 +38,8 @@ export interface Homeserver {
   readonly ports: { readonly client: number; readonly federation: number | undefined };
   /** URL of the web client and of the client API. */
   publicBaseUrl(): string;
+  /** Link with which the first administrator sets the server up; undefined when there is one. */
+  setupLink(): Promise<string | undefined>;
   /** Every endpoint that is served. */
   readonly routes: { readonly client: readonly ClientRoute[]; readonly federation: readonly FederationRoute[] };
 }
@@ -36,34 +50,10 @@ export interface Surroundings {
   readonly clock: Clock;
 }
 
-interface Store {
-  readonly database: Database;
-  close(): Promise<void>;
-}
-
-/** Opens `database_url`, or the embedded Postgres in the data folder, and brings its schema up to date. */
-async function openStore(config: Config, logger: Logger): Promise<Store> {
-  const embedded =
-    config.database_url === undefined
-      ? await startEmbeddedPostgres({
-          folder: path.join(config.data, 'postgres'),
-          report: (message) => logger.warn(message),
-        })
-      : undefined;
-  const database = openDatabase({ connection: config.database_url ?? embedded?.url ?? '', poolSize: POOL_SIZE });
-  const close = async () => {
-    await database.close();
-    await embedded?.stop();
-  };
-  try {
-    await checkServer(database);
-    await migrate(database);
-    await bindServerName(database, config.server_name);
-  } catch (error) {
-    await close();
-    throw error;
-  }
-  return { database, close };
+interface Parts extends RouteParts {
+  readonly store: Store;
+  readonly http: OutboundHttp;
+  readonly tls: FederationTls;
 }
 
 function portOf(app: FastifyInstance): number {
@@ -76,26 +66,111 @@ function publicBaseUrl(config: Config, port: number): string {
 }
 
 /** Builds every part and joins them; nothing listens yet. */
-export async function createHomeserver(config: Config, surroundings: Surroundings): Promise<Homeserver> {
-  const { logger } = surroundings;
+export async function createHomeserver(config: Config, { logger, clock }: Surroundings): Promise<Homeserver> {
   // Postgres may run as another user, who must be able to pass through but not to look around.
   await mkdir(config.data, { recursive: true, mode: 0o711 });
   const store = await openStore(config, logger);
-  const client = createHttpServer({ logger, trustProxy: config.trusted_proxies, cors: true });
-  if ((await stat(WEB_CLIENT_FOLDER).catch(() => undefined)) !== undefined) addWebClient(client, WEB_CLIENT_FOLDER);
-
+  const parts = await openParts(config, store, { logger, clock }).catch(async (error: unknown) => {
+    await store.close();
+    throw error;
+  });
+  const routes = { client: clientRoutes(parts), federation: federationRoutes(parts) };
+  const client = await clientListener(parts, routes.client, logger);
+  const federation = federationListener(parts, routes.federation, logger);
   const ports: { client: number; federation: number | undefined } = { client: 0, federation: undefined };
+  const baseUrl = () => publicBaseUrl(config, ports.client);
   return {
     ports,
-    routes: { client: [], federation: [] },
-    publicBaseUrl: () => publicBaseUrl(config, ports.client),
+    routes,
+    publicBaseUrl: baseUrl,
+    async setupLink() {
+      const token = await createSetupToken(store.db, clock);
+      return token === undefined ? undefined : `${baseUrl()}/#/setup?token=${encodeURIComponent(token)}`;
+    },
     async start() {
       await client.listen({ host: config.bind, port: config.port });
       ports.client = portOf(client);
+      await federation?.listen({ host: config.bind, port: config.federation_port });
+      if (federation !== undefined) ports.federation = portOf(federation);
     },
     async stop() {
-      await client.close();
+      await Promise.all([client.close(), federation?.close()]);
+      parts.media.stop();
+      await parts.rooms.stop();
+      await parts.users.stop();
+      parts.federation.stop();
+      await parts.common.rateLimits.stop();
+      await parts.http.close();
       await store.close();
     },
   };
+}
+
+async function openParts(config: Config, store: Store, { logger, clock }: Surroundings): Promise<Parts> {
+  const { db } = store;
+  const onError = (error: unknown) => logger.error({ err: error }, 'Background work failed');
+  const common: CommonParts = { config, db, clock, onError, rateLimits: openRateLimits(config, db, clock, onError) };
+  const tls = await federationTls({
+    serverName: config.server_name,
+    tlsKeyFile: config.federation.tls_key,
+    tlsCertFile: config.federation.tls_cert,
+    caFile: config.federation.ca_file,
+    allowPrivateAddresses: config.federation.allow_private_addresses,
+    developmentCaFolder: config.federation.development_ca,
+    clock,
+  });
+  const names = systemNameLookup();
+  const http = createOutboundHttp({ ...tls.outbound, names, userAgent: 'Parley' });
+  const federation: Federation = await openFederation({
+    db,
+    serverName: config.server_name,
+    signingKeyFile: path.join(config.data, 'signing.key'),
+    http,
+    names,
+    notaries: [],
+    clock,
+    random: Math.random,
+    onError,
+  });
+  const rooms = await openRooms(common, federation);
+  const users = openUsers(common, federation.client, (userId) => {
+    updateMemberProfile(rooms.parts, userId).catch(onError);
+  });
+  const media = await openMedia(common, federation.client);
+  const wellKnown = {
+    clientBaseUrl: config.public_baseurl,
+    federationAddress: undefined,
+    contacts: [],
+    supportPage: undefined,
+  };
+  return { common, store, http, tls, federation, rooms, users, media, wellKnown };
+}
+
+async function clientListener(parts: Parts, routes: readonly ClientRoute[], logger: Logger): Promise<FastifyInstance> {
+  const app = createHttpServer({ logger, trustProxy: parts.common.config.trusted_proxies, cors: true });
+  addClientRoutes(app, routes, {
+    authenticate: createAuthenticate(parts.users.sessions.lookUp),
+    rateLimits: parts.common.rateLimits,
+  });
+  if ((await stat(WEB_CLIENT_FOLDER).catch(() => undefined)) !== undefined) addWebClient(app, WEB_CLIENT_FOLDER);
+  return app;
+}
+
+function federationListener(
+  parts: Parts,
+  routes: readonly FederationRoute[],
+  logger: Logger,
+): FastifyInstance | undefined {
+  const { tls, common, federation } = parts;
+  if (tls.listener === undefined) return undefined;
+  const app = createHttpServer({ logger, trustProxy: common.config.trusted_proxies, cors: false, tls: tls.listener });
+  addFederationRoutes(app, routes, {
+    authenticateServer: federation.authenticateServer,
+    roomPolicy: {
+      serverMayTakePart: (roomId, server) => serverMayTakePart(parts.rooms.parts, roomId, server),
+      serverIsJoined: (roomId, server) => isServerJoined(parts.rooms.parts, roomId, server),
+    },
+    rateLimits: common.rateLimits,
+  });
+  return app;
 }

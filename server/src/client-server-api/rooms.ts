@@ -1,7 +1,7 @@
 import Type from 'typebox';
 import { type ClientRoute, clientRoute } from '../http/route.ts';
 import { boundedString } from '../http/schemas.ts';
-import { parseRoomEventFilter } from '../protocol/filter.ts';
+import { NO_ROOM_EVENT_FILTER, parseRoomEventFilter, type RoomEventFilter } from '../protocol/filter.ts';
 import { joinedMemberProfiles } from '../rooms/members.ts';
 import { messages, readContext } from '../rooms/messages.ts';
 import { readEvent, readMembers } from '../rooms/reading.ts';
@@ -50,7 +50,7 @@ function messagesRoute(parts: RoomParts): ClientRoute {
         from: query.from === undefined ? undefined : parseTimelineToken(query.from),
         to: query.to === undefined ? undefined : parseTimelineToken(query.to),
         limit: query.limit,
-        filter: parseRoomEventFilter(queryJson(query.filter, 'filter')),
+        filter: roomEventFilter(query.filter),
       });
     },
   });
@@ -71,7 +71,7 @@ function contextRoute(parts: RoomParts): ClientRoute {
     async handle({ params, query, requester }) {
       return await readContext(parts, requester, params.roomId ?? '', params.eventId ?? '', {
         limit: Math.min(query.limit ?? 10, 100),
-        filter: parseRoomEventFilter(queryJson(query.filter, 'filter')),
+        filter: roomEventFilter(query.filter),
       });
     },
   });
@@ -113,4 +113,9 @@ function joinedMembersRoute(parts: RoomParts): ClientRoute {
       joined: await joinedMemberProfiles(parts, params.roomId ?? '', requester.userId),
     }),
   });
+}
+
+/** @throws MatrixError M_INVALID_PARAM, M_BAD_JSON */
+function roomEventFilter(text: string | undefined): RoomEventFilter {
+  return text === undefined ? NO_ROOM_EVENT_FILTER : parseRoomEventFilter(queryJson(text, 'filter'));
 }

@@ -1,12 +1,12 @@
 import { forbidden, invalidParam, MatrixError, notFound } from '../protocol/errors.ts';
-import { stateKey } from '../protocol/event.ts';
+import { type RoomAlias, type RoomId, type ServerName, stateKey } from '../protocol/event.ts';
 import { isRoomAlias, serverNameOf } from '../protocol/identifiers.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import { eventPowerLevel, powerLevelsOf, userPowerLevel } from '../protocol/power-levels.ts';
 import { roomVersion } from '../protocol/room-versions.ts';
 import { currentStateOf } from '../storage/current-state.ts';
 import { eventsByNid, type StoredEvent } from '../storage/events.ts';
-import { membershipOf } from '../storage/memberships.ts';
+import { membershipOf, serversInRoom } from '../storage/memberships.ts';
 import { aliasesOfRoom, deleteAlias, findAlias, insertAlias } from '../storage/room-aliases.ts';
 import { isPublished, type PublishedRoom, publishedRooms, setPublished } from '../storage/room-directory.ts';
 import type { RoomRow } from '../storage/rooms.ts';
@@ -212,4 +212,16 @@ async function roomSummaries(parts: RoomParts, rooms: readonly PublishedRoom[]):
       guest_can_join: text('m.room.guest_access', 'guest_access') === 'can_join',
     };
   });
+}
+
+/** Room and servers of an alias of this server; undefined when there is no such alias. */
+export async function localAliasTarget(
+  parts: RoomParts,
+  alias: RoomAlias,
+): Promise<{ roomId: RoomId; servers: readonly ServerName[] } | undefined> {
+  const row = await findAlias(parts.db, alias);
+  const room = row === undefined ? undefined : (await parts.rooms.byNid([row.roomNid])).get(row.roomNid);
+  if (room === undefined) return undefined;
+  const others = (await serversInRoom(parts.db, room.nid)).filter((server) => server !== parts.serverName);
+  return { roomId: room.roomId, servers: [parts.serverName, ...others] };
 }

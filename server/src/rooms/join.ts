@@ -4,7 +4,7 @@ import { isRoomAlias, isRoomId, serverNameOf } from '../protocol/identifiers.ts'
 import { isJsonObject, type JsonObject } from '../protocol/json.ts';
 import { actionPowerLevel, powerLevelsOf, userPowerLevel } from '../protocol/power-levels.ts';
 import { joinedMembers, membershipOf, serverIsJoined, serversInRoom } from '../storage/memberships.ts';
-import { findAlias } from '../storage/room-aliases.ts';
+import { localAliasTarget } from './directory.ts';
 import { joinRemote } from './join-remote.ts';
 import { memberContent } from './membership.ts';
 import type { OpenRoom } from './open-room.ts';
@@ -26,11 +26,9 @@ export async function resolveAlias(
   const server = serverNameOf(alias);
   if (server !== parts.serverName)
     return await parts.federation.queryDirectory(server, { roomAlias: alias }, { ignoreBackoff: true });
-  const row = await findAlias(parts.db, alias);
-  const room = row === undefined ? undefined : (await parts.rooms.byNid([row.roomNid])).get(row.roomNid);
-  if (room === undefined) throw notFound(`There is no room with the alias ${alias}.`);
-  const servers = await serversInRoom(parts.db, room.nid);
-  return { roomId: room.roomId, servers: [parts.serverName, ...servers.filter((name) => name !== parts.serverName)] };
+  const target = await localAliasTarget(parts, alias);
+  if (target === undefined) throw notFound(`There is no room with the alias ${alias}.`);
+  return target;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { forbidden, MatrixError } from '../protocol/errors.ts';
-import { forgetMembership, membershipOf, serverIsJoined } from '../storage/memberships.ts';
+import type { UserId } from '../protocol/event.ts';
+import { forgetMembership, membershipOf, membershipsOfUser, serverIsJoined } from '../storage/memberships.ts';
 import { leaveRemote } from './leave-remote.ts';
 import type { RoomParts } from './room-parts.ts';
 import { requireGraph, roomOfSender, type Sender } from './send.ts';
@@ -52,4 +53,18 @@ export async function forgetRoom(parts: RoomParts, sender: Sender, roomId: strin
   if (membership === undefined) throw forbidden('You are not in this room.');
   if (!(await forgetMembership(parts.db, room.nid, sender.userId)))
     throw new MatrixError('M_UNKNOWN', 'Leave the room before you forget it.', 400);
+}
+
+/** Takes a user out of all rooms and declines their invites: what follows when an account is closed. */
+export async function leaveAllRooms(parts: RoomParts, userId: UserId): Promise<void> {
+  for (const membership of await membershipsOfUser(parts.db, userId)) {
+    if (membership.membership === 'leave' || membership.membership === 'ban') continue;
+    const room = (await parts.rooms.byNid([membership.roomNid])).get(membership.roomNid);
+    if (room === undefined) continue;
+    try {
+      await leaveRoom(parts, { userId, deviceId: '' }, room.roomId, {});
+    } catch (error) {
+      parts.onError(error); // The other rooms are left all the same.
+    }
+  }
 }

@@ -123,8 +123,8 @@ export async function updateHeads(tx: Transaction, changes: readonly HeadChange[
   if (changes.length === 0) return;
   await tx.query(
     `UPDATE rooms SET extremities = c.extremities::bigint[], depth = c.depth, current_state = c.current_state,
-       last_position = greatest(last_position, c.last_position),
-       last_local_position = greatest(last_local_position, c.last_local_position)
+       last_position = greatest(rooms.last_position, c.last_position),
+       last_local_position = greatest(rooms.last_local_position, c.last_local_position)
      FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
        AS c (nid, extremities, depth, current_state, last_position, last_local_position)
      WHERE rooms.nid = c.nid`,

@@ -10,10 +10,7 @@ export async function accountDataSection(
   sync: SyncRound,
 ): Promise<{ global: JsonObject[]; rooms: ReadonlyMap<RoomId, readonly AccountDataEvent[]> }> {
   const since = sync.query.fullState ? 0 : sync.since;
-  const [global, rooms] = await Promise.all([
-    parts.globalAccountData(sync.viewer.userId, since, sync.until),
-    parts.roomAccountData(sync.viewer.userId, since, sync.until),
-  ]);
+  const { global, rooms } = await parts.accountData(sync.viewer.userId, since, sync.until);
   return {
     global: global
       .filter((event) => eventPasses(sync.query.filter.accountData, event))

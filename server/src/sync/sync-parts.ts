@@ -13,13 +13,15 @@ export interface AccountDataEvent {
 export interface SyncParts {
   readonly rooms: RoomParts;
   readonly typing: Typing;
-  /** Global account data changed after `since` and up to `until`; with `since` 0 everything, `m.push_rules` included. */
-  globalAccountData(userId: UserId, since: number, until: number): Promise<readonly AccountDataEvent[]>;
-  roomAccountData(
+  /** Account data changed after `since` and up to `until`; with `since` 0 everything, `m.push_rules` included. */
+  accountData(
     userId: UserId,
     since: number,
     until: number,
-  ): Promise<ReadonlyMap<RoomId, readonly AccountDataEvent[]>>;
+  ): Promise<{
+    readonly global: readonly AccountDataEvent[];
+    readonly rooms: ReadonlyMap<RoomId, readonly AccountDataEvent[]>;
+  }>;
   pushRules(userId: UserId): Promise<PushRuleset>;
   ignoredUsers(userId: UserId): Promise<ReadonlySet<string>>;
 }

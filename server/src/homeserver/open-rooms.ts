@@ -1,0 +1,66 @@
+import type { Federation } from '../federation/federation.ts';
+import { isJsonObject } from '../protocol/json.ts';
+import { openEventCache } from '../rooms/event-cache.ts';
+import type { RoomParts } from '../rooms/room-parts.ts';
+import { RoomWriter } from '../rooms/room-writer.ts';
+import { openTyping, TYPING_CHANNEL, type Typing } from '../rooms/typing.ts';
+import { findAccountData } from '../storage/account-data.ts';
+import { openIdBlocks } from '../storage/id-blocks.ts';
+import { LogFollower } from '../storage/log-follower.ts';
+import { profileOf } from '../storage/profiles.ts';
+import { openRooms as openRoomTable } from '../storage/rooms.ts';
+import { openStateKeys } from '../storage/state-keys.ts';
+import { openStateSnapshots } from '../storage/state-snapshots.ts';
+import type { SyncParts } from '../sync/sync-parts.ts';
+import { accountDataSince } from '../users/account-data.ts';
+import { pushRulesetOf } from '../users/push-rules.ts';
+import type { CommonParts } from './common-parts.ts';
+
+export interface RoomsAndSync {
+  readonly parts: RoomParts;
+  readonly typing: Typing;
+  readonly sync: SyncParts;
+  stop(): Promise<void>;
+}
+
+export async function openRooms(common: CommonParts, federation: Federation): Promise<RoomsAndSync> {
+  const { config, db, clock, onError } = common;
+  const follower = await LogFollower.start(db, [TYPING_CHANNEL], onError);
+  const typing = await openTyping(db, follower, clock);
+  const parts: RoomParts = {
+    serverName: config.server_name,
+    signingKey: federation.ownKeys.current,
+    clock,
+    db,
+    rooms: openRoomTable(db),
+    stateKeys: openStateKeys(db),
+    snapshots: openStateSnapshots(db, openIdBlocks(db, 'state_snapshot_ids', 64)),
+    eventNids: openIdBlocks(db, 'event_nids', 256),
+    events: openEventCache(db),
+    writer: new RoomWriter(db, () => parts),
+    follower,
+    federation: federation.client,
+    keyRing: federation.keyRing,
+    profileOf: (userId) => profileOf(db, userId),
+    onError,
+  };
+  const sync: SyncParts = {
+    rooms: parts,
+    typing,
+    accountData: (userId, since, until) => accountDataSince(db, userId, since, until),
+    pushRules: (userId) => pushRulesetOf(db, userId),
+    async ignoredUsers(userId) {
+      const list = (await findAccountData(db, userId, '', 'm.ignored_user_list'))?.ignored_users;
+      return new Set(isJsonObject(list) ? Object.keys(list) : []);
+    },
+  };
+  return {
+    parts,
+    typing,
+    sync,
+    async stop() {
+      typing.stop();
+      await follower.stop();
+    },
+  };
+}

@@ -1,0 +1,157 @@
+import { setupRoutes } from '../admin-api/setup.ts';
+import { sharedSecretRegistrationRoutes } from '../admin-api/shared-secret-registration.ts';
+import { accountDataRoutes } from '../client-server-api/account-data.ts';
+import { accountManagementRoutes } from '../client-server-api/account-management.ts';
+import { capabilitiesRoutes } from '../client-server-api/capabilities.ts';
+import { contentRepositoryRoutes } from '../client-server-api/content-repository.ts';
+import { deviceManagementRoutes } from '../client-server-api/device-management.ts';
+import { filterRoutes } from '../client-server-api/filter.ts';
+import { loginRoutes } from '../client-server-api/login.ts';
+import { logoutRoutes } from '../client-server-api/logout.ts';
+import { openIdRoutes } from '../client-server-api/openid.ts';
+import { profileRoutes } from '../client-server-api/profile.ts';
+import { pushRulesRoutes } from '../client-server-api/push-rules.ts';
+import { receiptRoutes } from '../client-server-api/receipts.ts';
+import { refreshRoutes } from '../client-server-api/refresh.ts';
+import { registrationRoutes } from '../client-server-api/registration.ts';
+import { relationRoutes } from '../client-server-api/relations.ts';
+import { roomCreationRoutes } from '../client-server-api/room-creation.ts';
+import { roomDirectoryRoutes } from '../client-server-api/room-directory.ts';
+import { roomMembershipRoutes } from '../client-server-api/room-membership.ts';
+import { roomSendRoutes } from '../client-server-api/room-send.ts';
+import { roomStateRoutes } from '../client-server-api/room-state.ts';
+import { roomsRoutes } from '../client-server-api/rooms.ts';
+import { syncRoutes } from '../client-server-api/sync.ts';
+import { tagsRoutes } from '../client-server-api/tags.ts';
+import { typingRoutes } from '../client-server-api/typing.ts';
+import { versionsRoutes } from '../client-server-api/versions.ts';
+import { type WellKnown, wellKnownRoutes } from '../client-server-api/well-known.ts';
+import { whoamiRoutes } from '../client-server-api/whoami.ts';
+import type { Federation } from '../federation/federation.ts';
+import type { ClientRoute, FederationRoute } from '../http/route.ts';
+import { localAliasTarget } from '../rooms/directory.ts';
+import { leaveAllRooms } from '../rooms/leave.ts';
+import { contentRepositoryRoutes as federationContentRepositoryRoutes } from '../server-server-api/content-repository.ts';
+import { keyRoutes } from '../server-server-api/keys.ts';
+import { queryRoutes } from '../server-server-api/query.ts';
+import { versionRoutes } from '../server-server-api/version.ts';
+import { putAccountData } from '../storage/account-data.ts';
+import { deleteTag, getAccountData, setAccountData, setTag, tagsOf } from '../users/account-data.ts';
+import { deleteDevicesOf, deviceOf, devicesOf, renameDeviceOf } from '../users/devices.ts';
+import { newOpenIdToken } from '../users/openid.ts';
+import { changePushRules, pushRulesetOf } from '../users/push-rules.ts';
+import type { CommonParts } from './common-parts.ts';
+import type { Media } from './open-media.ts';
+import type { RoomsAndSync } from './open-rooms.ts';
+import type { Users } from './open-users.ts';
+
+/** All parts, as far as routes need them. */
+export interface RouteParts {
+  readonly common: CommonParts;
+  readonly users: Users;
+  readonly rooms: RoomsAndSync;
+  readonly media: Media;
+  readonly federation: Federation;
+  readonly wellKnown: WellKnown;
+}
+
+export function clientRoutes(parts: RouteParts): ClientRoute[] {
+  return [
+    ...versionsRoutes(),
+    ...capabilitiesRoutes(),
+    ...wellKnownRoutes(parts.wellKnown),
+    ...accountRoutes(parts),
+    ...userDataRoutes(parts),
+    ...roomRoutes(parts),
+    ...contentRepositoryRoutes(parts.media.repository),
+  ];
+}
+
+function accountRoutes({ common, users, rooms, wellKnown }: RouteParts): ClientRoute[] {
+  const { db, clock, config, rateLimits, onError } = common;
+  const { accounts, registration, uia, sessions, sharedSecret } = users;
+  return [
+    ...loginRoutes({ accounts, sessions, clientBaseUrl: wellKnown.clientBaseUrl }),
+    ...logoutRoutes(sessions),
+    ...refreshRoutes(sessions),
+    ...registrationRoutes({ accounts, registration, uia, rateLimits }),
+    ...whoamiRoutes(),
+    ...deviceManagementRoutes({
+      uia,
+      devices: {
+        list: (userId) => devicesOf(db, userId),
+        get: (userId, deviceId) => deviceOf(db, userId, deviceId),
+        rename: (userId, deviceId, name) => renameDeviceOf(db, userId, deviceId, name),
+        delete: (userId, deviceIds) => deleteDevicesOf(db, userId, deviceIds),
+      },
+    }),
+    ...accountManagementRoutes({
+      accounts,
+      uia,
+      onDeactivated: (userId) => void leaveAllRooms(rooms.parts, userId).catch(onError),
+    }),
+    ...openIdRoutes({
+      serverName: config.server_name,
+      newOpenIdToken: (userId) => newOpenIdToken(db, clock, userId),
+    }),
+    ...setupRoutes({ accounts, setup: users.setup }),
+    ...(sharedSecret === undefined
+      ? []
+      : sharedSecretRegistrationRoutes({
+          serverName: config.server_name,
+          accounts,
+          registration,
+          sharedSecret,
+          setDisplayName: (userId, displayname) => users.profiles.setField(userId, 'displayname', { displayname }),
+        })),
+  ];
+}
+
+function userDataRoutes({ common: { db }, users }: RouteParts): ClientRoute[] {
+  return [
+    ...profileRoutes(users.profiles),
+    ...accountDataRoutes({
+      get: (...of) => getAccountData(db, ...of),
+      set: (...of) => setAccountData(db, ...of),
+    }),
+    ...tagsRoutes({
+      list: (...of) => tagsOf(db, ...of),
+      set: (...of) => setTag(db, ...of),
+      delete: (...of) => deleteTag(db, ...of),
+    }),
+    ...filterRoutes(users.filters),
+    ...pushRulesRoutes({
+      get: (userId) => pushRulesetOf(db, userId),
+      change: (userId, change) => changePushRules(db, userId, change),
+    }),
+  ];
+}
+
+function roomRoutes({ rooms: { parts, typing, sync }, users }: RouteParts): ClientRoute[] {
+  return [
+    ...roomCreationRoutes(parts),
+    ...roomMembershipRoutes(parts),
+    ...roomSendRoutes(parts),
+    ...roomStateRoutes(parts),
+    ...roomsRoutes(parts),
+    ...relationRoutes(parts),
+    ...roomDirectoryRoutes(parts),
+    ...receiptRoutes(parts, putAccountData),
+    ...typingRoutes(parts, typing),
+    ...syncRoutes(sync, users.filters.find),
+  ];
+}
+
+export function federationRoutes(parts: RouteParts): FederationRoute[] {
+  const { common, federation, rooms, users, media } = parts;
+  return [
+    ...keyRoutes({ ownKeys: federation.ownKeys, notary: federation.notary, clock: common.clock }),
+    ...versionRoutes('0.1.0'),
+    ...queryRoutes({
+      serverName: common.config.server_name,
+      profileOf: (userId) => users.profiles.getLocal(userId),
+      resolveAlias: (alias) => localAliasTarget(rooms.parts, alias),
+    }),
+    ...federationContentRepositoryRoutes(media.repository),
+  ];
+}
