@@ -9,7 +9,7 @@ import { startSyncers } from './syncers.ts';
 
 const CLIENTS = 10;
 const ROOMS = 5;
-const PER_SECOND = 60;
+const PER_SECOND = 150;
 const CATCH_UP_MS = 60_000;
 
 /** Ten people who write and ten who read along, in five rooms that all of them are in. */

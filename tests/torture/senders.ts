@@ -19,6 +19,17 @@ export interface Senders {
   stop(): Promise<void>;
 }
 
+interface Message {
+  readonly worker: string;
+  readonly room: string;
+  readonly text: string;
+  readonly txnId: string;
+}
+
+/** Messages that a client has under way at a time. */
+const LANES = 4;
+/** Share of sends that only repeat an acknowledged one. */
+const REPEAT_SHARE = 0.1;
 /** Longest time that a message may take to be settled, over any number of attempts and restarts. */
 const SETTLE_MS = 120_000;
 
@@ -36,7 +47,7 @@ function classify({ status, body }: Reply): { outcome: Outcome; reason?: string 
  */
 async function sendUntilSettled(
   client: MatrixClient,
-  message: { worker: string; room: string; text: string; txnId: string },
+  message: Message,
   log: OperationLog,
   random: SeededRandom,
 ): Promise<boolean> {
@@ -52,30 +63,41 @@ async function sendUntilSettled(
     if (outcome === 'ok') return true;
     if (answer === undefined) client.moveOn();
     else if (answer.status < 500 && answer.status !== 429) return false;
-    await delay(random.integer(20, 200));
+    await delay(random.integer(50, 400));
   }
   return false;
 }
 
-/** Starts one sender per client; each sends one message at a time, to rooms chosen at random. */
+/**
+ * Starts the senders: each client sends up to four messages at a time, to rooms chosen at random, and now and then repeats
+ * one that was acknowledged long ago, perhaps by a process that has died since.
+ */
 export function startSenders({ clients, rooms, log, random, perSecond }: SendersOptions): Senders {
-  const intervalMs = (1000 * clients.length) / perSecond;
+  const intervalMs = (1000 * clients.length * LANES) / perSecond;
   let isStopping = false;
   let acknowledged = 0;
 
-  async function send(client: MatrixClient, index: number, own: SeededRandom): Promise<void> {
+  async function send(client: MatrixClient, name: string, own: SeededRandom): Promise<void> {
+    const settled: Message[] = [];
     let next = performance.now() + own.next() * intervalMs;
     for (let n = 0; !isStopping; n++) {
       await delay(Math.max(0, next - performance.now()));
       // What was missed while the server was away is not caught up with: the rate is a rate of attempts.
       next = Math.max(next + intervalMs, performance.now() - intervalMs);
-      const text = `sender ${index} message ${n}`;
-      const message = { worker: `sender ${index}`, room: own.pick(rooms), text, txnId: `s${index}-${n}` };
-      if (await sendUntilSettled(client, message, log, own)) acknowledged++;
+      if (settled.length > 0 && own.next() < REPEAT_SHARE) {
+        await sendUntilSettled(client, own.pick(settled), log, own);
+        continue;
+      }
+      const message = { worker: name, room: own.pick(rooms), text: `${name} message ${n}`, txnId: `${name}-${n}` };
+      if (!(await sendUntilSettled(client, message, log, own))) continue;
+      acknowledged++;
+      settled.push(message);
     }
   }
 
-  const workers = clients.map((client, index) => send(client, index, random.fork()));
+  const workers = clients.flatMap((client, index) =>
+    Array.from({ length: LANES }, (_, lane) => send(client, `sender${index}.${lane}`, random.fork())),
+  );
   return {
     acknowledged: () => acknowledged,
     async stop() {

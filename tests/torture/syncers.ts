@@ -22,7 +22,7 @@ interface Timeline {
 }
 
 const LONG_POLL_MS = 5000;
-const RETRY_MS = 50;
+const RETRY_MS = 200;
 /** Small, so that clients that were away meet limited timelines and have to fill them. */
 const TIMELINE_LIMIT = 20;
 const FILTER = JSON.stringify({ room: { timeline: { limit: TIMELINE_LIMIT } }, presence: { not_types: ['*'] } });

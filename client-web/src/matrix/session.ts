@@ -59,17 +59,7 @@ export class Session {
       ? new IndexedDBStore({ indexedDB: platform.indexedDB, dbName: databaseName(credentials) })
       : new MemoryStore();
     await store.startup();
-    const client = createClient({
-      baseUrl,
-      userId,
-      deviceId,
-      accessToken,
-      store,
-      timelineSupport: true,
-      disableVoip: true,
-    });
-    // There are no calls yet, so nobody needs to know how the server carries them.
-    client.cachedRtcTransports.start = () => {};
+    const client = createClient({ baseUrl, userId, deviceId, accessToken, store, timelineSupport: true });
     return new Session(credentials, platform, client);
   }
 

@@ -29,20 +29,12 @@ class TokenEmitter {
     this.tokens.push(scope === undefined ? { text } : { text, scope });
   }
 
-  openNode(scope: string): void {
+  startScope(scope: string): void {
     this.#scopes.push(scope.split('.', 1)[0] ?? scope);
   }
 
-  closeNode(): void {
-    this.#scopes.pop();
-  }
-
-  startScope(scope: string): void {
-    this.openNode(scope);
-  }
-
   endScope(): void {
-    this.closeNode();
+    this.#scopes.pop();
   }
 
   __addSublanguage(other: TokenEmitter): void {

@@ -1,6 +1,6 @@
 import { CheckCheck, Hash, MessageSquarePlus, Search } from 'lucide-react';
-import { countShown, hasNews, type RoomSummary } from '../../view-models/room-list.ts';
-import { type OpenDialog, useDialogs } from '../dialogs/dialogs-context.ts';
+import { hasNews, type RoomSummary } from '../../view-models/room-list.ts';
+import { type OpenDialog, useDialogs } from '../dialogs/dialogs-context.tsx';
 import { useT } from '../i18n.tsx';
 import { roomHref } from '../navigation.ts';
 import { useSession } from '../session-context.tsx';
@@ -49,7 +49,6 @@ function NewsRow({ room }: { room: RoomSummary }) {
   const t = useT('home');
   const { lastMessage, unread, membership } = room;
   const isInvite = membership === 'invite';
-  const shown = countShown(room);
   return (
     <li>
       <a className={styles.row} href={roomHref(room.roomId)}>
@@ -64,7 +63,7 @@ function NewsRow({ room }: { room: RoomSummary }) {
           <span className={styles.line}>
             <span className={styles.preview}>
               {isInvite
-                ? t('invite', { name: room.inviter?.name ?? '' })
+                ? t('invite')
                 : lastMessage
                   ? t(room.kind === 'direct' ? 'previewDirect' : 'preview', {
                       sender: lastMessage.senderName,
@@ -72,7 +71,16 @@ function NewsRow({ room }: { room: RoomSummary }) {
                     })
                   : ''}
             </span>
-            {!isInvite && (shown > 0 ? <Badge count={shown} /> : <Badge count={unread.notifications} tone="muted" />)}
+            {!isInvite && (
+              <Badge
+                count={
+                  unread.mentions > 0 || room.kind === 'direct'
+                    ? Math.max(unread.mentions, unread.notifications)
+                    : unread.notifications
+                }
+                tone={unread.mentions > 0 || room.kind === 'direct' ? 'mention' : 'muted'}
+              />
+            )}
           </span>
         </span>
       </a>

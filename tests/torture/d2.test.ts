@@ -1,0 +1,7 @@
+import { test } from 'vitest';
+import { canFindChildren } from './embedded-database.ts';
+import { testGate } from './gate.ts';
+import { d2 } from './scenarios/d2.ts';
+
+if (canFindChildren) testGate(d2, 300_000);
+else test.skip('D2: the processes of Postgres can only be found on Linux', () => {});
