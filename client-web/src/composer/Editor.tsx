@@ -1,14 +1,17 @@
 import { type EditorOptions, Editor as TiptapEditor } from '@tiptap/core';
 import { Placeholder } from '@tiptap/extension-placeholder';
+import type { EditorView } from '@tiptap/pm/view';
 import { StarterKit } from '@tiptap/starter-kit';
 import { type Ref, type RefObject, useEffect, useImperativeHandle, useLayoutEffect, useRef } from 'react';
 import type { DocumentNode } from '../view-models/composer-document.ts';
-import { looksLikeMarkdown, renderMarkdown } from '../view-models/markdown.ts';
+import { looksLikeMarkdown } from '../view-models/markdown-signs.ts';
 import { type ChatKeyHandlers, handleChatKey } from './chat-keys.ts';
 import { type CompletionContext, completionWatcher, findShortcode } from './completion-plugin.ts';
 import styles from './Editor.module.css';
 import { applyFormat, type Format, type FormatState, readFormats } from './formats.ts';
 import { Mention } from './mention.ts';
+
+const EMPTY: DocumentNode = { type: 'doc', content: [{ type: 'paragraph' }] };
 
 /** What a piece of text at the cursor is replaced by. */
 export type Insertion = { text: string } | { mention: { id: string; label: string } };
@@ -88,6 +91,8 @@ type Latest = RefObject<EditorProps>;
 function editorOptions(latest: Latest): Partial<EditorOptions> {
   return {
     injectCSS: false,
+    // Always as JSON: text would be parsed as HTML, which Trusted Types rightly refuse.
+    content: EMPTY,
     extensions: [
       StarterKit.configure({
         heading: { levels: [1, 2, 3] },
@@ -122,7 +127,7 @@ function replaceShortcode(editor: TiptapEditor, findEmoji: (name: string) => str
   const shortcode = findShortcode(editor.state);
   const emoji = shortcode && findEmoji(shortcode.name);
   if (!shortcode || !emoji) return false;
-  editor.chain().insertContentAt({ from: shortcode.from, to: shortcode.to }, emoji).run();
+  editor.chain().insertContentAt({ from: shortcode.from, to: shortcode.to }, { type: 'text', text: emoji }).run();
   return true;
 }
 
@@ -134,17 +139,16 @@ function pasteFiles(event: ClipboardEvent, latest: Latest): boolean {
   return true;
 }
 
-function pasteMarkdown(
-  view: { pasteHTML: (html: string) => boolean; state: TiptapEditor['state'] },
-  event: ClipboardEvent,
-): boolean {
+function pasteMarkdown(view: EditorView, event: ClipboardEvent): boolean {
   const text = event.clipboardData?.getData('text/plain') ?? '';
   const hasHtml = event.clipboardData?.types.includes('text/html');
   if (hasHtml || view.state.selection.$from.parent.type.spec.code || !looksLikeMarkdown(text)) return false;
-  return view.pasteHTML(renderMarkdown(text));
+  void import('../view-models/markdown.ts').then(
+    ({ renderMarkdown }) => view.pasteHTML(renderMarkdown(text)),
+    () => view.pasteText(text),
+  );
+  return true;
 }
-
-const EMPTY: DocumentNode = { type: 'doc', content: [{ type: 'paragraph' }] };
 
 function createHandle(editor: RefObject<TiptapEditor | undefined>): EditorHandle {
   return {
@@ -158,7 +162,7 @@ function createHandle(editor: RefObject<TiptapEditor | undefined>): EditorHandle
       if (!made) return;
       const content =
         'text' in insertion
-          ? insertion.text
+          ? { type: 'text', text: insertion.text }
           : [
               { type: 'mention', attrs: insertion.mention },
               { type: 'text', text: ' ' },
