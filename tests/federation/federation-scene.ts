@@ -116,6 +116,8 @@ export interface PublishedKeys {
   /** Keys whose signatures are put under the answer; the current ones where left out. */
   signers?: SigningKey[];
   serverName?: string;
+  /** Further keys of the answer. */
+  extra?: JsonObject;
 }
 
 export interface ScriptedPeer {
@@ -152,6 +154,7 @@ export async function startScriptedPeer(clock: Clock): Promise<ScriptedPeer> {
     keyAnswer() {
       const { current, old, validUntil, signers = current, serverName = peer.serverName } = peer.keys;
       let answer: JsonObject = {
+        ...peer.keys.extra,
         server_name: serverName,
         valid_until_ts: validUntil,
         verify_keys: Object.fromEntries(current.map((key) => [key.keyId, { key: key.publicKey }])),

@@ -1,7 +1,6 @@
-import { isIP } from 'node:net';
 import type { Readable } from 'node:stream';
-import { Pool } from 'undici';
 import type { PrivateAddresses } from './address-policy.ts';
+import { HostPools } from './host-pools.ts';
 import { type NameLookup, systemNameLookup } from './name-lookup.ts';
 import { boundedBody } from './outbound-body.ts';
 import { createConnectors, type Endpoint } from './outbound-connect.ts';
@@ -61,11 +60,6 @@ export interface OutboundHttp {
   close(): Promise<void>;
 }
 
-interface Host {
-  readonly pool: Pool;
-  requests: number;
-}
-
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 /**
@@ -107,112 +101,77 @@ async function readAll(body: Readable): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-export function createOutboundHttp(options: OutboundHttpOptions): OutboundHttp {
-  const connectionsPerHost = options.connectionsPerHost ?? 8;
-  const requestsPerHost = options.requestsPerHost ?? 200;
-  const maxHosts = options.maxHosts ?? 2_000;
-  const connectorFor = createConnectors({
-    privateAddresses: options.privateAddresses,
-    names: options.names ?? systemNameLookup(),
-    extraCa: options.extraCa ?? [],
-    timeoutMs: options.connectTimeoutMs ?? 10_000,
-  });
-  // In order of last use, so that the one to close is found first.
-  const hosts = new Map<string, Host>();
-  const closing = new Set<Promise<void>>();
-
-  /** Closes the connections to the host that was used longest ago and has no requests under way, if there is one. */
-  function retireIdle(): boolean {
-    for (const [key, host] of hosts) {
-      if (host.requests > 0) continue;
-      hosts.delete(key);
-      const closed = host.pool.close().finally(() => closing.delete(closed));
-      closing.add(closed);
-      return true;
-    }
-    return false;
+function openBody(source: Readable, headers: OutboundHeaders, request: OutboundRequest): Readable {
+  try {
+    const length = Number(headers.get('content-length') ?? 0);
+    if (length > request.maxBytes)
+      throw new OutboundError('too_large', `The answer has ${length} bytes, more than ${request.maxBytes}.`);
+    return boundedBody(source, headers.get('content-encoding') ?? '', request.maxBytes, request.signal);
+  } catch (error) {
+    source.on('error', () => {});
+    source.destroy();
+    throw error;
   }
+}
 
-  function hostFor(endpoint: Endpoint): Host {
-    const { protocol, host, port, certificateName, hostHeader, requestedHost } = endpoint;
-    const key = JSON.stringify([protocol, host, port, certificateName, hostHeader, requestedHost]);
-    let entry = hosts.get(key);
-    if (entry === undefined) {
-      if (hosts.size >= maxHosts) {
-        if (!retireIdle()) throw new OutboundError('overloaded', 'Requests to too many hosts are under way.');
-      }
-      const literal = isIP(certificateName) === 6 ? `[${certificateName}]` : certificateName;
-      const pool = new Pool(`${protocol}//${literal}:${port}`, {
-        connections: connectionsPerHost,
-        pipelining: 1,
-        allowH2: false,
-        connect: connectorFor(endpoint),
-        headersTimeout: 0,
-        bodyTimeout: 0,
-        keepAliveTimeout: 15_000,
-      });
-      entry = { pool, requests: 0 };
-    }
-    hosts.delete(key);
-    hosts.set(key, entry);
-    if (entry.requests >= requestsPerHost)
-      throw new OutboundError('overloaded', `Too many requests to ${host} are waiting.`);
-    return entry;
-  }
-
-  /** One exchange without redirects. `signal` ends it at the deadline too. */
-  async function exchange(
-    target: Endpoint & { path: string },
-    request: OutboundRequest,
-    signal: AbortSignal,
-  ): Promise<OutboundAnswer<Readable>> {
-    const host = hostFor(target);
-    host.requests++;
-    let released = false;
-    const release = () => {
-      if (!released) host.requests--;
-      released = true;
+/** One exchange without redirects. `signal` ends it at the deadline too. */
+async function exchange(
+  pools: HostPools,
+  userAgent: string,
+  target: Endpoint & { readonly path: string },
+  request: OutboundRequest,
+  signal: AbortSignal,
+): Promise<OutboundAnswer<Readable>> {
+  const { pool, release } = pools.enter(target);
+  try {
+    const answer = await pool.request({
+      path: target.path,
+      method: request.method ?? 'GET',
+      headers: {
+        'accept-encoding': 'gzip',
+        ...request.headers,
+        host: target.hostHeader,
+        'user-agent': userAgent,
+      },
+      body: request.body ?? null,
+      signal,
+      responseHeaders: 'raw',
+    });
+    answer.body.once('close', release);
+    const headers = headerMap(answer.headers as unknown as (string | Buffer)[]);
+    return {
+      status: answer.statusCode,
+      headers,
+      body: openBody(answer.body, headers, request),
+      url: `${target.protocol}//${target.hostHeader}${target.path}`,
     };
-    try {
-      const answer = await host.pool.request({
-        path: target.path,
-        method: request.method ?? 'GET',
-        headers: {
-          'accept-encoding': 'gzip',
-          ...request.headers,
-          host: target.hostHeader,
-          'user-agent': options.userAgent,
-        },
-        body: request.body ?? null,
-        signal,
-        responseHeaders: 'raw',
-      });
-      answer.body.once('close', release);
-      const headers = headerMap(answer.headers as unknown as (string | Buffer)[]);
-      return {
-        status: answer.statusCode,
-        headers,
-        body: openBody(answer.body, headers, request),
-        url: `${target.protocol}//${target.hostHeader}${target.path}`,
-      };
-    } catch (error) {
-      release();
-      throw toOutboundError(error, request.signal);
-    }
+  } catch (error) {
+    release();
+    throw toOutboundError(error, request.signal);
   }
+}
 
-  function openBody(source: Readable, headers: OutboundHeaders, request: OutboundRequest): Readable {
-    try {
-      const length = Number(headers.get('content-length') ?? 0);
-      if (length > request.maxBytes)
-        throw new OutboundError('too_large', `The answer has ${length} bytes, more than ${request.maxBytes}.`);
-      return boundedBody(source, headers.get('content-encoding') ?? '', request.maxBytes, request.signal);
-    } catch (error) {
-      source.on('error', () => {});
-      source.destroy();
-      throw error;
-    }
-  }
+/** Where a redirect leads, on behalf of the host that the request was first meant for. */
+function redirectTarget(location: string, base: string, from: Endpoint): Endpoint & { path: string } {
+  if (!URL.canParse(location, base)) throw new OutboundError('redirects', 'The redirect leads to no URL.');
+  const target = endpointOf(new URL(location, base).href, from.requestedHost);
+  if (from.protocol === 'https:' && target.protocol === 'http:')
+    throw new OutboundError('redirects', 'The redirect leads from https to http.');
+  return target;
+}
+
+export function createOutboundHttp(options: OutboundHttpOptions): OutboundHttp {
+  const pools = new HostPools({
+    connectionsPerHost: options.connectionsPerHost ?? 8,
+    requestsPerHost: options.requestsPerHost ?? 200,
+    maxHosts: options.maxHosts ?? 2_000,
+    connectorFor: createConnectors({
+      privateAddresses: options.privateAddresses,
+      names: options.names ?? systemNameLookup(),
+      extraCa: options.extraCa ?? [],
+      timeoutMs: options.connectTimeoutMs ?? 10_000,
+    }),
+  });
 
   async function stream(request: OutboundRequest): Promise<OutboundAnswer<Readable>> {
     const deadline = AbortSignal.timeout(request.deadlineMs);
@@ -221,16 +180,13 @@ export function createOutboundHttp(options: OutboundHttpOptions): OutboundHttp {
     let target = typeof request.to === 'string' ? endpointOf(request.to) : request.to;
     let current = request;
     for (let redirects = 0; ; redirects++) {
-      const answer = await exchange(target, current, signal);
+      const answer = await exchange(pools, options.userAgent, target, current, signal);
       const location = answer.headers.get('location');
       if (maxRedirects === 0 || !REDIRECTS.has(answer.status) || location === undefined) return answer;
       answer.body.on('error', () => {});
       answer.body.destroy();
       if (redirects >= maxRedirects) throw new OutboundError('redirects', `More than ${maxRedirects} redirects.`);
-      const next = endpointOf(absoluteUrl(location, answer.url), target.requestedHost);
-      if (target.protocol === 'https:' && next.protocol === 'http:')
-        throw new OutboundError('redirects', 'The redirect leads from https to http.');
-      target = next;
+      target = redirectTarget(location, answer.url, target);
       // What was meant for the first host, such as credentials, is not told to the next.
       current = { ...request, headers: { accept: request.headers?.accept ?? '*/*' } };
     }
@@ -242,17 +198,6 @@ export function createOutboundHttp(options: OutboundHttpOptions): OutboundHttp {
       const answer = await stream(request);
       return { ...answer, body: await readAll(answer.body) };
     },
-    async close() {
-      for (const [key, host] of hosts) {
-        hosts.delete(key);
-        closing.add(host.pool.destroy());
-      }
-      await Promise.allSettled(closing);
-    },
+    close: () => pools.close(),
   };
-}
-
-function absoluteUrl(location: string, base: string): string {
-  if (!URL.canParse(location, base)) throw new OutboundError('redirects', 'The redirect leads to no URL.');
-  return new URL(location, base).href;
 }

@@ -2,6 +2,10 @@
 export class SingleFlight<K, V> {
   readonly #running = new Map<K, Promise<V>>();
 
+  isRunning(key: K): boolean {
+    return this.#running.has(key);
+  }
+
   run(key: K, work: () => Promise<V>): Promise<V> {
     const running = this.#running.get(key);
     if (running !== undefined) return running;

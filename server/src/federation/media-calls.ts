@@ -53,101 +53,106 @@ export interface MediaCalls {
   mediaThumbnail(destination: ServerName, request: ThumbnailRequest, options?: CallOptions): Promise<RemoteMedia>;
 }
 
-export function mediaCalls(options: {
+export interface MediaParts {
   readonly requests: SignedRequests;
   readonly transport: PeerTransport;
   readonly http: OutboundHttp;
-}): MediaCalls {
-  const { requests, transport, http } = options;
+}
 
-  async function fetchMedia(
-    destination: ServerName,
-    kind: 'download' | 'thumbnail',
-    request: MediaRequest,
-    query: Parameters<typeof withQuery>[1],
-    call: CallOptions | undefined,
-  ): Promise<RemoteMedia> {
-    const { mediaId, maxBytes } = request;
-    if (!MEDIA_ID.test(mediaId)) throw notFound('There is no medium with such an id.');
-    const limits = { maxBytes: maxBytes + ENVELOPE_BYTES, deadlineMs: call?.deadlineMs ?? DEADLINE_MS };
-    try {
-      const path = withQuery(federationPath('v1', 'media', kind, mediaId), query);
-      const answer = await requests.stream(destination, { method: 'GET', path, ...limits, options: call });
-      return await readAnswer(destination, answer, maxBytes, call, limits.deadlineMs);
-    } catch (error) {
-      if (!isUnknownEndpoint(error)) throw asMediaFailure(destination, error);
-    }
-    const path = withQuery(`/_matrix/media/v3/${kind}/${encodeURIComponent(destination)}/${mediaId}`, {
-      ...query,
-      allow_remote: false,
-    });
-    return await unsigned(destination, maxBytes, () =>
-      transport.stream(destination, { path, maxBytes, deadlineMs: limits.deadlineMs, ...signalOf(call) }),
-    );
-  }
+/** What all steps of fetching one file need. */
+interface Fetch {
+  readonly destination: ServerName;
+  readonly maxBytes: number;
+  readonly deadlineMs: number;
+  readonly signal: { readonly signal?: AbortSignal };
+}
 
-  /** A file that is the whole body of an answer which nobody had to sign for. */
-  async function unsigned(
-    destination: ServerName,
-    maxBytes: number,
-    send: () => Promise<OutboundAnswer<Readable>>,
-  ): Promise<RemoteMedia> {
-    try {
-      const { status, headers, body } = await send();
-      if (status !== 200) {
-        body.on('error', () => {}).destroy();
-        throw refusedBy(destination, status, status === 404 ? { errcode: 'M_NOT_FOUND' } : undefined);
-      }
-      return remoteMedia(destination, headers, body, maxBytes, body);
-    } catch (error) {
-      throw asMediaFailure(destination, error);
-    }
-  }
-
-  async function readAnswer(
-    destination: ServerName,
-    answer: OutboundAnswer<Readable>,
-    maxBytes: number,
-    call: CallOptions | undefined,
-    deadlineMs: number,
-  ): Promise<RemoteMedia> {
-    const boundary = multipartBoundary(answer.headers.get('content-type'));
-    try {
-      if (boundary === undefined) throw badAnswer(destination, 'it is not multipart/mixed');
-      const parts = readMultipart(answer.body, boundary);
-      const metadata = (await parts.next()).value;
-      if (metadata === undefined) throw badAnswer(destination, 'it has no parts');
-      await skip(metadata.content);
-      const file = (await parts.next()).value;
-      if (file === undefined) throw badAnswer(destination, 'it has no second part');
-      const location = file.headers.get('location');
-      if (location === undefined) return remoteMedia(destination, file.headers, answer.body, maxBytes, file.content);
-      answer.body.on('error', () => {}).destroy();
-      const to = endpointOf(location, parseServerName(destination)?.host);
-      if (to.protocol !== 'https:') throw badAnswer(destination, 'it leads away from https');
-      return await unsigned(destination, maxBytes, () =>
-        http.stream({ to, maxBytes, deadlineMs, maxRedirects: MAX_REDIRECTS, ...signalOf(call) }),
-      );
-    } catch (error) {
-      answer.body.on('error', () => {}).destroy();
-      throw asMediaFailure(destination, error);
-    }
-  }
-
+export function mediaCalls(parts: MediaParts): MediaCalls {
   return {
     mediaDownload: (destination, request, call) =>
-      fetchMedia(destination, 'download', request, { timeout_ms: request.timeoutMs }, call),
+      fetchMedia(parts, destination, 'download', request, { timeout_ms: request.timeoutMs }, call),
     mediaThumbnail: (destination, request, call) => {
       const { width, height, method, animated, timeoutMs } = request;
-      return fetchMedia(
-        destination,
-        'thumbnail',
-        request,
-        { width, height, method, animated, timeout_ms: timeoutMs },
-        call,
-      );
+      const query = { width, height, method, animated, timeout_ms: timeoutMs };
+      return fetchMedia(parts, destination, 'thumbnail', request, query, call);
     },
   };
+}
+
+async function fetchMedia(
+  parts: MediaParts,
+  destination: ServerName,
+  kind: 'download' | 'thumbnail',
+  request: MediaRequest,
+  query: Parameters<typeof withQuery>[1],
+  call: CallOptions | undefined,
+): Promise<RemoteMedia> {
+  const { mediaId, maxBytes } = request;
+  if (!MEDIA_ID.test(mediaId)) throw notFound('There is no medium with such an id.');
+  const deadlineMs = call?.deadlineMs ?? DEADLINE_MS;
+  const fetch = { destination, maxBytes, deadlineMs, signal: signalOf(call) };
+  try {
+    const answer = await parts.requests.stream(destination, {
+      method: 'GET',
+      path: withQuery(federationPath('v1', 'media', kind, mediaId), query),
+      maxBytes: maxBytes + ENVELOPE_BYTES,
+      deadlineMs,
+      options: call,
+    });
+    return await readAnswer(parts.http, fetch, answer);
+  } catch (error) {
+    if (!isUnknownEndpoint(error)) throw asMediaFailure(destination, error);
+  }
+  const path = withQuery(`/_matrix/media/v3/${kind}/${encodeURIComponent(destination)}/${mediaId}`, {
+    ...query,
+    allow_remote: false,
+  });
+  return await unsigned(fetch, () =>
+    parts.transport.stream(destination, { path, maxBytes, deadlineMs, ...fetch.signal }),
+  );
+}
+
+/** A file that is the whole body of an answer which nobody had to sign for. */
+async function unsigned(
+  { destination, maxBytes }: Fetch,
+  send: () => Promise<OutboundAnswer<Readable>>,
+): Promise<RemoteMedia> {
+  try {
+    const { status, headers, body } = await send();
+    if (status !== 200) {
+      body.on('error', () => {}).destroy();
+      throw refusedBy(destination, status, status === 404 ? { errcode: 'M_NOT_FOUND' } : undefined);
+    }
+    return remoteMedia(destination, headers, body, maxBytes, body);
+  } catch (error) {
+    throw asMediaFailure(destination, error);
+  }
+}
+
+/** The file in the second part of the answer, or where that part says it is. */
+async function readAnswer(http: OutboundHttp, fetch: Fetch, answer: OutboundAnswer<Readable>): Promise<RemoteMedia> {
+  const { destination, maxBytes, deadlineMs, signal } = fetch;
+  try {
+    const boundary = multipartBoundary(answer.headers.get('content-type'));
+    if (boundary === undefined) throw badAnswer(destination, 'it is not multipart/mixed');
+    const parts = readMultipart(answer.body, boundary);
+    const metadata = (await parts.next()).value;
+    if (metadata === undefined) throw badAnswer(destination, 'it has no parts');
+    await skip(metadata.content);
+    const file = (await parts.next()).value;
+    if (file === undefined) throw badAnswer(destination, 'it has no second part');
+    const location = file.headers.get('location');
+    if (location === undefined) return remoteMedia(destination, file.headers, answer.body, maxBytes, file.content);
+    answer.body.on('error', () => {}).destroy();
+    const to = endpointOf(location, parseServerName(destination)?.host);
+    if (to.protocol !== 'https:') throw badAnswer(destination, 'it leads away from https');
+    return await unsigned(fetch, () =>
+      http.stream({ to, maxBytes, deadlineMs, maxRedirects: MAX_REDIRECTS, ...signal }),
+    );
+  } catch (error) {
+    answer.body.on('error', () => {}).destroy();
+    throw asMediaFailure(destination, error);
+  }
 }
 
 function signalOf(call: CallOptions | undefined): { signal?: AbortSignal } {

@@ -3,17 +3,11 @@ import type { Clock } from '../base/clock.ts';
 import { createPrivateFile, readPrivateFile } from '../base/private-file.ts';
 import type { ServerName } from '../protocol/event.ts';
 import type { JsonObject } from '../protocol/json.ts';
-import {
-  type KeyId,
-  newSigningKeySeed,
-  type SigningKey,
-  signingKeyFromSeed,
-  signJson,
-  verifyJson,
-} from '../protocol/signing.ts';
+import { newSigningKeySeed, type SigningKey, signingKeyFromSeed, signJson, verifyJson } from '../protocol/signing.ts';
 import { decodeBase64, encodeBase64 } from '../protocol/unpadded-base64.ts';
 import type { Database } from '../storage/database.ts';
 import { type OwnSigningKeyRow, readOwnSigningKeys, useOwnSigningKey } from '../storage/own-signing-keys.ts';
+import type { KeysOfServer } from './key-fetcher.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -31,8 +25,8 @@ export interface OwnKeys {
   readonly current: SigningKey;
   /** The signed answer to `GET /_matrix/key/v2/server`. */
   published(): Promise<JsonObject>;
-  /** Public keys in unpadded Base64, with the last moment for which each counts, in milliseconds since 1970. */
-  all(): Promise<ReadonlyMap<KeyId, { readonly publicKey: string; readonly validUntil: number }>>;
+  /** The public keys that are or were in use. */
+  all(): Promise<KeysOfServer>;
   stop(): void;
 }
 
@@ -111,7 +105,7 @@ export async function openOwnKeys(options: {
       return new Map(
         (await readRows()).map((row) => [
           row.keyId,
-          { publicKey: row.publicKey, validUntil: isOld(row) ? expiry(row) : latest },
+          { publicKey: row.publicKey, validUntil: isOld(row) ? expiry(row) : latest, fromOrigin: true },
         ]),
       );
     },

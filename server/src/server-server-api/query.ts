@@ -25,7 +25,7 @@ export interface QueryServices {
   resolveAlias(alias: RoomAlias): Promise<{ roomId: RoomId; servers: readonly ServerName[] } | undefined>;
 }
 
-export function queryRoutes({ serverName, profileOf, resolveAlias }: QueryServices): FederationRoute[] {
+export function queryRoutes(services: QueryServices): FederationRoute[] {
   const signed = { auth: 'x_matrix', serverAcl: 'none', inRoom: 'none', rateLimit: 'federation' } as const;
   return [
     federationRoute({
@@ -34,8 +34,8 @@ export function queryRoutes({ serverName, profileOf, resolveAlias }: QueryServic
       path: '/_matrix/federation/v1/query/directory',
       query: DirectoryQuery,
       async handle({ query: { room_alias: alias } }) {
-        const isOurs = isRoomAlias(alias) && serverNameOf(alias) === serverName;
-        const room = isOurs ? await resolveAlias(alias) : undefined;
+        const isOurs = isRoomAlias(alias) && serverNameOf(alias) === services.serverName;
+        const room = isOurs ? await services.resolveAlias(alias) : undefined;
         if (room === undefined) throw notFound('Room alias not found.');
         return { room_id: room.roomId, servers: [...room.servers] };
       },
@@ -47,8 +47,8 @@ export function queryRoutes({ serverName, profileOf, resolveAlias }: QueryServic
       path: '/_matrix/federation/v1/query/profile',
       query: ProfileQuery,
       async handle({ query: { user_id: userId, field } }) {
-        const isOurs = isUserId(userId) && serverNameOf(userId) === serverName;
-        const profile = isOurs ? await profileOf(userId) : undefined;
+        const isOurs = isUserId(userId) && serverNameOf(userId) === services.serverName;
+        const profile = isOurs ? await services.profileOf(userId) : undefined;
         if (profile === undefined) throw notFound('There is no such profile.');
         if (field === undefined) return profile;
         if (!Object.hasOwn(profile, field)) throw notFound('There is no such profile.');

@@ -74,23 +74,26 @@ export async function writeOriginKeys(
 }
 
 /**
- * Keys that a notary told us. They never replace the bytes of a key that is known, and where the server itself has answered
- * without listing them, they count for the time before that answer only.
+ * Keys that a notary told us. They never replace the bytes of a key that is known. While an answer of the server itself is
+ * valid and does not list them, they count for the time before that answer only.
+ * @param now milliseconds since 1970
  */
-export async function writeNotaryKeys(db: Queryable, keys: readonly Omit<ServerKeyRow, 'fromOrigin'>[]): Promise<void> {
+export async function writeNotaryKeys(db: Queryable, keys: readonly NotaryKey[], now: number): Promise<void> {
   if (keys.length === 0) return;
   await db.query(
     `INSERT INTO server_keys AS known (server_name, key_id, public_key, valid_until, from_origin)
      SELECT k.server_name, k.key_id, k.public_key, least(k.valid_until, a.fetched_at), false
      FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS k (server_name, key_id, public_key, valid_until)
-     LEFT JOIN server_key_answers a ON a.server_name = k.server_name
+     LEFT JOIN server_key_answers a ON a.server_name = k.server_name AND a.valid_until >= $5
      ON CONFLICT (server_name, key_id) DO UPDATE SET valid_until = greatest(known.valid_until, excluded.valid_until)
-       WHERE NOT known.from_origin AND known.public_key = excluded.public_key`,
+       WHERE NOT known.from_origin AND known.public_key = excluded.public_key AND NOT EXISTS (
+         SELECT FROM server_key_answers a WHERE a.server_name = known.server_name AND a.valid_until >= $5)`,
     [
       keys.map((key) => key.serverName),
       keys.map((key) => key.keyId),
       keys.map((key) => key.publicKey),
       keys.map((key) => key.validUntil),
+      now,
     ],
   );
 }

@@ -1,0 +1,92 @@
+import { isIP } from 'node:net';
+import { type buildConnector, Pool } from 'undici';
+import type { Endpoint } from './outbound-connect.ts';
+import { OutboundError } from './outbound-error.ts';
+
+interface Host {
+  readonly pool: Pool;
+  requests: number;
+}
+
+export interface HostPoolsOptions {
+  readonly connectionsPerHost: number;
+  /** Requests to one endpoint, under way and waiting for a connection. */
+  readonly requestsPerHost: number;
+  /** Endpoints that are kept open at a time. */
+  readonly maxHosts: number;
+  readonly connectorFor: (endpoint: Endpoint) => buildConnector.connector;
+}
+
+/** Keep-alive connections, a pool for each endpoint; those of endpoints that were not used for long are closed. */
+export class HostPools {
+  readonly #options: HostPoolsOptions;
+  /** In order of last use, so that the one to close is found first. */
+  readonly #hosts = new Map<string, Host>();
+  readonly #closing = new Set<Promise<void>>();
+
+  constructor(options: HostPoolsOptions) {
+    this.#options = options;
+  }
+
+  /** The pool for one request, which must be released once. Refuses as `overloaded` when too many are under way. */
+  enter(endpoint: Endpoint): { pool: Pool; release: () => void } {
+    const host = this.#hostFor(endpoint);
+    if (host.requests >= this.#options.requestsPerHost)
+      throw new OutboundError('overloaded', `Too many requests to ${endpoint.host} are waiting.`);
+    host.requests++;
+    let released = false;
+    const release = () => {
+      if (!released) host.requests--;
+      released = true;
+    };
+    return { pool: host.pool, release };
+  }
+
+  /** Breaks off all requests. */
+  async close(): Promise<void> {
+    for (const { pool } of this.#hosts.values()) this.#closing.add(pool.destroy());
+    this.#hosts.clear();
+    await Promise.allSettled(this.#closing);
+  }
+
+  #hostFor(endpoint: Endpoint): Host {
+    const { protocol, host, port, certificateName, hostHeader, requestedHost } = endpoint;
+    const key = JSON.stringify([protocol, host, port, certificateName, hostHeader, requestedHost]);
+    let entry = this.#hosts.get(key);
+    if (entry === undefined) {
+      if (this.#hosts.size >= this.#options.maxHosts && !this.#retireIdle())
+        throw new OutboundError('overloaded', 'Requests to too many hosts are under way.');
+      entry = { pool: this.#open(endpoint), requests: 0 };
+    }
+    this.#hosts.delete(key);
+    this.#hosts.set(key, entry);
+    return entry;
+  }
+
+  #open(endpoint: Endpoint): Pool {
+    const { protocol, port, certificateName } = endpoint;
+    const literal = isIP(certificateName) === 6 ? `[${certificateName}]` : certificateName;
+    return new Pool(`${protocol}//${literal}:${port}`, {
+      connections: this.#options.connectionsPerHost,
+      pipelining: 1,
+      allowH2: false,
+      connect: this.#options.connectorFor(endpoint),
+      // The deadline of each request covers the waits for headers and body.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      keepAliveTimeout: 15_000,
+    });
+  }
+
+  /** Closes the connections to the endpoint that was used longest ago and has no requests, if there is one. */
+  #retireIdle(): boolean {
+    for (const [key, { pool, requests }] of this.#hosts) {
+      if (requests > 0) continue;
+      this.#hosts.delete(key);
+      const closed = pool.close().finally(() => this.#closing.delete(closed));
+      this.#closing.add(closed);
+      return true;
+    }
+    return false;
+  }
+}
