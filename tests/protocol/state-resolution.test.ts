@@ -270,6 +270,25 @@ describe.each(versions)('the work of version %s', (version) => {
     expect(lookupsWithHistory(800)).toBeLessThan(8.5 * lookupsWithHistory(100));
   });
 
+  /** A conflict in which one side has this many power levels that lose, and a topic resting on each of them. */
+  const lookupsOffTheMainline = (length: number) => {
+    const { graph, start } = room(version);
+    let losing = start;
+    for (let i = 0; i < length; i++) {
+      losing = powerLevels(graph, losing, alice, { [alice]: 100, [bob]: i % 50 });
+      losing = graph.add(losing, { type: 'm.room.topic', sender: alice, key: `${i}` });
+    }
+    const winning = powerLevels(graph, start, alice, { [alice]: 100, [bob]: 99 });
+    graph.lookups = 0;
+    const resolved = resolve(graph, losing, winning);
+    expect(at(resolved, 'm.room.power_levels')).toBe(at(winning, 'm.room.power_levels'));
+    return graph.lookups;
+  };
+
+  it('grows linearly with the power levels that are off the mainline', () => {
+    expect(lookupsOffTheMainline(400)).toBeLessThan(8.5 * lookupsOffTheMainline(50));
+  });
+
   it('does not overflow the stack on a long auth chain', () => {
     const { graph, start } = room(version);
     const state = new Map(start);
