@@ -11,6 +11,7 @@ import {
   powerLevelsIn,
   refused,
 } from './authorization.ts';
+import { isUserId, serverNameOf } from './identifiers.ts';
 import type { JsonValue } from './json.ts';
 import { actionPowerLevel, userPowerLevel } from './power-levels.ts';
 import type { JoinRule } from './room-versions.ts';
@@ -31,7 +32,9 @@ export function memberRule(judged: Case): Authorization {
   if (target === undefined || membership === undefined) {
     return refused(`${rules.member}.1`, 'A membership event names a user and a membership.');
   }
-  // 5.2 is checked together with the list of auth events.
+  // 5.2 Whoever authorised the join of somebody else's user has signed.
+  const signed = authoriserSignatureRule(judged);
+  if (!signed.allowed) return signed;
   const member: MemberCase = {
     ...judged,
     target,
@@ -45,6 +48,15 @@ export function memberRule(judged: Case): Authorization {
   if (membership === 'knock' && version.knocking) return knockRule(member);
   // 5.8 Otherwise, the membership is unknown.
   return refused(rules.otherMembership, 'The membership is unknown.');
+}
+
+/** 5.2 An event that names an authoriser, whatever its membership, is signed by that user's server. */
+function authoriserSignatureRule({ pdu, version, rules, signers }: Case): Authorization {
+  const authoriser = contentOf(pdu, 'join_authorised_via_users_server');
+  if (!version.restrictedJoins || signers === undefined || authoriser === undefined) return allowed;
+  // 5.2.1 Not validly signed by that server: reject.
+  if (isUserId(authoriser) && signers.has(serverNameOf(authoriser))) return allowed;
+  return refused(rules.joinAuthorisedSignature, 'The authorising server has not signed the event.');
 }
 
 /** 5.3 Join. */

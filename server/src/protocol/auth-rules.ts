@@ -18,7 +18,7 @@ import {
   powerLevelsIn,
   refused,
 } from './authorization.ts';
-import { type Event, type EventId, type Pdu, type RoomId, type ServerName, type StateKey, stateKey } from './event.ts';
+import { type Event, type EventId, type RoomId, type ServerName, type StateKey, stateKey } from './event.ts';
 import { isUserId, serverNameOf } from './identifiers.ts';
 import { actionPowerLevel, eventPowerLevel, userPowerLevel } from './power-levels.ts';
 import { type RoomVersion, roomVersions } from './room-versions.ts';
@@ -27,58 +27,64 @@ import { type RoomVersion, roomVersions } from './room-versions.ts';
 export interface ListedAuthEvents {
   /** The events that the event's `auth_events` name: all of them, in any order. */
   readonly authEvents: readonly KnownEvent[];
-  /** The room's accepted create event; `undefined` when it is unknown or was rejected. */
+  /**
+   * The room's accepted create event; `undefined` when it is unknown or was rejected. Read only in versions where auth events
+   * do not name it.
+   */
   readonly create: Event | undefined;
   /** Servers whose signature of the event has been verified. */
   readonly signers: ReadonlySet<ServerName>;
 }
 
 /**
- * Check 4 on receipt of a PDU ("Checks performed on receipt of a PDU"): the rules about the list of auth events, the
- * signature that a restricted join needs, and all rules of `authorize` with the listed events as the room's state.
+ * Check 4 on receipt of a PDU ("Checks performed on receipt of a PDU"): all of the rules, with the listed events as the room's
+ * state. Only here are the list itself and the signature that a restricted join needs looked at.
  */
 export function authorizeByAuthEvents(event: Event, version: RoomVersion, listed: ListedAuthEvents): Authorization {
-  if (event.pdu.type !== 'm.room.create') {
-    const list = authEventsRule(event, version, listed.authEvents);
-    if (!list.allowed) return list;
-    const signed = joinAuthorisedSignatureRule(event.pdu, version, listed.signers);
-    if (!signed.allowed) return signed;
-  }
-  const state = new Map<StateKey, Event>();
+  if (event.pdu.type === 'm.room.create') return createRule(event, version);
+  const cited = new Map<StateKey, Event>();
   for (const { event: authEvent } of listed.authEvents) {
-    state.set(stateKey(authEvent.pdu.type, authEvent.pdu.state_key ?? ''), authEvent);
+    cited.set(stateKey(authEvent.pdu.type, authEvent.pdu.state_key ?? ''), authEvent);
   }
-  return authorize(event, version, {
-    create: listed.create,
-    event: (type, key) => state.get(stateKey(type, key)),
-  });
+  const create = version.createInAuthEvents ? cited.get(stateKey('m.room.create', '')) : listed.create;
+  const room = roomIdRule(event, version, create);
+  if (!room.allowed) return room;
+  const list = authEventsRule(event, version, listed.authEvents);
+  if (!list.allowed) return list;
+  const state: AuthState = { create, event: (type, key) => cited.get(stateKey(type, key)) };
+  return stateRules(event, version, state, listed.signers);
 }
 
 /**
- * Checks 5 and 6 on receipt of a PDU, and the check of state resolution: all rules that look at the room's state, which is
- * the state before the event, the current state or a partly resolved one. `event` must have passed `authorizeByAuthEvents`
- * before, or have been built here from the same state.
+ * Checks 5 and 6 on receipt of a PDU, and the check of state resolution: the rules that look at the room's state, which is the
+ * state before the event, the current state or a partly resolved one. `event` must have passed `authorizeByAuthEvents`, or
+ * have been built here from the same state.
  */
 export function authorize(event: Event, version: RoomVersion, state: AuthState): Authorization {
-  const { pdu } = event;
-  if (pdu.type === 'm.room.create') return createRule(event, version);
+  if (event.pdu.type === 'm.room.create') return createRule(event, version);
+  const room = roomIdRule(event, version, state.create);
+  return room.allowed ? stateRules(event, version, state, undefined) : room;
+}
 
+/** 4 to 11. Without `signers`, signatures are taken for good. */
+function stateRules(
+  event: Event,
+  version: RoomVersion,
+  state: AuthState,
+  signers: ReadonlySet<ServerName> | undefined,
+): Authorization {
+  const { pdu } = event;
   const rules = version.authRuleNumbers;
   const { create } = state;
-  // 2. The room id must name an accepted create event. In versions where it does not, the state must hold one (2.4 there).
-  if (create === undefined) {
-    return refused(rules.roomId ?? `${rules.authEvents}.4`, 'The room has no accepted create event.');
-  }
-  if (version.roomIds === 'create event hash' && event.roomId.slice(1) !== create.eventId.slice(1)) {
-    return refused(rules.roomId, 'The room id does not name the create event.');
-  }
+  // 2.4 in versions 1 to 11: there is a create event.
+  if (create === undefined) return refused(`${rules.authEvents}.4`, 'The room has no accepted create event.');
 
   // 4. In a room that does not federate, the sender must be of the server of the create event's sender.
   if (contentOf(create.pdu, 'm.federate') === false && serverNameOf(pdu.sender) !== serverNameOf(create.pdu.sender)) {
     return refused(rules.federate, 'The room is closed to other servers.');
   }
 
-  const judged: Case = { event, pdu, version, rules, state, create };
+  const judged: Case = { event, pdu, version, rules, state, create, signers };
   if (version.aliasesRule && pdu.type === 'm.room.aliases') return aliasesRule(judged);
   // 5. Memberships have rules of their own.
   if (pdu.type === 'm.room.member') return memberRule(judged);
@@ -116,6 +122,12 @@ function createRule(event: Event, version: RoomVersion): Authorization {
   return allowed;
 }
 
+/** 2. The room id names an accepted create event, in versions where it is that event's id. */
+function roomIdRule(event: Event, version: RoomVersion, create: Event | undefined): Authorization {
+  if (version.roomIds === 'domain' || event.roomId.slice(1) === create?.eventId.slice(1)) return allowed;
+  return refused(version.authRuleNumbers.roomId, 'The room id does not name an accepted create event.');
+}
+
 /** 3. The list of auth events. */
 function authEventsRule(event: Event, version: RoomVersion, listed: readonly KnownEvent[]): Authorization {
   const rule = version.authRuleNumbers.authEvents;
@@ -140,18 +152,6 @@ function authEventsRule(event: Event, version: RoomVersion, listed: readonly Kno
   // 3.5 No entry of another room.
   if (listed.some((entry) => entry.event.roomId !== event.roomId)) {
     return refused(`${rule}.5`, 'An auth event is of another room.');
-  }
-  return allowed;
-}
-
-/** 5.2 A membership that another server's user authorised is signed by that server. */
-function joinAuthorisedSignatureRule(pdu: Pdu, version: RoomVersion, signers: ReadonlySet<ServerName>): Authorization {
-  if (!version.restrictedJoins || pdu.type !== 'm.room.member') return allowed;
-  const authoriser = contentOf(pdu, 'join_authorised_via_users_server');
-  if (authoriser === undefined) return allowed;
-  // 5.2.1 Not validly signed by the server of the user that the key names.
-  if (!isUserId(authoriser) || !signers.has(serverNameOf(authoriser))) {
-    return refused(version.authRuleNumbers.joinAuthorisedSignature, 'The authorising server has not signed the event.');
   }
   return allowed;
 }

@@ -1,5 +1,5 @@
 import type { AuthRuleNumbers } from './auth-rule-numbers.ts';
-import { type Event, type Pdu, type StateMap, stateKey } from './event.ts';
+import { type Event, type Pdu, type ServerName, type StateMap, stateKey } from './event.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from './json.ts';
 import { type PowerLevels, powerLevelsOf } from './power-levels.ts';
 import type { RoomVersion } from './room-versions.ts';
@@ -42,6 +42,8 @@ export interface Case {
   readonly state: AuthState;
   /** The room's create event, which by then has been found. */
   readonly create: Event;
+  /** Servers whose signature of the event has been verified; `undefined` where that has been looked at before. */
+  readonly signers: ReadonlySet<ServerName> | undefined;
 }
 
 export const allowed: Authorization = { allowed: true };
