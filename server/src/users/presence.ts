@@ -1,0 +1,207 @@
+import { randomBytes } from 'node:crypto';
+import type { Clock } from '../base/clock.ts';
+import type { UserId } from '../protocol/event.ts';
+import type { Database } from '../storage/database.ts';
+import { type LogFollower, notify } from '../storage/log-follower.ts';
+
+export type PresenceState = 'online' | 'unavailable' | 'offline';
+
+/** Presence of a user as it is shown now. */
+export interface ShownPresence {
+  readonly presence: PresenceState;
+  readonly statusMsg: string | undefined;
+  /** Milliseconds since the user last did something. */
+  readonly lastActiveAgoMs: number;
+}
+
+/**
+ * Who is online, in all processes: not durable, told around by notifications. A process that starts asks the others; users
+ * that only a dead process knew of are offline until their clients sync again.
+ */
+export interface Presence {
+  /** Undefined for a user who has not been seen since the processes started. */
+  of(userId: UserId): ShownPresence | undefined;
+  /** What the user says about themselves (`PUT /presence/{userId}/status`). */
+  set(userId: UserId, presence: PresenceState, statusMsg: string | undefined): Promise<void>;
+  /** A client of the user syncs. `offline`: it does not want to count. */
+  syncing(userId: UserId, presence: PresenceState): Promise<void>;
+  /**
+   * Users whose shown presence changed after `token` was the newest. A token of another process says nothing here, and like
+   * undefined means: everybody who is not offline.
+   */
+  changedSince(token: string | undefined): UserId[];
+  /** Where the picture of this process stands. */
+  token(): string;
+  stop(): void;
+}
+
+/** Channel of the notifications. */
+export const PRESENCE_CHANNEL = 'presence';
+
+/** What a token looks like. */
+export const PRESENCE_TOKEN = /^[0-9a-f]{8}\.\d{1,15}$/;
+
+/** Without a sync for this long a user is offline: longer than the longest poll and the interval of renewals together. */
+const OFFLINE_AFTER_MS = 240_000;
+/** How often the other processes are told that a user is still there. */
+const RENEW_AFTER_MS = 100_000;
+const FORGET_AFTER_MS = 24 * 60 * 60 * 1000;
+const SWEEP_MS = 5_000;
+/** A notification has room for less than 8,000 bytes; one entry has at most about 3,500. */
+const NOTIFICATION_BYTES = 4_000;
+
+interface Entry {
+  readonly presence: PresenceState;
+  readonly statusMsg?: string | undefined;
+  /** When the user last did something, and when a client of theirs last synced: milliseconds since 1970. */
+  readonly activeAt: number;
+  readonly syncedAt: number;
+}
+
+interface Known {
+  readonly entry: Entry;
+  /** Of the last change that shows. */
+  readonly serial: number;
+}
+
+export async function openPresence(
+  db: Database,
+  follower: Pick<LogFollower, 'onMessage'>,
+  clock: Clock,
+  onError: (error: unknown) => void,
+): Promise<Presence> {
+  const picture = new Picture(clock);
+  /** Users whose clients use this process: it speaks for them when another one asks. */
+  const own = new Set<UserId>();
+  const renewed = new Set<UserId>();
+
+  /** Tells all processes, this one included, what is known here of some users. */
+  async function tell(users: Iterable<UserId>): Promise<void> {
+    let texts: string[] = [];
+    let bytes = 0;
+    const send = async () => {
+      if (texts.length > 0) await notify(db, PRESENCE_CHANNEL, `[${texts.join()}]`);
+      texts = [];
+      bytes = 0;
+    };
+    for (const userId of users) {
+      const entry = picture.find(userId);
+      if (entry === undefined) continue;
+      const text = JSON.stringify([userId, entry]);
+      texts.push(text);
+      bytes += Buffer.byteLength(text);
+      if (bytes > NOTIFICATION_BYTES) await send();
+    }
+    await send();
+  }
+
+  follower.onMessage(PRESENCE_CHANNEL, (payload) => {
+    if (payload === 'ask') tell(own).catch(onError);
+    else for (const [userId, entry] of JSON.parse(payload) as [UserId, Entry][]) picture.put(userId, entry);
+  });
+  await notify(db, PRESENCE_CHANNEL, 'ask');
+
+  const sweep = setInterval(() => {
+    for (const userId of picture.runOut()) own.delete(userId);
+    const users = [...renewed];
+    renewed.clear();
+    tell(users).catch(onError);
+  }, SWEEP_MS);
+  sweep.unref();
+
+  return {
+    of: (userId) => picture.show(userId),
+
+    async set(userId, presence, statusMsg) {
+      own.add(userId);
+      const now = clock.now();
+      // At once for this process, so that the client that made the change reads it back.
+      picture.put(userId, { presence, statusMsg, activeAt: now, syncedAt: now });
+      await tell([userId]);
+    },
+
+    async syncing(userId, presence) {
+      if (presence === 'offline') return;
+      own.add(userId);
+      const now = clock.now();
+      const entry = picture.find(userId);
+      const isSame = entry !== undefined && picture.show(userId)?.presence === presence;
+      if (isSame && now - entry.syncedAt < RENEW_AFTER_MS) return;
+      picture.put(userId, {
+        presence,
+        statusMsg: entry?.statusMsg,
+        activeAt: isSame ? entry.activeAt : now,
+        syncedAt: now,
+      });
+      if (isSame) renewed.add(userId);
+      else await tell([userId]);
+    },
+
+    changedSince: (token) => picture.changedSince(token),
+    token: () => picture.token(),
+    stop: () => clearInterval(sweep),
+  };
+}
+
+/** What this process knows, and in which order its clients could have seen it change. */
+class Picture {
+  readonly #clock: Clock;
+  readonly #users = new Map<UserId, Known>();
+  /** Serials count the changes that this process has seen and mean nothing to others. */
+  readonly #epoch = randomBytes(4).toString('hex');
+  #serial = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  find(userId: UserId): Entry | undefined {
+    return this.#users.get(userId)?.entry;
+  }
+
+  put(userId: UserId, entry: Entry): void {
+    const before = this.#users.get(userId);
+    const isSame = this.#state(before?.entry) === this.#state(entry) && before?.entry.statusMsg === entry.statusMsg;
+    this.#users.set(userId, { entry, serial: isSame ? (before?.serial ?? 0) : ++this.#serial });
+  }
+
+  show(userId: UserId): ShownPresence | undefined {
+    const entry = this.find(userId);
+    if (entry === undefined) return undefined;
+    return {
+      presence: this.#state(entry),
+      statusMsg: entry.statusMsg,
+      lastActiveAgoMs: Math.max(0, this.#clock.now() - entry.activeAt),
+    };
+  }
+
+  /** Notices who has gone offline by silence, and answers who has been forgotten. */
+  runOut(): UserId[] {
+    const forgotten: UserId[] = [];
+    for (const [userId, { entry }] of this.#users) {
+      if (this.#clock.now() - entry.syncedAt > FORGET_AFTER_MS) {
+        this.#users.delete(userId);
+        forgotten.push(userId);
+      } else if (entry.presence !== 'offline' && this.#state(entry) === 'offline')
+        this.#users.set(userId, { entry: { ...entry, presence: 'offline' }, serial: ++this.#serial });
+    }
+    return forgotten;
+  }
+
+  changedSince(token: string | undefined): UserId[] {
+    const [epoch, serial] = token?.split('.') ?? [];
+    const since = epoch === this.#epoch ? Number(serial) : undefined;
+    return [...this.#users].flatMap(([userId, known]) =>
+      (since === undefined ? this.#state(known.entry) !== 'offline' : known.serial > since) ? [userId] : [],
+    );
+  }
+
+  token(): string {
+    return `${this.#epoch}.${this.#serial}`;
+  }
+
+  #state(entry: Entry | undefined): PresenceState {
+    if (entry === undefined || this.#clock.now() - entry.syncedAt > OFFLINE_AFTER_MS) return 'offline';
+    return entry.presence;
+  }
+}

@@ -1,0 +1,80 @@
+import { afterAll, expect, test } from 'vitest';
+import type { UserId } from '../../server/src/protocol/event.ts';
+import { LogFollower } from '../../server/src/storage/log-follower.ts';
+import { openPresence, PRESENCE_CHANNEL, PRESENCE_TOKEN, type Presence } from '../../server/src/users/presence.ts';
+import { testClock } from '../harness/test-clock.ts';
+import { testDatabase } from '../harness/test-database.ts';
+
+const db = await testDatabase({ poolSize: 10 });
+const clock = testClock();
+const ALICE = '@alice:x' as UserId;
+const BOB = '@bob:x' as UserId;
+
+const stops: (() => unknown)[] = [];
+afterAll(async () => {
+  for (const stop of stops) await stop();
+});
+const onError = (error: unknown) => {
+  throw error;
+};
+
+/** Presence as a process of its own sees it. */
+async function process(): Promise<Presence> {
+  const follower = await LogFollower.start(db, [PRESENCE_CHANNEL], onError);
+  const presence = await openPresence(db, follower, clock, onError);
+  stops.unshift(() => presence.stop());
+  stops.push(() => follower.stop());
+  return presence;
+}
+
+const one = await process();
+const other = await process();
+
+test('what a user sets is seen at once where it was set, and soon everywhere', async () => {
+  expect(one.of(ALICE)).toBeUndefined();
+  await one.set(ALICE, 'online', 'at lunch\0 😀');
+  expect(one.of(ALICE)).toEqual({ presence: 'online', statusMsg: 'at lunch\0 😀', lastActiveAgoMs: 0 });
+  await expect.poll(() => other.of(ALICE)).toEqual(one.of(ALICE));
+});
+
+test('a process that starts later asks the others', async () => {
+  await other.set(BOB, 'unavailable', undefined);
+  const late = await process();
+  await expect.poll(() => [late.of(ALICE)?.presence, late.of(BOB)?.presence]).toEqual(['online', 'unavailable']);
+});
+
+test('changes are told after a token, everything after the token of another process', async () => {
+  const token = one.token();
+  expect(token).toMatch(PRESENCE_TOKEN);
+  expect(one.changedSince(token)).toEqual([]);
+  expect(one.changedSince(other.token()).sort()).toEqual([ALICE, BOB]);
+  expect(one.changedSince(undefined).sort()).toEqual([ALICE, BOB]);
+  await one.set(BOB, 'offline', undefined);
+  expect(one.changedSince(token)).toEqual([BOB]);
+  expect(one.changedSince(undefined)).toEqual([ALICE]);
+  await one.syncing(ALICE, 'online');
+  expect(one.changedSince(token)).toEqual([BOB]);
+});
+
+test('syncing makes a user online and keeps the status; a client that syncs as offline does not count', async () => {
+  await one.set(ALICE, 'offline', 'away');
+  await one.syncing(ALICE, 'offline');
+  expect(one.of(ALICE)?.presence).toBe('offline');
+  await one.syncing(ALICE, 'online');
+  expect(one.of(ALICE)).toMatchObject({ presence: 'online', statusMsg: 'away' });
+});
+
+test('a user who syncs no more is offline after four minutes, in every process', async () => {
+  await one.syncing(ALICE, 'online');
+  await expect.poll(() => other.of(ALICE)?.presence).toBe('online');
+  clock.advance(200_000);
+  await one.syncing(ALICE, 'online');
+  expect(one.of(ALICE)?.lastActiveAgoMs).toBe(200_000);
+  clock.advance(200_000);
+  expect(one.of(ALICE)?.presence).toBe('online');
+  const token = one.token();
+  clock.advance(50_000);
+  expect(one.of(ALICE)?.presence).toBe('offline');
+  expect(other.of(ALICE)?.presence).toBe('offline');
+  await expect.poll(() => one.changedSince(token), { timeout: 10_000 }).toContain(ALICE);
+});
