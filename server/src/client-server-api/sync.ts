@@ -24,6 +24,7 @@ export function syncRoutes(parts: SyncParts, filterOf: FilterOf): ClientRoute[] 
       guests: true,
       rateLimit: 'none',
       timeoutMs: ROUTE_TIMEOUT_MS,
+      longPoll: true,
       query: Type.Object({
         filter: Type.Optional(boundedString(16_384)),
         since: Type.Optional(boundedString(64)),

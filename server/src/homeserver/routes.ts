@@ -24,6 +24,7 @@ import { roomsRoutes } from '../client-server-api/rooms.ts';
 import { syncRoutes } from '../client-server-api/sync.ts';
 import { tagsRoutes } from '../client-server-api/tags.ts';
 import { typingRoutes } from '../client-server-api/typing.ts';
+import { userDirectoryRoutes } from '../client-server-api/user-directory.ts';
 import { versionsRoutes } from '../client-server-api/versions.ts';
 import { type WellKnown, wellKnownRoutes } from '../client-server-api/well-known.ts';
 import { whoamiRoutes } from '../client-server-api/whoami.ts';
@@ -33,12 +34,14 @@ import { localAliasTarget } from '../rooms/directory.ts';
 import { leaveAllRooms } from '../rooms/leave.ts';
 import { contentRepositoryRoutes as federationContentRepositoryRoutes } from '../server-server-api/content-repository.ts';
 import { keyRoutes } from '../server-server-api/keys.ts';
+import { openIdRoutes as federationOpenIdRoutes } from '../server-server-api/openid.ts';
 import { queryRoutes } from '../server-server-api/query.ts';
 import { versionRoutes } from '../server-server-api/version.ts';
 import { putAccountData } from '../storage/account-data.ts';
+import { searchUsers } from '../storage/user-directory.ts';
 import { deleteTag, getAccountData, setAccountData, setTag, tagsOf } from '../users/account-data.ts';
 import { deleteDevicesOf, deviceOf, devicesOf, renameDeviceOf } from '../users/devices.ts';
-import { newOpenIdToken } from '../users/openid.ts';
+import { newOpenIdToken, openIdUser } from '../users/openid.ts';
 import { changePushRules, pushRulesetOf } from '../users/push-rules.ts';
 import type { CommonParts } from './common-parts.ts';
 import type { Media } from './open-media.ts';
@@ -110,6 +113,7 @@ function accountRoutes({ common, users, rooms, wellKnown }: RouteParts): ClientR
 function userDataRoutes({ common: { db }, users }: RouteParts): ClientRoute[] {
   return [
     ...profileRoutes(users.profiles),
+    ...userDirectoryRoutes({ search: (...of) => searchUsers(db, ...of) }),
     ...accountDataRoutes({
       get: (...of) => getAccountData(db, ...of),
       set: (...of) => setAccountData(db, ...of),
@@ -147,6 +151,7 @@ export function federationRoutes(parts: RouteParts): FederationRoute[] {
   return [
     ...keyRoutes({ ownKeys: federation.ownKeys, notary: federation.notary, clock: common.clock }),
     ...versionRoutes('0.1.0'),
+    ...federationOpenIdRoutes((token) => openIdUser(common.db, common.clock, token)),
     ...queryRoutes({
       serverName: common.config.server_name,
       profileOf: (userId) => users.profiles.getLocal(userId),

@@ -5,7 +5,15 @@ import type { Authenticate } from './access-token.ts';
 import { requireJsonContentType } from './json-body.ts';
 import { addressBucket, type RateLimits } from './rate-limits.ts';
 import type { ClientRoute, Requester } from './route.ts';
-import { checkParams, compileRoute, limitStream, requireFields, routerPattern, runWithDeadline } from './run-route.ts';
+import {
+  checkParams,
+  compileRoute,
+  LongPolls,
+  limitStream,
+  requireFields,
+  routerPattern,
+  runWithDeadline,
+} from './run-route.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -28,22 +36,33 @@ export function addClientRoutes(
   routes: readonly ClientRoute[],
   services: ClientRouteServices,
 ): void {
+  const openPolls = new LongPolls();
+  app.addHook('preClose', (done) => {
+    openPolls.endAll();
+    done();
+  });
   // biome-ignore lint/nursery/noMisusedPromises: Fastify awaits plugins, and refuses to start when one throws
   app.register(async (scope) => {
-    for (const route of routes) if (route.body !== 'stream') addRoute(scope, route, services);
+    for (const route of routes) if (route.body !== 'stream') addRoute(scope, route, services, openPolls);
   });
   // biome-ignore lint/nursery/noMisusedPromises: Fastify awaits plugins, and refuses to start when one throws
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
-    for (const route of routes) if (route.body === 'stream') addRoute(scope, route, services);
+    for (const route of routes) if (route.body === 'stream') addRoute(scope, route, services, openPolls);
   });
 }
 
-function addRoute(scope: FastifyInstance, route: ClientRoute, services: ClientRouteServices): void {
+function addRoute(
+  scope: FastifyInstance,
+  route: ClientRoute,
+  services: ClientRouteServices,
+  openPolls: LongPolls,
+): void {
   requireFields(route, ['auth', 'guests', 'rateLimit', 'handle']);
   const read = compileRoute(route, route.bodyIsContent === true ? parseCanonicalJson : parseJson);
   const requesters = new WeakMap<FastifyRequest, Requester>();
+  const longPolls = route.longPoll === true ? openPolls : undefined;
 
   scope.route({
     method: route.method,
@@ -64,10 +83,13 @@ function addRoute(scope: FastifyInstance, route: ClientRoute, services: ClientRo
       else if (route.body !== undefined) requireJsonContentType(request.headers['content-type']);
     },
     handler: async (request, reply) =>
-      await runWithDeadline(reply, route.timeoutMs, async (signal) => {
+      await runWithDeadline(reply, { timeoutMs: route.timeoutMs, longPolls }, async (signal) => {
         const call = { ...read(request, reply, signal), requester: requesters.get(request) };
-        if (route.body !== 'stream') return await route.handle(call);
-        return await route.handle({ ...call, stream: boundedStream(route, request, reply) });
+        if (route.body === 'stream')
+          return await route.handle({ ...call, stream: boundedStream(route, request, reply) });
+        const answer = await route.handle(call);
+        if (route.longPoll === true) await identify(route, request, services.authenticate);
+        return answer;
       }),
   });
 }

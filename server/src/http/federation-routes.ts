@@ -59,7 +59,7 @@ function addRoute(app: FastifyInstance, route: FederationRoute, services: Federa
         await services.rateLimits.take(route.rateLimit, addressBucket(request.ip));
     },
     handler: async (request, reply) =>
-      await runWithDeadline(reply, route.timeoutMs, async (signal) => {
+      await runWithDeadline(reply, { timeoutMs: route.timeoutMs }, async (signal) => {
         const call = read(request, reply, signal);
         const origin = await admit(route, request, call.body, services);
         return await route.handle({ ...call, origin });

@@ -146,6 +146,16 @@ function addGlobalHooks(app: FastifyInstance, options: HttpServerOptions): void 
     }
     done();
   });
+  let isStopping = false;
+  app.addHook('preClose', (done) => {
+    isStopping = true;
+    done();
+  });
+  // An answer that is given while we stop is the last one on its connection, or that would stay open.
+  app.addHook('onSend', (_request, reply, _payload, done) => {
+    if (isStopping) reply.header('connection', 'close');
+    done();
+  });
   app.addHook('onResponse', (request, reply, done) => {
     options.logger.info(accessLogEntry(request, reply.statusCode, reply.elapsedTime), 'request');
     done();

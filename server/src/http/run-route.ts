@@ -65,13 +65,36 @@ export function limitStream(limitBytes: number): Transform {
   });
 }
 
+/** Long polls that a stopping server ends. One per listener. */
+export class LongPolls {
+  readonly #controllers = new Set<AbortController>();
+  #ended = false;
+
+  add(controller: AbortController): void {
+    this.#controllers.add(controller);
+    if (this.#ended) this.endAll();
+  }
+
+  delete(controller: AbortController): void {
+    this.#controllers.delete(controller);
+  }
+
+  /** Ends all that wait, and from now on every one that begins to. */
+  endAll(): void {
+    this.#ended = true;
+    for (const controller of this.#controllers) controller.abort(new Error('The server is stopping.'));
+  }
+}
+
 /**
  * Runs a handler with a signal that is aborted when the client goes away or the route's time is up; then the answer is 503,
  * and what the handler still does is its own affair.
+ *
+ * @param longPolls given for a handler that is to end when the server stops, instead of being waited for
  */
 export async function runWithDeadline(
   reply: FastifyReply,
-  timeoutMs: number | undefined,
+  { timeoutMs = DEFAULT_TIMEOUT_MS, longPolls }: { timeoutMs?: number | undefined; longPolls?: LongPolls | undefined },
   handle: (signal: AbortSignal) => Promise<unknown>,
 ): Promise<unknown> {
   const controller = new AbortController();
@@ -81,15 +104,17 @@ export async function runWithDeadline(
     timer = setTimeout(() => {
       controller.abort(timeUp);
       reject(timeUp);
-    }, timeoutMs ?? DEFAULT_TIMEOUT_MS);
+    }, timeoutMs);
   });
   const onClose = () => controller.abort(new Error('The client went away.'));
   // The response closes with its connection; the request would already "close" when its body has been read.
   reply.raw.once('close', onClose);
+  longPolls?.add(controller);
   try {
     return await Promise.race([handle(controller.signal), deadline]);
   } finally {
     clearTimeout(timer);
     reply.raw.off('close', onClose);
+    longPolls?.delete(controller);
   }
 }
