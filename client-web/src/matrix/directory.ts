@@ -62,6 +62,32 @@ export async function searchUsers(session: Session, term: string): Promise<Found
   }));
 }
 
+/** How many people from shared rooms are looked at. */
+const knownUsersLimit = 2000;
+
+/**
+ * The people that share a room with us, as far as sync has told of them; those we write to directly come first,
+ * then those of the rooms with the latest messages.
+ */
+export function readKnownUsers(session: Session): FoundUser[] {
+  const users = new Map<string, FoundUser>();
+  const rooms = [...session.rooms.getAll().values()]
+    .filter((summary) => summary.membership === 'join')
+    .sort((a, b) => Number(b.kind === 'direct') - Number(a.kind === 'direct') || b.lastActivity - a.lastActivity);
+  for (const { roomId } of rooms) {
+    for (const member of session.client.getRoom(roomId)?.getJoinedMembers() ?? []) {
+      if (users.size >= knownUsersLimit) return [...users.values()];
+      if (member.userId === session.userId || users.has(member.userId)) continue;
+      users.set(member.userId, {
+        userId: member.userId,
+        name: member.rawDisplayName || member.userId,
+        avatarMxc: member.getMxcAvatarUrl(),
+      });
+    }
+  }
+  return [...users.values()];
+}
+
 /** Asks a user's server for their profile. Throws if there is no such user. */
 export async function fetchUser(session: Session, userId: string): Promise<FoundUser> {
   const profile = await session.client.getProfileInfo(userId);

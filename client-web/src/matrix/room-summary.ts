@@ -43,7 +43,7 @@ export interface RoomSummary {
   /** The last message, for lists that show a line of each room. */
   lastMessage: LastMessage | undefined;
   /** Who invited us, for invites. */
-  inviterId: string | undefined;
+  inviter: { userId: string; name: string } | undefined;
   /** The rooms in a space; empty for others. */
   spaceChildIds: readonly string[];
   /** Replaced by a newer room that we are in too, so that lists leave it out. */
@@ -60,7 +60,7 @@ const messageTypes: ReadonlySet<string> = new Set([
 export function summarizeRoom(client: MatrixClient, room: Room, directRooms: ReadonlyMap<string, string>): RoomSummary {
   const state = room.currentState;
   const membership = room.getMyMembership() as RoomMembership;
-  const inviterId = membership === 'invite' ? readInviter(room, client.getSafeUserId()) : undefined;
+  const inviter = membership === 'invite' ? readInviter(room, client.getSafeUserId()) : undefined;
   const directUserId = directRooms.get(room.roomId) ?? (membership === 'invite' ? room.getDMInviter() : undefined);
   const isSpace = room.isSpaceRoom();
   const lastMessage = findLastMessage(room);
@@ -89,7 +89,7 @@ export function summarizeRoom(client: MatrixClient, room: Room, directRooms: Rea
     }),
     lastActivity: lastMessage?.getTs() ?? readJoinTime(room, client.getSafeUserId()),
     lastMessage: lastMessage && toLastMessage(lastMessage),
-    inviterId,
+    inviter,
     spaceChildIds: isSpace ? readSpaceChildren(room) : [],
     isReplaced: isReplaced(client, room),
   };
@@ -126,8 +126,9 @@ function isUnread(room: Room, event: MatrixEvent | undefined, userId: string): b
   return !room.hasUserReadEvent(userId, eventId);
 }
 
-function readInviter(room: Room, userId: string): string | undefined {
-  return room.getMember(userId)?.events.member?.getSender();
+function readInviter(room: Room, userId: string): RoomSummary['inviter'] {
+  const inviterId = room.getMember(userId)?.events.member?.getSender();
+  return inviterId ? { userId: inviterId, name: room.getMember(inviterId)?.name ?? inviterId } : undefined;
 }
 
 function readJoinTime(room: Room, userId: string): number {

@@ -59,7 +59,17 @@ export class Session {
       ? new IndexedDBStore({ indexedDB: platform.indexedDB, dbName: databaseName(credentials) })
       : new MemoryStore();
     await store.startup();
-    const client = createClient({ baseUrl, userId, deviceId, accessToken, store, timelineSupport: true });
+    const client = createClient({
+      baseUrl,
+      userId,
+      deviceId,
+      accessToken,
+      store,
+      timelineSupport: true,
+      disableVoip: true,
+    });
+    // There are no calls yet, so nobody needs to know how the server carries them.
+    client.cachedRtcTransports.start = () => {};
     return new Session(credentials, platform, client);
   }
 

@@ -1,4 +1,4 @@
-import DOMPurify from 'dompurify';
+import DOMPurify, { type Config } from 'dompurify';
 
 /**
  * Untrusted message HTML becomes a small tree of plain data, and only that tree is drawn. Nothing of the sender's
@@ -158,16 +158,18 @@ function readChildren(parent: Node, depth: number, budget: Budget): HtmlNode[] {
   return nodes;
 }
 
-const PURIFY_CONFIG = {
+const PURIFY_CONFIG: Config & { RETURN_DOM_FRAGMENT: true } = {
   ALLOWED_TAGS: [...TAGS, 'font'],
   ALLOWED_ATTR: ATTRIBUTES,
   // Addresses are judged per tag above; here only schemes that no tag may use are refused.
   ALLOWED_URI_REGEXP: /^(?:https?|ftp|mailto|magnet|matrix|mxc):/i,
+  // The purifier holds the value of every other attribute for an address.
+  ADD_URI_SAFE_ATTR: ATTRIBUTES.filter((name) => name !== 'href' && name !== 'src'),
   ALLOW_DATA_ATTR: false,
   ALLOW_ARIA_ATTR: false,
   FORBID_CONTENTS: ['mx-reply', 'script', 'style', 'svg', 'math', 'template', 'title', 'noscript', 'iframe', 'object'],
   RETURN_DOM_FRAGMENT: true,
-} as const;
+};
 
 /**
  * Reads a `formatted_body` as a tree of permitted elements.
@@ -176,11 +178,7 @@ const PURIFY_CONFIG = {
  */
 export function sanitiseHtml(html: string): HtmlNode[] | undefined {
   if (html.length > MAX_HTML_LENGTH) return undefined;
-  const fragment = DOMPurify.sanitize(html, {
-    ...PURIFY_CONFIG,
-    ALLOWED_TAGS: [...PURIFY_CONFIG.ALLOWED_TAGS],
-    FORBID_CONTENTS: [...PURIFY_CONFIG.FORBID_CONTENTS],
-  });
+  const fragment = DOMPurify.sanitize(html, PURIFY_CONFIG);
   const budget = { nodes: MAX_NODES };
   const nodes = readChildren(fragment, 1, budget);
   return budget.nodes < 0 ? undefined : nodes;

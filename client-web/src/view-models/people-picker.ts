@@ -1,4 +1,4 @@
-import { type FoundUser, fetchUser, searchUsers } from '../matrix/directory.ts';
+import { type FoundUser, fetchUser, readKnownUsers, searchUsers } from '../matrix/directory.ts';
 import { inviteMember, readMember } from '../matrix/members.ts';
 import { openDirectMessage } from '../matrix/room-actions.ts';
 import type { Session } from '../matrix/session.ts';
@@ -18,6 +18,7 @@ export interface PeoplePickerState extends TaskState {
 
 const userIdPattern = /^@[^\s:]+:[^\s:]+(:\d+)?$/;
 const searchDelayMs = 200;
+const resultLimit = 30;
 
 /** Finding people by name or Matrix id, to invite them to a room or to write to them. */
 export class PeoplePickerViewModel extends TaskViewModel<PeoplePickerState> {
@@ -77,15 +78,24 @@ export class PeoplePickerViewModel extends TaskViewModel<PeoplePickerState> {
 
   async #search(term: string): Promise<void> {
     const count = ++this.#searchCount;
-    this.set({ searching: true });
+    const known = findKnown(readKnownUsers(this.#session), term);
+    // Those we know are there at once; the server may add others.
+    this.set({ searching: term !== '', results: this.#candidates(known) });
+    if (term === '') return;
     const [found, exact] = await Promise.all([
       searchUsers(this.#session, term).catch(() => []),
       userIdPattern.test(term) ? this.#byId(term) : undefined,
     ]);
     // An answer to an older question than the last is of no use.
     if (count !== this.#searchCount) return;
-    const users = [...(exact ? [exact] : []), ...found.filter((user) => user.userId !== exact?.userId)];
-    this.set({ searching: false, results: users.filter((user) => this.#isCandidate(user)) });
+    this.set({ searching: false, results: this.#candidates([...(exact ? [exact] : []), ...known, ...found]) });
+  }
+
+  /** Each once, without those that make no sense here. */
+  #candidates(users: readonly FoundUser[]): FoundUser[] {
+    const byId = new Map<string, FoundUser>();
+    for (const user of users) if (!byId.has(user.userId) && this.#isCandidate(user)) byId.set(user.userId, user);
+    return [...byId.values()].slice(0, resultLimit);
   }
 
   async #byId(userId: string): Promise<FoundUser> {
@@ -104,4 +114,13 @@ export class PeoplePickerViewModel extends TaskViewModel<PeoplePickerState> {
     const membership = readMember(this.#session, this.#roomId, user.userId)?.membership;
     return membership !== 'join' && membership !== 'invite';
   }
+}
+
+/** Those with a word that begins with what was typed, or an id that contains it. */
+export function findKnown(users: readonly FoundUser[], term: string): FoundUser[] {
+  const needle = term.toLocaleLowerCase();
+  return users.filter((user) => {
+    const name = user.name.toLocaleLowerCase();
+    return needle === '' || name.startsWith(needle) || name.includes(` ${needle}`) || user.userId.includes(needle);
+  });
 }

@@ -83,8 +83,7 @@ export class RoomPreviewViewModel extends TaskViewModel<RoomPreviewState> {
 function describePreview(session: Session, target: string): Omit<RoomPreviewState, keyof TaskState> {
   const summary = session.rooms.get(target);
   const isInvite = summary?.membership === 'invite';
-  const inviterId = isInvite ? summary.inviterId : undefined;
-  const inviter = inviterId ? readMember(session, target, inviterId) : undefined;
+  const inviter = isInvite ? summary.inviter : undefined;
   return {
     status: isInvite || summary?.membership === 'ban' ? 'ready' : 'loading',
     roomId: summary?.roomId,
@@ -92,9 +91,7 @@ function describePreview(session: Session, target: string): Omit<RoomPreviewStat
     topic: summary?.topic,
     avatarMxc: summary?.avatarMxc,
     memberCount: undefined,
-    inviter: inviterId
-      ? { userId: inviterId, name: inviter?.name ?? inviterId, avatarMxc: inviter?.avatarMxc }
-      : undefined,
+    inviter: inviter && { ...inviter, avatarMxc: readMember(session, target, inviter.userId)?.avatarMxc },
     isDirect: summary?.kind === 'direct',
     isBanned: summary?.membership === 'ban',
   };

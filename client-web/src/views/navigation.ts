@@ -1,7 +1,7 @@
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useMemo } from 'react';
 import { parseMatrixLink } from '../view-models/matrix-link.ts';
-import type { PanelName } from './router.tsx';
+import type { PanelName } from './places.ts';
 
 export interface Navigation {
   openHome(): void;

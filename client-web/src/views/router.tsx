@@ -8,43 +8,8 @@ import {
 } from '@tanstack/react-router';
 import { lazy } from 'react';
 import { AppRoot } from './AppRoot.tsx';
+import { readRoomSearch } from './places.ts';
 import { ToHome } from './ToHome.tsx';
-
-export type PanelName = 'members' | 'member' | 'settings' | 'thread' | 'pinned' | 'search';
-
-const panelNames: ReadonlySet<string> = new Set<PanelName>([
-  'members',
-  'member',
-  'settings',
-  'thread',
-  'pinned',
-  'search',
-]);
-
-/** What the URL of a room says beside its id. */
-export interface RoomSearch {
-  /** The event to show and mark. */
-  event?: string | undefined;
-  panel?: PanelName | undefined;
-  /** Root of the thread in the side panel. */
-  thread?: string | undefined;
-  /** User in the side panel. */
-  user?: string | undefined;
-  /** Servers that know a room we are not in, separated by commas. */
-  via?: string | undefined;
-}
-
-function readRoomSearch(search: Record<string, unknown>): RoomSearch {
-  const text = (key: string) => (search[key] === undefined ? undefined : String(search[key]));
-  const panel = text('panel');
-  return {
-    event: text('event'),
-    panel: panel !== undefined && panelNames.has(panel) ? (panel as PanelName) : undefined,
-    thread: text('thread'),
-    user: text('user'),
-    via: text('via'),
-  };
-}
 
 const RoomRoute = lazy(() => import('./room/RoomRoute.tsx').then((module) => ({ default: module.RoomRoute })));
 const HomeView = lazy(() => import('./shell/HomeView.tsx').then((module) => ({ default: module.HomeView })));

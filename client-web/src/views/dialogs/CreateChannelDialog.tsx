@@ -23,7 +23,7 @@ export function CreateChannelDialog({ onClose }: { onClose: () => void }) {
   const formId = useId();
   const [name, setName] = useState('');
   const [topic, setTopic] = useState('');
-  const [access, setAccess] = useState<'public' | 'private'>('private');
+  const [access, setAccess] = useState<AccessKind>('private');
   // The address follows the name until somebody writes one.
   const [ownAlias, setOwnAlias] = useState<string>();
   const [isFederated, setFederated] = useState(true);
@@ -83,20 +83,7 @@ export function CreateChannelDialog({ onClose }: { onClose: () => void }) {
           maxLength={4000}
           autoComplete="off"
         />
-        <RadioCards
-          label={t('access')}
-          value={access}
-          cards={[
-            { value: 'private', label: t('private'), description: t('privateText'), icon: Lock },
-            {
-              value: 'public',
-              label: t('public'),
-              description: t('publicText', { server: session.serverName }),
-              icon: Globe,
-            },
-          ]}
-          onChange={setAccess}
-        />
+        <AccessChoice value={access} onChange={setAccess} />
         {access === 'public' && (
           <TextField
             label={t('address')}
@@ -114,5 +101,23 @@ export function CreateChannelDialog({ onClose }: { onClose: () => void }) {
         </Checkbox>
       </form>
     </Dialog>
+  );
+}
+
+type AccessKind = 'public' | 'private';
+
+function AccessChoice({ value, onChange }: { value: AccessKind; onChange: (value: AccessKind) => void }) {
+  const t = useT('dialogs');
+  const { serverName } = useSession();
+  return (
+    <RadioCards
+      label={t('access')}
+      value={value}
+      cards={[
+        { value: 'private', label: t('private'), description: t('privateText'), icon: Lock },
+        { value: 'public', label: t('public'), description: t('publicText', { server: serverName }), icon: Globe },
+      ]}
+      onChange={onChange}
+    />
   );
 }

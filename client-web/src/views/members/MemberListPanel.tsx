@@ -3,7 +3,7 @@ import { Search, UserPlus } from 'lucide-react';
 import { useMemo, useRef } from 'react';
 import { Button as AriaButton } from 'react-aria-components/Button';
 import type { Member, MemberGroup, MemberGroupId } from '../../view-models/members.ts';
-import { useDialogs } from '../dialogs/dialogs-context.tsx';
+import { useDialogs } from '../dialogs/dialogs-context.ts';
 import { useT } from '../i18n.tsx';
 import { useNavigation } from '../navigation.ts';
 import { useSession } from '../session-context.tsx';

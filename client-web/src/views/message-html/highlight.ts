@@ -29,12 +29,20 @@ class TokenEmitter {
     this.tokens.push(scope === undefined ? { text } : { text, scope });
   }
 
-  startScope(scope: string): void {
+  openNode(scope: string): void {
     this.#scopes.push(scope.split('.', 1)[0] ?? scope);
   }
 
-  endScope(): void {
+  closeNode(): void {
     this.#scopes.pop();
+  }
+
+  startScope(scope: string): void {
+    this.openNode(scope);
+  }
+
+  endScope(): void {
+    this.closeNode();
   }
 
   __addSublanguage(other: TokenEmitter): void {

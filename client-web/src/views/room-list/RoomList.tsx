@@ -2,7 +2,7 @@ import { useParams } from '@tanstack/react-router';
 import { Plus, Search } from 'lucide-react';
 import { type KeyboardEvent, useCallback, useState } from 'react';
 import { Button } from 'react-aria-components/Button';
-import { useDialogs } from '../dialogs/dialogs-context.tsx';
+import { useDialogs } from '../dialogs/dialogs-context.ts';
 import { useT } from '../i18n.tsx';
 import { useSession } from '../session-context.tsx';
 import { AddMenu } from '../shell/AddMenu.tsx';

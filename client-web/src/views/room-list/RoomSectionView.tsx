@@ -1,7 +1,7 @@
 import { ChevronDown, Plus } from 'lucide-react';
 import { Button } from 'react-aria-components/Button';
 import { hasNews, type RoomSection } from '../../view-models/room-list.ts';
-import { useDialogs } from '../dialogs/dialogs-context.tsx';
+import { useDialogs } from '../dialogs/dialogs-context.ts';
 import { useT } from '../i18n.tsx';
 import { useSession } from '../session-context.tsx';
 import { IconButton } from '../ui/IconButton.tsx';

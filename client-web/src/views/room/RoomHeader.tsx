@@ -5,7 +5,7 @@ import { Popover } from 'react-aria-components/Popover';
 import type { RoomViewModel } from '../../view-models/room.ts';
 import { useT } from '../i18n.tsx';
 import { useNavigation, usePlace } from '../navigation.ts';
-import type { PanelName } from '../router.tsx';
+import type { PanelName } from '../places.ts';
 import { IconButton } from '../ui/IconButton.tsx';
 import menuStyles from '../ui/Menu.module.css';
 import { toPresenceMark } from '../ui/presence-mark.ts';

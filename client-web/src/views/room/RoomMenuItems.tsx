@@ -12,7 +12,7 @@ import {
 } from 'lucide-react';
 import { matrixToLink } from '../../view-models/matrix-link.ts';
 import type { NotificationLevel, RoomViewModel } from '../../view-models/room.ts';
-import { useDialogs } from '../dialogs/dialogs-context.tsx';
+import { useDialogs } from '../dialogs/dialogs-context.ts';
 import { useT } from '../i18n.tsx';
 import { useNavigation } from '../navigation.ts';
 import { MenuItem, MenuSection, MenuSeparator } from '../ui/Menu.tsx';

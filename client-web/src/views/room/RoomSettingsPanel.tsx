@@ -2,7 +2,7 @@ import { LogOut, UserPlus } from 'lucide-react';
 import { type FormEvent, useState } from 'react';
 import type { RoomViewModel } from '../../view-models/room.ts';
 import type { RoomSettings, RoomSettingsViewModel } from '../../view-models/room-settings.ts';
-import { useDialogs } from '../dialogs/dialogs-context.tsx';
+import { useDialogs } from '../dialogs/dialogs-context.ts';
 import { useT } from '../i18n.tsx';
 import { useSession } from '../session-context.tsx';
 import { AvatarPicker } from '../ui/AvatarPicker.tsx';

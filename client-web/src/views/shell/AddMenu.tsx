@@ -1,5 +1,5 @@
 import { Hash, MessageSquarePlus, Search } from 'lucide-react';
-import { useDialogs } from '../dialogs/dialogs-context.tsx';
+import { useDialogs } from '../dialogs/dialogs-context.ts';
 import { useT } from '../i18n.tsx';
 import { Menu, MenuItem, type MenuProps } from '../ui/Menu.tsx';
 

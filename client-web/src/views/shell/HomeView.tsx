@@ -1,6 +1,6 @@
 import { CheckCheck, Hash, MessageSquarePlus, Search } from 'lucide-react';
-import { hasNews, type RoomSummary } from '../../view-models/room-list.ts';
-import { type OpenDialog, useDialogs } from '../dialogs/dialogs-context.tsx';
+import { countShown, hasNews, type RoomSummary } from '../../view-models/room-list.ts';
+import { type OpenDialog, useDialogs } from '../dialogs/dialogs-context.ts';
 import { useT } from '../i18n.tsx';
 import { roomHref } from '../navigation.ts';
 import { useSession } from '../session-context.tsx';
@@ -49,6 +49,7 @@ function NewsRow({ room }: { room: RoomSummary }) {
   const t = useT('home');
   const { lastMessage, unread, membership } = room;
   const isInvite = membership === 'invite';
+  const shown = countShown(room);
   return (
     <li>
       <a className={styles.row} href={roomHref(room.roomId)}>
@@ -63,7 +64,7 @@ function NewsRow({ room }: { room: RoomSummary }) {
           <span className={styles.line}>
             <span className={styles.preview}>
               {isInvite
-                ? t('invite')
+                ? t('invite', { name: room.inviter?.name ?? '' })
                 : lastMessage
                   ? t(room.kind === 'direct' ? 'previewDirect' : 'preview', {
                       sender: lastMessage.senderName,
@@ -71,16 +72,7 @@ function NewsRow({ room }: { room: RoomSummary }) {
                     })
                   : ''}
             </span>
-            {!isInvite && (
-              <Badge
-                count={
-                  unread.mentions > 0 || room.kind === 'direct'
-                    ? Math.max(unread.mentions, unread.notifications)
-                    : unread.notifications
-                }
-                tone={unread.mentions > 0 || room.kind === 'direct' ? 'mention' : 'muted'}
-              />
-            )}
+            {!isInvite && (shown > 0 ? <Badge count={shown} /> : <Badge count={unread.notifications} tone="muted" />)}
           </span>
         </span>
       </a>

@@ -2,7 +2,7 @@ import { Outlet, useLocation } from '@tanstack/react-router';
 import { Suspense } from 'react';
 import { listWidthLimits } from '../../view-models/preferences.ts';
 import type { SessionViewModel } from '../../view-models/session-view-model.ts';
-import { DialogsProvider } from '../dialogs/dialogs-context.tsx';
+import { DialogsProvider } from '../dialogs/DialogsProvider.tsx';
 import { useT } from '../i18n.tsx';
 import { RoomList } from '../room-list/RoomList.tsx';
 import { SessionContext } from '../session-context.tsx';

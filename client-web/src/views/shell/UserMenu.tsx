@@ -3,7 +3,7 @@ import { useState } from 'react';
 import { Button } from 'react-aria-components/Button';
 import { chooseTheme, readTheme } from '../../platform/theme.ts';
 import { useApp } from '../app-context.tsx';
-import { useDialogs } from '../dialogs/dialogs-context.tsx';
+import { useDialogs } from '../dialogs/dialogs-context.ts';
 import { useT } from '../i18n.tsx';
 import { useNavigation } from '../navigation.ts';
 import { useSession } from '../session-context.tsx';

@@ -1,7 +1,7 @@
 import { useParams } from '@tanstack/react-router';
 import { useEffect } from 'react';
 import { hasNews, type RoomListState } from '../../view-models/room-list.ts';
-import { useDialogs } from '../dialogs/dialogs-context.tsx';
+import { useDialogs } from '../dialogs/dialogs-context.ts';
 import { useNavigation } from '../navigation.ts';
 import { useSession } from '../session-context.tsx';
 import { matchShortcut } from './shortcuts.ts';

@@ -5,7 +5,7 @@ import { Dialog } from 'react-aria-components/Dialog';
 import { Modal, ModalOverlay } from 'react-aria-components/Modal';
 import { countShown, type RoomSummary } from '../../view-models/room-list.ts';
 import { findRooms } from '../../view-models/switcher.ts';
-import { type OpenDialog, useDialogs } from '../dialogs/dialogs-context.tsx';
+import { type OpenDialog, useDialogs } from '../dialogs/dialogs-context.ts';
 import { useT } from '../i18n.tsx';
 import { useNavigation } from '../navigation.ts';
 import { useSession } from '../session-context.tsx';
@@ -142,7 +142,7 @@ function Option(props: { id: string; entry: Entry; isActive: boolean; onChoose: 
     >
       {entry.icon}
       <span className={styles.label}>{entry.label}</span>
-      {entry.detail && <span className={styles.detail}>{entry.detail}</span>}
+      <span className={styles.detail}>{entry.detail}</span>
       <Badge count={entry.count ?? 0} />
     </div>
   );

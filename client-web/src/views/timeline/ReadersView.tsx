@@ -1,3 +1,4 @@
+import { Button } from 'react-aria-components/Button';
 import type { Person } from '../../view-models/timeline.ts';
 import { useT } from '../i18n.tsx';
 import { Avatar } from '../ui/Avatar.tsx';
@@ -15,15 +16,15 @@ export function ReadersView({ readers }: { readers: readonly Person[] }) {
   const rest = readers.length - shown.length;
   const who = t('readBy', { people: people(readers, 12) });
   return (
-    <Tooltip text={who} isPlain placement="top end">
-      <span className={styles.readers} role="img" aria-label={who} tabIndex={-1}>
+    <Tooltip text={who} placement="top end">
+      <Button className={styles.readers ?? ''} aria-label={who}>
         {rest > 0 && <span className={styles.rest}>+{rest}</span>}
         {shown.map((person) => (
           <span key={person.id} className={styles.reader}>
             <Avatar name={person.name} id={person.id} mxc={person.avatarMxc} size={16} />
           </span>
         ))}
-      </span>
+      </Button>
     </Tooltip>
   );
 }

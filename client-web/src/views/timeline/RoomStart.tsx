@@ -37,7 +37,7 @@ export function RoomStart(props: {
         {!isThread && createdBy && createdAt !== undefined
           ? t('createdBy', { name: `\u2068${createdBy.name}\u2069`, day: formats.day(createdAt) })
           : t('startOfThreadIn', { name: `\u2068${room.name}\u2069` })}
-        {!isThread && topic ? ` ${topic}` : ''}
+        {!isThread && topic ? ` · ${topic}` : ''}
       </p>
     </div>
   );

@@ -15,7 +15,7 @@ export interface TimeFormats {
 const startOfDay = (timestamp: number): number => new Date(timestamp).setHours(0, 0, 0, 0);
 
 /** The language with the region the browser is set to, which decides between 14:05 and 2:05 PM. */
-function withRegion(language: string): string {
+export function withRegion(language: string): string {
   return navigator.languages.find((tag) => tag.split('-')[0] === language) ?? language;
 }
 

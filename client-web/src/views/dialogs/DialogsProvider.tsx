@@ -1,26 +1,5 @@
-import { createContext, lazy, type ReactNode, Suspense, useContext, useMemo, useState } from 'react';
-
-/** What can be open above the frame. */
-export type OpenDialog =
-  | { name: 'create-channel' }
-  | { name: 'direct-message' }
-  | { name: 'find-room' }
-  | { name: 'invite'; roomId: string }
-  | { name: 'leave'; roomId: string }
-  | { name: 'shortcuts' }
-  | { name: 'switcher' };
-
-export interface Dialogs {
-  open(dialog: OpenDialog): void;
-  close(): void;
-  isOpen: boolean;
-}
-
-const DialogsContext = createContext<Dialogs>({ open: () => {}, close: () => {}, isOpen: false });
-
-export function useDialogs(): Dialogs {
-  return useContext(DialogsContext);
-}
+import { lazy, type ReactNode, Suspense, useMemo, useState } from 'react';
+import { type Dialogs, DialogsContext, type OpenDialog } from './dialogs-context.ts';
 
 const CreateChannelDialog = lazy(() =>
   import('./CreateChannelDialog.tsx').then((m) => ({ default: m.CreateChannelDialog })),
