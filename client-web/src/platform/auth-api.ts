@@ -133,7 +133,7 @@ export async function isSetupOpen(baseUrl: string, signal?: AbortSignal): Promis
 /** POST /_parley/setup: creates the first administrator with the one-time token printed at start. */
 export async function createAdministrator(
   baseUrl: string,
-  request: { token: string; username: string; password: string; displayName: string; deviceName: string },
+  request: { token: string; username: string; password: string; deviceName: string },
 ): Promise<Credentials> {
   const response = await requestJson<SessionResponse>({
     method: 'POST',
@@ -142,11 +142,20 @@ export async function createAdministrator(
       token: request.token,
       username: request.username,
       password: request.password,
-      display_name: request.displayName,
       initial_device_display_name: request.deviceName,
     },
   });
   return toCredentials(baseUrl, response);
+}
+
+/** PUT /_matrix/client/v3/profile/{userId}/displayname */
+export async function setDisplayName(credentials: Credentials, displayName: string): Promise<void> {
+  await requestJson({
+    method: 'PUT',
+    url: `${credentials.baseUrl}/_matrix/client/v3/profile/${encodeURIComponent(credentials.userId)}/displayname`,
+    accessToken: credentials.accessToken,
+    body: { displayname: displayName },
+  });
 }
 
 function toCredentials(baseUrl: string, response: SessionResponse): Credentials {

@@ -1,4 +1,4 @@
-import { createAdministrator, isSetupOpen } from '../../platform/auth-api.ts';
+import { createAdministrator, isSetupOpen, setDisplayName } from '../../platform/auth-api.ts';
 import type { Credentials } from '../../platform/credentials.ts';
 import { errcodeOf, type Problem, toProblem } from '../problem.ts';
 import { ViewModel } from '../view-model.ts';
@@ -53,7 +53,10 @@ export class SetupViewModel extends ViewModel<SetupState> {
     this.set({ pending: true, wrongToken: false, invalidUsername: false, weakPassword: undefined, problem: undefined });
     const { baseUrl, token, deviceName, onSignedIn } = this.#options;
     try {
-      await onSignedIn(await createAdministrator(baseUrl, { ...account, token, deviceName }));
+      const { username, password, displayName } = account;
+      const credentials = await createAdministrator(baseUrl, { token, username, password, deviceName });
+      if (displayName) await this.#setName(credentials, displayName);
+      await onSignedIn(credentials);
     } catch (error) {
       const errcode = errcodeOf(error);
       if (errcode === 'M_FORBIDDEN' || errcode === 'M_UNAUTHORIZED') this.set({ wrongToken: true });
@@ -62,6 +65,15 @@ export class SetupViewModel extends ViewModel<SetupState> {
       else this.set({ problem: toProblem(error) });
     } finally {
       this.set({ pending: false });
+    }
+  }
+
+  /** The account is there already: a name that could not be set is no reason to stop. It can be set later. */
+  async #setName(credentials: Credentials, displayName: string): Promise<void> {
+    try {
+      await setDisplayName(credentials, displayName);
+    } catch {
+      // The user id stands in.
     }
   }
 }

@@ -38,7 +38,7 @@ export function SetupPage({ token }: { token: string }) {
     event.preventDefault();
     setSubmitted(true);
     if (username === '' || passwordProblem(password)) return;
-    void viewModel.create({ username, password, displayName: displayName.trim() || username });
+    void viewModel.create({ username, password, displayName: displayName.trim() });
   };
   const isShort = wasSubmitted && passwordProblem(password) !== undefined;
 

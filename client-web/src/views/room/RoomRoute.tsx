@@ -1,10 +1,13 @@
 import { useParams } from '@tanstack/react-router';
-import { useEffect } from 'react';
+import { lazy, Suspense, useEffect } from 'react';
 import { useNavigation } from '../navigation.ts';
 import { useSession } from '../session-context.tsx';
 import { useOwnedViewModel, useViewModel } from '../ui/use-view-model.ts';
 import { RoomPreview } from './RoomPreview.tsx';
-import { RoomView } from './RoomView.tsx';
+import styles from './RoomRoute.module.css';
+
+// It brings the timeline along, which invitations do not need.
+const RoomView = lazy(() => import('./RoomView.tsx').then((module) => ({ default: module.RoomView })));
 
 /** The place `/room/<id or alias>`: the room itself, or what leads into it. */
 export function RoomRoute() {
@@ -30,5 +33,10 @@ function Place({ target }: { target: string }) {
   useEffect(() => {
     if (isJoined) session.preferences.change({ lastRoomId: target });
   }, [isJoined, session, target]);
-  return isJoined ? <RoomView roomId={target} viewModel={viewModel} /> : <RoomPreview target={target} />;
+  if (!isJoined) return <RoomPreview target={target} />;
+  return (
+    <Suspense fallback={<main className={styles.loading} aria-busy="true" />}>
+      <RoomView roomId={target} viewModel={viewModel} />
+    </Suspense>
+  );
 }

@@ -20,6 +20,8 @@ export function RoomView({ roomId, viewModel }: { roomId: string; viewModel: Roo
         <RoomHeader roomId={roomId} viewModel={viewModel} />
         <ErrorBoundary>
           <TimelineView roomId={roomId} eventId={event} />
+        </ErrorBoundary>
+        <ErrorBoundary>
           <ComposerView roomId={roomId} />
         </ErrorBoundary>
       </main>
