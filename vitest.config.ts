@@ -8,6 +8,7 @@ export default defineConfig({
     globalSetup: ['tests/harness/global-setup.ts'],
     // Tests start processes and load native modules: a process each, and two at a time on the smallest machine.
     pool: 'forks',
+    execArgv: ['--disable-proto=throw'],
     maxWorkers: '50%',
     minWorkers: 2,
     testTimeout: 30_000,

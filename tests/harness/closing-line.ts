@@ -7,6 +7,8 @@ export default class ClosingLine implements Reporter {
     const reasons = new Map<string, number>();
     for (const module of modules) {
       counts.failed += module.errors().length;
+      // Hooks and the bodies of `describe` fail without a test of their own.
+      for (const suite of module.children.allSuites()) counts.failed += suite.errors().length;
       for (const test of module.children.allTests()) {
         const result = test.result();
         if (result.state === 'passed') counts.passed++;

@@ -46,6 +46,7 @@ export interface SpawnedHomeserver extends TestHomeserver {
 interface Prepared {
   readonly environment: Record<string, string>;
   readonly serverName: string;
+  readonly baseUrl: string;
   readonly federationPort: number;
   readonly databaseUrl: string;
   clear(): Promise<void>;
@@ -53,6 +54,7 @@ interface Prepared {
 
 /** Settings of a test server: a database and a folder of its own, no rate limits, open registration. */
 async function prepare(options: HomeserverOptions): Promise<Prepared> {
+  const port = options.settings?.port ?? String(await freePort());
   const federationPort = options.federationPort ?? (await freePort());
   const serverName = options.settings?.server_name ?? `localhost:${federationPort}`;
   const database = options.databaseUrl === undefined ? await createTestDatabase() : undefined;
@@ -60,7 +62,7 @@ async function prepare(options: HomeserverOptions): Promise<Prepared> {
   const data = await mkdtemp(path.join(tmpdir(), 'parley-test-data-'));
   const settings: Record<string, string> = {
     server_name: serverName,
-    port: '0',
+    port,
     federation_port: String(federationPort),
     data,
     database_url: databaseUrl,
@@ -73,6 +75,7 @@ async function prepare(options: HomeserverOptions): Promise<Prepared> {
   return {
     environment: Object.fromEntries(Object.entries(settings).map(([key, value]) => [variableOf(key), value])),
     serverName,
+    baseUrl: `http://127.0.0.1:${port}`,
     federationPort,
     databaseUrl,
     async clear() {
@@ -105,7 +108,7 @@ export async function startHomeserver(
   });
   return {
     serverName: prepared.serverName,
-    baseUrl: `http://127.0.0.1:${homeserver.ports.client}`,
+    baseUrl: prepared.baseUrl,
     federationPort: prepared.federationPort,
     databaseUrl: prepared.databaseUrl,
     routes: homeserver.routes,
@@ -122,12 +125,11 @@ export async function spawnHomeserver(options: HomeserverOptions = {}): Promise<
   });
   const ended = once(child, 'exit') as Promise<[number | null]>;
   const output: string[] = [];
-  const ready = new Promise<string>((resolve, reject) => {
+  const ready = new Promise<void>((resolve, reject) => {
     for (const stream of [child.stdout, child.stderr])
       createInterface({ input: stream }).on('line', (line) => {
         output.push(line);
-        const url = /Parley is ready at (http\S+)\//.exec(line)?.[1];
-        if (url !== undefined) resolve(url);
+        if (line.includes('Parley is ready')) resolve();
       });
     ended.then(([code]) => reject(new Error(`The homeserver ended with ${code}:\n${output.join('\n')}`)), reject);
   });
@@ -140,10 +142,10 @@ export async function spawnHomeserver(options: HomeserverOptions = {}): Promise<
     await kill('SIGKILL');
     await prepared.clear();
   });
-  const baseUrl = (await ready).replace('localhost', '127.0.0.1');
+  await ready;
   return {
     serverName: prepared.serverName,
-    baseUrl,
+    baseUrl: prepared.baseUrl,
     federationPort: prepared.federationPort,
     databaseUrl: prepared.databaseUrl,
     process: child,
