@@ -76,6 +76,12 @@ export const settings = group({
     tls_key: Type.Optional(file('private key of the federation listener, PEM')),
     tls_cert: Type.Optional(file('certificate chain of the federation listener, PEM')),
     ca_file: Type.Optional(file('further certificate authorities that other servers may be signed by, PEM')),
+    public_address: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description: 'host and port to which /.well-known/matrix/server sends other servers',
+      }),
+    ),
     allow_private_addresses: Type.Boolean({
       default: false,
       description: 'whether outbound requests may reach private addresses; localhost servers always reach localhost',

@@ -20,7 +20,7 @@ import { clientRoutes, federationRoutes, type RouteParts } from './homeserver/ro
 import { createAuthenticate } from './http/access-token.ts';
 import { addClientRoutes } from './http/client-routes.ts';
 import { addFederationRoutes } from './http/federation-routes.ts';
-import { createHttpServer } from './http/http-server.ts';
+import { createHttpServer, type HttpLogger } from './http/http-server.ts';
 import type { ClientRoute, FederationRoute } from './http/route.ts';
 import { addWebClient } from './http/web-client.ts';
 import { updateMemberProfile } from './rooms/membership.ts';
@@ -60,9 +60,11 @@ function portOf(app: FastifyInstance): number {
   return (app.server.address() as AddressInfo).port;
 }
 
+/** As configured; else this machine for development names, and the server's own host behind HTTPS for others. */
 function publicBaseUrl(config: Config, port: number): string {
   if (config.public_baseurl !== undefined) return config.public_baseurl.replace(/\/$/, '');
-  return isDevelopmentServerName(config.server_name) ? `http://localhost:${port}` : `https://${config.server_name}`;
+  if (isDevelopmentServerName(config.server_name)) return `http://localhost:${port}`;
+  return `https://${config.server_name.replace(/:\d+$/, '')}`;
 }
 
 /** Builds every part and joins them; nothing listens yet. */
@@ -75,7 +77,7 @@ export async function createHomeserver(config: Config, { logger, clock }: Surrou
     throw error;
   });
   const routes = { client: clientRoutes(parts), federation: federationRoutes(parts) };
-  const client = await clientListener(parts, routes.client, logger);
+  const client = await clientListener(parts, routes, logger);
   const federation = federationListener(parts, routes.federation, logger);
   const ports: { client: number; federation: number | undefined } = { client: 0, federation: undefined };
   const baseUrl = () => publicBaseUrl(config, ports.client);
@@ -138,20 +140,35 @@ async function openParts(config: Config, store: Store, { logger, clock }: Surrou
   });
   const media = await openMedia(common, federation.client);
   const wellKnown = {
-    clientBaseUrl: config.public_baseurl,
-    federationAddress: undefined,
+    clientBaseUrl: publicBaseUrl(config, config.port),
+    federationAddress: config.federation.public_address,
     contacts: [],
     supportPage: undefined,
   };
   return { common, store, http, tls, federation, rooms, users, media, wellKnown };
 }
 
-async function clientListener(parts: Parts, routes: readonly ClientRoute[], logger: Logger): Promise<FastifyInstance> {
-  const app = createHttpServer({ logger, trustProxy: parts.common.config.trusted_proxies, cors: true });
-  addClientRoutes(app, routes, {
-    authenticate: createAuthenticate(parts.users.sessions.lookUp),
-    rateLimits: parts.common.rateLimits,
+/** Every request is logged, but at a level that is off unless it is asked for. */
+function listenerLogger(logger: Logger): HttpLogger {
+  return {
+    info: (fields, message) => logger.debug(fields, message),
+    error: (fields, message) => logger.error(fields, message),
+  };
+}
+
+async function clientListener(parts: Parts, routes: Homeserver['routes'], logger: Logger): Promise<FastifyInstance> {
+  const { common, users, tls } = parts;
+  const app = createHttpServer({
+    logger: listenerLogger(logger),
+    trustProxy: common.config.trusted_proxies,
+    cors: true,
   });
+  addClientRoutes(app, routes.client, {
+    authenticate: createAuthenticate(users.sessions.lookUp),
+    rateLimits: common.rateLimits,
+  });
+  // Without a certificate there is no federation listener: a reverse proxy that has one brings its requests here.
+  if (tls.listener === undefined) serveFederation(app, parts, routes.federation);
   if ((await stat(WEB_CLIENT_FOLDER).catch(() => undefined)) !== undefined) addWebClient(app, WEB_CLIENT_FOLDER);
   return app;
 }
@@ -161,16 +178,26 @@ function federationListener(
   routes: readonly FederationRoute[],
   logger: Logger,
 ): FastifyInstance | undefined {
-  const { tls, common, federation } = parts;
+  const { tls, common } = parts;
   if (tls.listener === undefined) return undefined;
-  const app = createHttpServer({ logger, trustProxy: common.config.trusted_proxies, cors: false, tls: tls.listener });
+  const app = createHttpServer({
+    logger: listenerLogger(logger),
+    trustProxy: common.config.trusted_proxies,
+    cors: false,
+    tls: tls.listener,
+  });
+  serveFederation(app, parts, routes);
+  return app;
+}
+
+function serveFederation(app: FastifyInstance, parts: Parts, routes: readonly FederationRoute[]): void {
+  const { common, federation, rooms } = parts;
   addFederationRoutes(app, routes, {
     authenticateServer: federation.authenticateServer,
     roomPolicy: {
-      serverMayTakePart: (roomId, server) => serverMayTakePart(parts.rooms.parts, roomId, server),
-      serverIsJoined: (roomId, server) => isServerJoined(parts.rooms.parts, roomId, server),
+      serverMayTakePart: (roomId, server) => serverMayTakePart(rooms.parts, roomId, server),
+      serverIsJoined: (roomId, server) => isServerJoined(rooms.parts, roomId, server),
     },
     rateLimits: common.rateLimits,
   });
-  return app;
 }

@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test, vi } from 'vitest';
 import { freePort } from '../harness/free-port.ts';
-import { spawnHomeserver } from '../harness/homeserver.ts';
+import { spawnHomeserver, startHomeserver } from '../harness/homeserver.ts';
 import { createTestDatabase, testDatabase } from '../harness/test-database.ts';
 
 const MAIN = fileURLToPath(new URL('../../server/src/main.ts', import.meta.url));
@@ -49,6 +49,63 @@ test('Ctrl-C also stops the embedded Postgres, and the next start finds its data
     expect(output).not.toContain('killed Parley');
     expect(code).toBe(0);
   }
+});
+
+test('while the embedded Postgres is away requests are answered with 503, and soon after as before', async () => {
+  const port = String(await freePort());
+  const data = path.join(folder, 'away');
+  const args = ['--data', data, '--port', port, '--federation-port', String(await freePort())];
+  const child = spawn(process.execPath, [MAIN, ...args], { env: { PATH: process.env.PATH }, stdio: 'ignore' });
+  const ended = once(child, 'exit');
+  const available = async () =>
+    await fetch(`http://127.0.0.1:${port}/_matrix/client/v3/register/available?username=someone`);
+  const pidFile = path.join(data, 'postgres/cluster/postmaster.pid');
+  try {
+    await vi.waitFor(async () => expect((await available()).status).toBe(200), 30_000);
+    process.kill(Number((await readFile(pidFile, 'utf8')).split('\n')[0]), 'SIGKILL');
+    // Backends serve their connections until they notice.
+    const away = await vi.waitUntil(
+      async () => {
+        const answer = await available();
+        return answer.status === 200 ? undefined : answer;
+      },
+      { timeout: 10_000, interval: 1 },
+    );
+    expect([away.status, ((await away.json()) as { errcode: string }).errcode]).toEqual([503, 'M_UNKNOWN']);
+    expect(Number(away.headers.get('retry-after'))).toBeGreaterThan(0);
+    await vi.waitFor(async () => expect((await available()).status).toBe(200), 20_000);
+    expect(child.exitCode).toBe(null);
+  } finally {
+    child.kill('SIGTERM');
+    await ended;
+  }
+});
+
+test('a new server prints a link that makes the first administrator, once', async () => {
+  const server = await spawnHomeserver();
+  const token = await vi.waitFor(() => {
+    const found = /#\/setup\?token=(\S+)/.exec(server.output.join('\n'))?.[1];
+    if (found === undefined) throw new Error('no link yet');
+    return found;
+  });
+  const complete = async (username: string) => {
+    const body = JSON.stringify({ token, username, password: 'a very long password' });
+    const headers = { 'content-type': 'application/json' };
+    return await fetch(`${server.baseUrl}/_parley/setup`, { method: 'POST', headers, body });
+  };
+  expect((await complete('admin')).status).toBe(200);
+  expect((await complete('other')).status).toBe(403);
+  await server.stop();
+  const settings = { server_name: server.serverName };
+  const again = await spawnHomeserver({ databaseUrl: server.databaseUrl, settings });
+  await again.stop();
+  expect(again.output.join('\n')).not.toContain('setup?token');
+});
+
+test('a server without a certificate serves federation beside the clients, for a reverse proxy', async () => {
+  const { baseUrl } = await startHomeserver({ settings: { server_name: 'example.org' } });
+  const keys = (await (await fetch(`${baseUrl}/_matrix/key/v2/server`)).json()) as { server_name: string };
+  expect(keys.server_name).toBe('example.org');
 });
 
 test('a mistake in the options ends with code 2 and says what is meant', async () => {

@@ -36,6 +36,8 @@ async function runUntilStopped(config: Config, logger: Logger): Promise<number> 
     homeserver = await createHomeserver(config, { logger, clock: systemClock });
     await homeserver.start();
     logger.info(`Parley is ready at ${homeserver.publicBaseUrl()}/`);
+    const link = await homeserver.setupLink();
+    if (link !== undefined) logger.info(`Open this once to create the first administrator: ${link}`);
   } catch (error) {
     logger.fatal({ err: error }, 'Parley could not start');
     await homeserver?.stop();

@@ -30,6 +30,8 @@ export interface HttpServerOptions {
   readonly tls?: TlsOptions;
 }
 
+/** How long requests under way may take once the server is stopping. */
+const DRAIN_MS = 5_000;
 const DEFAULT_BODY_LIMIT_BYTES = 1024 * 1024;
 /** Twice what the longest legal identifier needs when every byte of it is percent-encoded. */
 const MAX_PARAM_LENGTH = 1536;
@@ -149,6 +151,7 @@ function addGlobalHooks(app: FastifyInstance, options: HttpServerOptions): void 
   let isStopping = false;
   app.addHook('preClose', (done) => {
     isStopping = true;
+    closeConnections(app);
     done();
   });
   // An answer that is given while we stop is the last one on its connection, or that would stay open.
@@ -159,6 +162,19 @@ function addGlobalHooks(app: FastifyInstance, options: HttpServerOptions): void 
   app.addHook('onResponse', (request, reply, done) => {
     options.logger.info(accessLogEntry(request, reply.statusCode, reply.elapsedTime), 'request');
     done();
+  });
+}
+
+/**
+ * Stopping waits for the connections. Those that become idle meanwhile are closed at once, and all others when the time is up:
+ * a browser keeps some open on which it never sends anything.
+ */
+function closeConnections(app: FastifyInstance): void {
+  const idle = setInterval(() => app.server.closeIdleConnections(), 50).unref();
+  const all = setTimeout(() => app.server.closeAllConnections(), DRAIN_MS).unref();
+  app.server.once('close', () => {
+    clearInterval(idle);
+    clearTimeout(all);
   });
 }
 
