@@ -3,7 +3,7 @@ import type { RoomAlias, RoomId, ServerName, UserId } from '../protocol/event.ts
 import { isRoomAlias, isRoomId, serverNameOf } from '../protocol/identifiers.ts';
 import { isJsonObject, type JsonObject } from '../protocol/json.ts';
 import { actionPowerLevel, powerLevelsOf, userPowerLevel } from '../protocol/power-levels.ts';
-import { joinedMembers, membershipOf, serverIsJoined, serversInRoom } from '../storage/memberships.ts';
+import { joinedMembers, membershipOf, serverIsJoined } from '../storage/memberships.ts';
 import { localAliasTarget } from './directory.ts';
 import { joinRemote } from './join-remote.ts';
 import { memberContent } from './membership.ts';
