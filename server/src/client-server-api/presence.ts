@@ -5,20 +5,10 @@ import { boundedString } from '../http/schemas.ts';
 import { forbidden, notFound } from '../protocol/errors.ts';
 import type { UserId } from '../protocol/event.ts';
 import { isUserId } from '../protocol/identifiers.ts';
-import type { JsonObject } from '../protocol/json.ts';
-import type { Presence, ShownPresence } from '../users/presence.ts';
+import type { Presence } from '../users/presence.ts';
+import { presenceContent } from '../users/presence-events.ts';
 
 const PATH = '/_matrix/client/v3/presence/{userId}/status';
-
-/** What `GET …/status` and `m.presence` events say of a user. */
-export function presenceContent(shown: ShownPresence): JsonObject {
-  return {
-    presence: shown.presence,
-    ...(shown.presence === 'online' ? { currently_active: true } : {}),
-    last_active_ago: shown.lastActiveAgoMs,
-    ...(shown.statusMsg === undefined ? {} : { status_msg: shown.statusMsg }),
-  };
-}
 
 export function presenceRoutes(services: {
   presence: Presence;

@@ -7,6 +7,7 @@ import { type Filter, NO_FILTER, parseFilter } from '../protocol/filter.ts';
 import { sync } from '../sync/sync.ts';
 import type { SyncParts } from '../sync/sync-parts.ts';
 import { parseSyncToken } from '../sync/sync-token.ts';
+import type { Presence } from '../users/presence.ts';
 import { queryJson } from './query-json.ts';
 
 /** Longest wait of a `/sync`, and what is left to answer it. */
@@ -14,7 +15,7 @@ const ROUTE_TIMEOUT_MS = 150_000;
 
 export type FilterOf = (userId: UserId, filterId: string) => Promise<Filter | undefined>;
 
-export function syncRoutes(parts: SyncParts, filterOf: FilterOf): ClientRoute[] {
+export function syncRoutes(parts: SyncParts, filterOf: FilterOf, presence: Pick<Presence, 'syncing'>): ClientRoute[] {
   return [
     // GET /_matrix/client/v3/sync — "Syncing"
     clientRoute({
@@ -27,7 +28,7 @@ export function syncRoutes(parts: SyncParts, filterOf: FilterOf): ClientRoute[] 
       longPoll: true,
       query: Type.Object({
         filter: Type.Optional(boundedString(16_384)),
-        since: Type.Optional(boundedString(64)),
+        since: Type.Optional(boundedString(128)),
         full_state: Type.Optional(Type.Boolean()),
         use_state_after: Type.Optional(Type.Boolean()),
         set_presence: Type.Optional(
@@ -36,6 +37,7 @@ export function syncRoutes(parts: SyncParts, filterOf: FilterOf): ClientRoute[] 
         timeout: Type.Optional(Type.Integer({ minimum: 0 })),
       }),
       async handle({ query, requester, signal }) {
+        await presence.syncing(requester.userId, query.set_presence ?? 'online');
         return await sync(
           parts,
           requester,

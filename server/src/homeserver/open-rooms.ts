@@ -13,20 +13,24 @@ import { openStateKeys } from '../storage/state-keys.ts';
 import { openStateSnapshots } from '../storage/state-snapshots.ts';
 import type { SyncParts } from '../sync/sync-parts.ts';
 import { accountDataSince } from '../users/account-data.ts';
+import { openPresence, PRESENCE_CHANNEL, type Presence } from '../users/presence.ts';
+import { presenceEventsSince } from '../users/presence-events.ts';
 import { pushRulesetOf } from '../users/push-rules.ts';
 import type { CommonParts } from './common-parts.ts';
 
 export interface RoomsAndSync {
   readonly parts: RoomParts;
   readonly typing: Typing;
+  readonly presence: Presence;
   readonly sync: SyncParts;
   stop(): Promise<void>;
 }
 
 export async function openRooms(common: CommonParts, federation: Federation): Promise<RoomsAndSync> {
   const { config, db, clock, onError } = common;
-  const follower = await LogFollower.start(db, [TYPING_CHANNEL], onError);
+  const follower = await LogFollower.start(db, [TYPING_CHANNEL, PRESENCE_CHANNEL], onError);
   const typing = await openTyping(db, follower, clock);
+  const presence = await openPresence(db, follower, clock, onError);
   const parts: RoomParts = {
     serverName: config.server_name,
     signingKey: federation.ownKeys.current,
@@ -48,6 +52,8 @@ export async function openRooms(common: CommonParts, federation: Federation): Pr
     rooms: parts,
     typing,
     accountData: (userId, since, until) => accountDataSince(db, userId, since, until),
+    presenceSince: (userId, token) => presenceEventsSince(db, presence, userId, token),
+    presenceToken: () => presence.token(),
     pushRules: (userId) => pushRulesetOf(db, userId),
     async ignoredUsers(userId) {
       const list = (await findAccountData(db, userId, '', 'm.ignored_user_list'))?.ignored_users;
@@ -57,9 +63,11 @@ export async function openRooms(common: CommonParts, federation: Federation): Pr
   return {
     parts,
     typing,
+    presence,
     sync,
     async stop() {
       typing.stop();
+      presence.stop();
       await follower.stop();
     },
   };

@@ -9,6 +9,7 @@ import { filterRoutes } from '../client-server-api/filter.ts';
 import { loginRoutes } from '../client-server-api/login.ts';
 import { logoutRoutes } from '../client-server-api/logout.ts';
 import { openIdRoutes } from '../client-server-api/openid.ts';
+import { presenceRoutes } from '../client-server-api/presence.ts';
 import { profileRoutes } from '../client-server-api/profile.ts';
 import { pushRulesRoutes } from '../client-server-api/push-rules.ts';
 import { receiptRoutes } from '../client-server-api/receipts.ts';
@@ -38,7 +39,7 @@ import { openIdRoutes as federationOpenIdRoutes } from '../server-server-api/ope
 import { queryRoutes } from '../server-server-api/query.ts';
 import { versionRoutes } from '../server-server-api/version.ts';
 import { putAccountData } from '../storage/account-data.ts';
-import { searchUsers } from '../storage/user-directory.ts';
+import { findContacts, searchUsers } from '../storage/user-directory.ts';
 import { deleteTag, getAccountData, setAccountData, setTag, tagsOf } from '../users/account-data.ts';
 import { deleteDevicesOf, deviceOf, devicesOf, renameDeviceOf } from '../users/devices.ts';
 import { newOpenIdToken, openIdUser } from '../users/openid.ts';
@@ -131,7 +132,7 @@ function userDataRoutes({ common: { db }, users }: RouteParts): ClientRoute[] {
   ];
 }
 
-function roomRoutes({ rooms: { parts, typing, sync }, users }: RouteParts): ClientRoute[] {
+function roomRoutes({ rooms: { parts, typing, presence, sync }, users }: RouteParts): ClientRoute[] {
   return [
     ...roomCreationRoutes(parts),
     ...roomMembershipRoutes(parts),
@@ -142,7 +143,11 @@ function roomRoutes({ rooms: { parts, typing, sync }, users }: RouteParts): Clie
     ...roomDirectoryRoutes(parts),
     ...receiptRoutes(parts, putAccountData),
     ...typingRoutes(parts, typing),
-    ...syncRoutes(sync, users.filters.find),
+    ...presenceRoutes({
+      presence,
+      maySee: async (viewer, userId) => (await findContacts(parts.db, viewer, [userId])).length > 0,
+    }),
+    ...syncRoutes(sync, users.filters.find, presence),
   ];
 }
 

@@ -57,12 +57,13 @@ export async function searchUsers(
   }));
 }
 
-/** Whether two users are joined to the same room. */
-export async function shareRoom(db: Queryable, one: string, other: string): Promise<boolean> {
-  const rows = await db.query(
-    `SELECT 1 FROM memberships a JOIN memberships b USING (room_nid)
-     WHERE a.user_id = $1 AND b.user_id = $2 AND a.membership = 'join' AND b.membership = 'join' LIMIT 1`,
-    [toStoredText(one), toStoredText(other)],
+/** Those of `userIds` who are joined to a room that `viewer` is joined to. */
+export async function findContacts(db: Queryable, viewer: string, userIds: readonly string[]): Promise<UserId[]> {
+  if (userIds.length === 0) return [];
+  const rows = await db.query<{ user_id: string }>(
+    `SELECT DISTINCT b.user_id FROM memberships a JOIN memberships b USING (room_nid)
+     WHERE a.user_id = $1 AND b.user_id = ANY ($2::text[]) AND a.membership = 'join' AND b.membership = 'join'`,
+    [toStoredText(viewer), userIds.map(toStoredText)],
   );
-  return rows.length > 0;
+  return rows.map((row) => fromStoredText(row.user_id) as UserId);
 }

@@ -22,6 +22,13 @@ export interface SyncParts {
     readonly global: readonly AccountDataEvent[];
     readonly rooms: ReadonlyMap<RoomId, readonly AccountDataEvent[]>;
   }>;
+  /**
+   * `m.presence` events of the users with whom this one shares a room and whose presence changed after `token`; with undefined
+   * of all who are not offline.
+   */
+  presenceSince(userId: UserId, token: string | undefined): Promise<readonly JsonObject[]>;
+  /** Where the presence that this process knows stands. */
+  presenceToken(): string;
   pushRules(userId: UserId): Promise<PushRuleset>;
   ignoredUsers(userId: UserId): Promise<ReadonlySet<string>>;
 }

@@ -1,5 +1,6 @@
 import { invalidParam } from '../protocol/errors.ts';
-import type { Filter } from '../protocol/filter.ts';
+import type { UserId } from '../protocol/event.ts';
+import { eventPasses, type Filter } from '../protocol/filter.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import type { Viewer } from '../rooms/plain-client-event.ts';
 import { type SyncOverview, type SyncRoom, syncOverview } from '../storage/sync-overview.ts';
@@ -55,15 +56,42 @@ export async function sync(
     const typing = parts.typing.serial();
     const overview = await overviewFrom(parts, viewer, since);
     const answer = await round(parts, viewer, { ...query, since }, overview);
-    const next = { position: overview.position, typing: Math.max(typing, since?.typing ?? 0) };
+    const presence = query.since?.presence ?? '';
+    const next = { position: overview.position, typing: Math.max(typing, since?.typing ?? 0), presence };
     const left = deadline - clock.monotonic();
     const isEmpty = Object.keys(answer).length === 0;
     if (since === undefined || query.fullState || !isEmpty || left <= 0 || signal.aborted)
-      return { next_batch: formatSyncToken(next), ...answer };
+      return await withPresence(parts, viewer, query, next, answer);
     await waitForChange(parts, viewer.userId, overview, next, left, signal);
     // Nothing up to here concerned this client: the next round starts from where this one ended.
     since = next;
   }
+}
+
+/**
+ * Adds the presence that is new to the client. It comes along with whatever else there is, or when the time is up: nobody is
+ * woken for it, because in a large room somebody comes or goes all the time.
+ */
+async function withPresence(
+  parts: SyncParts,
+  viewer: Viewer,
+  query: SyncQuery,
+  next: SyncToken,
+  answer: JsonObject,
+): Promise<JsonObject> {
+  const presence = parts.presenceToken();
+  const found = await parts.presenceSince(viewer.userId, query.fullState ? undefined : query.since?.presence);
+  if (found.length === 0) return { next_batch: formatSyncToken({ ...next, presence }), ...answer };
+  const ignored = await parts.ignoredUsers(viewer.userId);
+  const events = found.filter((event) => {
+    const sender = event.sender as UserId;
+    return !ignored.has(sender) && eventPasses(query.filter.presence, { type: 'm.presence', sender });
+  });
+  return {
+    next_batch: formatSyncToken({ ...next, presence }),
+    ...answer,
+    ...(events.length > 0 ? { presence: { events } } : {}),
+  };
 }
 
 /** The user's rooms at a position that is not before `since`, which another process may have handed out a moment ago. */
