@@ -2,7 +2,7 @@ import { describe } from 'vitest';
 import type { Event } from '../../server/src/protocol/event.ts';
 import type { JsonValue } from '../../server/src/protocol/json.ts';
 import { creator, type RoomSketch, TestRoom } from './room-builder.ts';
-import { describeRule, memberScene as scene, since10 } from './rule-cases.ts';
+import { describeRule, inVersions, memberScene as scene, since } from './rule-cases.ts';
 
 const alice = '@alice:a.example';
 const bob = '@bob:b.example';
@@ -22,7 +22,7 @@ describe('A1.8 rules for joining', () => {
   const alone = members({ [creator]: 'leave' });
   const creatorJoins = (change: (event: Event) => void) => scene({ members: {} }, creator, join, creator, change);
   describeRule({
-    rule: since10('5.3.1'),
+    rule: since(1, '5.3.1'),
     gist: 'the creator joins right after the create event',
     allowed: {
       'the creator': (version) => {
@@ -34,7 +34,7 @@ describe('A1.8 rules for joining', () => {
     refused: {},
   });
   describeRule({
-    rule: since10('5.3.7'),
+    rule: since(1, '5.3.7'),
     gist: 'nobody else joins by being first',
     allowed: {},
     refused: {
@@ -47,19 +47,19 @@ describe('A1.8 rules for joining', () => {
   });
   const withCreators: RoomSketch = { ...alone, create: { content: { creator: carol, additional_creators: [alice] } } };
   describeRule({
-    rule: { 10: '4.3.1' },
+    rule: inVersions(1, 10, '5.3.1'),
     gist: 'the creator is content.creator',
     allowed: { 'content.creator': scene(withCreators, carol, join, carol, first) },
     refused: {},
   });
   describeRule({
-    rule: { 10: '4.3.7' },
+    rule: inVersions(1, 10, '5.3.7'),
     gist: 'the sender of the create event is not the creator',
     allowed: {},
     refused: { 'the sender of the create event': scene(withCreators, creator, join, creator, first) },
   });
   describeRule({
-    rule: { 11: '4.3.7', 12: '5.3.7' },
+    rule: since(11, '5.3.7'),
     gist: 'only the sender of the create event may be first',
     allowed: { 'the sender of the create event': scene(withCreators, creator, join, creator, first) },
     refused: {
@@ -69,7 +69,7 @@ describe('A1.8 rules for joining', () => {
   });
 
   describeRule({
-    rule: since10('5.3.2'),
+    rule: since(1, '5.3.2'),
     gist: 'users join by themselves',
     allowed: { 'a join of the sender': scene({ joinRule: 'public' }, alice, join) },
     refused: {
@@ -78,20 +78,25 @@ describe('A1.8 rules for joining', () => {
     },
   });
   describeRule({
-    rule: since10('5.3.3'),
+    rule: since(1, '5.3.3'),
     gist: 'a banned user does not join',
     allowed: { 'a user who was kicked': scene({ joinRule: 'public', members: { [alice]: 'leave' } }, alice, join) },
     refused: {
       'a banned user of a public room': scene({ joinRule: 'public', members: { [alice]: 'ban' } }, alice, join),
     },
   });
-  for (const joinRule of ['invite', 'knock', undefined]) {
+  const byInvitation: [string | undefined, number][] = [
+    ['invite', 1],
+    ['knock', 7],
+    [undefined, 1],
+  ];
+  for (const [joinRule, first] of byInvitation) {
     const room = (membership?: string): RoomSketch => ({
       ...(joinRule && { joinRule }),
       members: membership ? { [alice]: membership } : {},
     });
     describeRule({
-      rule: since10('5.3.4'),
+      rule: since(first, '5.3.4'),
       gist: `under join rule ${joinRule ?? '(none)'} one joins by invitation`,
       allowed: {
         'an invited user': scene(room('invite'), alice, join),
@@ -100,7 +105,7 @@ describe('A1.8 rules for joining', () => {
       refused: {},
     });
     describeRule({
-      rule: since10('5.3.7'),
+      rule: since(first, '5.3.7'),
       gist: `under join rule ${joinRule ?? '(none)'} nobody joins without invitation`,
       allowed: {},
       refused: {
@@ -112,7 +117,11 @@ describe('A1.8 rules for joining', () => {
   }
 
   const authorised = (user: JsonValue) => ({ ...join, join_authorised_via_users_server: user });
-  for (const joinRule of ['restricted', 'knock_restricted']) {
+  const restricted: [string, number][] = [
+    ['restricted', 8],
+    ['knock_restricted', 10],
+  ];
+  for (const [joinRule, first] of restricted) {
     const room = (membership: string | undefined, more: RoomSketch = {}): RoomSketch => ({
       joinRule,
       ...more,
@@ -120,7 +129,7 @@ describe('A1.8 rules for joining', () => {
     });
     const inviters = { powerLevels: { invite: 50, users: { [bob]: 50 } }, members: { [bob]: 'join', [carol]: 'join' } };
     describeRule({
-      rule: since10('5.3.5.1'),
+      rule: since(first, '5.3.5.1'),
       gist: `under join rule ${joinRule} an invitation is enough`,
       allowed: {
         'an invited user': scene(room('invite'), alice, join),
@@ -129,7 +138,7 @@ describe('A1.8 rules for joining', () => {
       refused: {},
     });
     describeRule({
-      rule: since10('5.3.5.2'),
+      rule: since(first, '5.3.5.2'),
       gist: `under join rule ${joinRule} a member who may invite authorises the join`,
       allowed: {
         'a join that such a member authorised': scene(room('leave', inviters), alice, authorised(bob)),
@@ -148,6 +157,22 @@ describe('A1.8 rules for joining', () => {
       },
     });
   }
+  const unknownJoinRules: [string, number][] = [
+    ['knock', 6],
+    ['restricted', 7],
+    ['knock_restricted', 9],
+  ];
+  for (const [joinRule, last] of unknownJoinRules) {
+    describeRule({
+      rule: inVersions(1, last, '5.3.7'),
+      gist: `nobody joins under join rule ${joinRule}, which is unknown`,
+      allowed: {},
+      refused: {
+        'an invited user': scene({ joinRule, members: { [alice]: 'invite' } }, alice, join),
+        'a join that a member authorised': scene({ joinRule }, alice, authorised(creator)),
+      },
+    });
+  }
   describeRule({
     rule: { 12: '5.3.5.2' },
     gist: 'a creator may authorise whatever the invite level is',
@@ -161,7 +186,7 @@ describe('A1.8 rules for joining', () => {
     refused: {},
   });
   describeRule({
-    rule: since10('5.3.6'),
+    rule: since(1, '5.3.6'),
     gist: 'everybody joins a public room',
     allowed: {
       'a stranger': scene({ joinRule: 'public' }, alice, join),
@@ -171,7 +196,7 @@ describe('A1.8 rules for joining', () => {
     refused: {},
   });
   describeRule({
-    rule: since10('5.3.7'),
+    rule: since(1, '5.3.7'),
     gist: 'nobody joins under an unknown join rule',
     allowed: {},
     refused: {
@@ -187,16 +212,20 @@ describe('A1.8 rules for joining', () => {
 });
 
 describe('A1.8 rules for knocking', () => {
-  for (const joinRule of ['knock', 'knock_restricted']) {
+  const open: [string, number][] = [
+    ['knock', 7],
+    ['knock_restricted', 10],
+  ];
+  for (const [joinRule, first] of open) {
     describeRule({
-      rule: since10('5.7.1'),
+      rule: since(first, '5.7.1'),
       gist: `join rule ${joinRule} lets users knock`,
       allowed: { 'a stranger': scene({ joinRule }, alice, knock) },
       refused: {},
     });
   }
   describeRule({
-    rule: since10('5.7.1'),
+    rule: since(7, '5.7.1'),
     gist: 'no other join rule lets users knock',
     allowed: {},
     refused: {
@@ -207,13 +236,25 @@ describe('A1.8 rules for knocking', () => {
     },
   });
   describeRule({
-    rule: since10('5.7.2'),
+    rule: inVersions(7, 9, '5.7.1'),
+    gist: 'knock_restricted is unknown',
+    allowed: {},
+    refused: { 'a knock under it': scene({ joinRule: 'knock_restricted' }, alice, knock) },
+  });
+  describeRule({
+    rule: inVersions(1, 6, '5.8'),
+    gist: 'a knock is an unknown membership',
+    allowed: {},
+    refused: { 'a knock': scene({ joinRule: 'knock' }, alice, knock) },
+  });
+  describeRule({
+    rule: since(7, '5.7.2'),
     gist: 'users knock by themselves',
     allowed: { 'a knock of the sender': scene({ joinRule: 'knock' }, alice, knock) },
     refused: { 'a knock of somebody else': scene({ joinRule: 'knock' }, alice, knock, creator) },
   });
   describeRule({
-    rule: since10('5.7.3'),
+    rule: since(7, '5.7.3'),
     gist: 'who is outside may knock',
     allowed: {
       'a user who left': scene({ joinRule: 'knock', members: { [alice]: 'leave' } }, alice, knock),
@@ -222,7 +263,7 @@ describe('A1.8 rules for knocking', () => {
     refused: {},
   });
   describeRule({
-    rule: since10('5.7.4'),
+    rule: since(7, '5.7.4'),
     gist: 'nobody else knocks',
     allowed: {},
     refused: {

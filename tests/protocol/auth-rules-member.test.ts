@@ -1,7 +1,7 @@
 import { describe } from 'vitest';
 import type { JsonObject, JsonValue } from '../../server/src/protocol/json.ts';
 import { creator, type RoomSketch } from './room-builder.ts';
-import { describeRule, type Scene, memberScene as scene, since10 } from './rule-cases.ts';
+import { describeRule, inVersions, type Scene, memberScene as scene, since } from './rule-cases.ts';
 
 const alice = '@alice:a.example';
 const bob = '@bob:b.example';
@@ -16,7 +16,7 @@ const members = (memberships: Record<string, JsonValue>): RoomSketch => ({ membe
 
 describe('A1.8 rules for every m.room.member', () => {
   describeRule({
-    rule: since10('5.1'),
+    rule: since(1, '5.1'),
     gist: 'there are a state key and a membership',
     allowed: { 'an event with both': scene({ joinRule: 'public' }, alice, join) },
     refused: {
@@ -27,7 +27,7 @@ describe('A1.8 rules for every m.room.member', () => {
     },
   });
   describeRule({
-    rule: since10('5.8'),
+    rule: since(1, '5.8'),
     gist: 'the membership is a known one',
     allowed: { join: scene({ joinRule: 'public' }, alice, join) },
     refused: {
@@ -45,7 +45,7 @@ describe('A1.8 rules for every m.room.member', () => {
     ) =>
     (version: string): Scene => ({ ...scene(sketch, alice, content)(version), cites: { signers } });
   describeRule({
-    rule: since10('5.2.1'),
+    rule: since(8, '5.2.1'),
     gist: 'the server of join_authorised_via_users_server has signed',
     allowed: {
       'a join signed by it': cited(['a.example', 'b.example'], { ...join, join_authorised_via_users_server: bob }),
@@ -82,7 +82,7 @@ describe('A1.8 rules for inviting', () => {
     members: { [bob]: 'join', ...(target && { [alice]: target }), ...more.members },
   });
   describeRule({
-    rule: since10('5.4.2'),
+    rule: since(1, '5.4.2'),
     gist: 'the inviter is in the room',
     allowed: { 'a member': scene(room(undefined), alice, invite, bob) },
     refused: {
@@ -91,7 +91,7 @@ describe('A1.8 rules for inviting', () => {
     },
   });
   describeRule({
-    rule: since10('5.4.3'),
+    rule: since(1, '5.4.3'),
     gist: 'the invited user is neither in the room nor banned',
     allowed: {
       'a stranger': scene(room(undefined), alice, invite, bob),
@@ -106,7 +106,7 @@ describe('A1.8 rules for inviting', () => {
   });
   const levels = (level: number): RoomSketch => ({ powerLevels: { invite: 30, users: { [bob]: level } } });
   describeRule({
-    rule: since10('5.4.4'),
+    rule: since(1, '5.4.4'),
     gist: 'the inviter has the invite level',
     allowed: {
       'a member with the level': scene(room(undefined, levels(30)), alice, invite, bob),
@@ -115,7 +115,7 @@ describe('A1.8 rules for inviting', () => {
     refused: {},
   });
   describeRule({
-    rule: since10('5.4.5'),
+    rule: since(1, '5.4.5'),
     gist: 'nobody invites without the invite level',
     allowed: {},
     refused: { 'a member below the level': scene(room(undefined, levels(29)), alice, invite, bob) },
@@ -124,18 +124,29 @@ describe('A1.8 rules for inviting', () => {
 
 describe('A1.8 rules for leaving, kicking and unbanning', () => {
   describeRule({
-    rule: since10('5.5.1'),
+    rule: since(1, '5.5.1'),
     gist: 'who is in the room, invited or knocking may leave',
     allowed: {
       'a member': scene(members({ [alice]: 'join' }), alice, leave),
       'an invited user': scene(members({ [alice]: 'invite' }), alice, leave),
-      'a user who knocks': scene(members({ [alice]: 'knock' }), alice, leave),
     },
     refused: {
       'a stranger': scene({}, alice, leave),
       'a user who left': scene(members({ [alice]: 'leave' }), alice, leave),
       'a banned user': scene(members({ [alice]: 'ban' }), alice, leave),
     },
+  });
+  describeRule({
+    rule: since(7, '5.5.1'),
+    gist: 'who knocks may take it back',
+    allowed: { 'a user who knocks': scene(members({ [alice]: 'knock' }), alice, leave) },
+    refused: {},
+  });
+  describeRule({
+    rule: inVersions(1, 6, '5.5.1'),
+    gist: 'a knock means nothing',
+    allowed: {},
+    refused: { 'a user who would knock': scene(members({ [alice]: 'knock' }), alice, leave) },
   });
   const levels: RoomSketch = {
     powerLevels: { kick: 40, ban: 60, users: { [bob]: 50, [carol]: 50 } },
@@ -148,13 +159,13 @@ describe('A1.8 rules for leaving, kicking and unbanning', () => {
     powerLevels: { ...levels.powerLevels, ...change.powerLevels },
   });
   describeRule({
-    rule: since10('5.5.2'),
+    rule: since(1, '5.5.2'),
     gist: 'who removes somebody else is in the room',
     allowed: { 'a member with power': scene(levels, alice, leave, bob) },
     refused: { 'a user with power who left': scene(inRoom(members({ [bob]: 'leave' })), alice, leave, bob) },
   });
   describeRule({
-    rule: since10('5.5.3'),
+    rule: since(1, '5.5.3'),
     gist: 'an unban takes the ban level',
     allowed: {
       'a sender with both levels': scene(
@@ -167,17 +178,18 @@ describe('A1.8 rules for leaving, kicking and unbanning', () => {
     refused: { 'a sender with the kick level only': scene(inRoom(members({ [alice]: 'ban' })), alice, leave, bob) },
   });
   describeRule({
-    rule: since10('5.5.4'),
+    rule: since(1, '5.5.4'),
     gist: 'a kick takes the kick level and more power than the target',
     allowed: {
       'a kick by such a sender': scene(levels, alice, leave, bob),
       'an invitation withdrawn by such a sender': scene(inRoom(members({ [alice]: 'invite' })), alice, leave, bob),
+      'a kick with just the kick level': scene(inRoom({ powerLevels: { kick: 50 } }), alice, leave, bob),
       'a kick of a stranger': scene(levels, '@stranger:a.example', leave, bob),
     },
     refused: {},
   });
   describeRule({
-    rule: since10('5.5.5'),
+    rule: since(1, '5.5.5'),
     gist: 'nobody else removes users',
     allowed: {},
     refused: {
@@ -241,13 +253,13 @@ describe('A1.8 rules for banning', () => {
     members: { [alice]: 'join', [bob]: 'join', [carol]: 'join' },
   };
   describeRule({
-    rule: since10('5.6.1'),
+    rule: since(1, '5.6.1'),
     gist: 'who bans is in the room',
     allowed: { 'a member with power': scene(levels, alice, ban, bob) },
     refused: { 'a user with power who left': scene({ ...levels, members: { [bob]: 'leave' } }, alice, ban, bob) },
   });
   describeRule({
-    rule: since10('5.6.2'),
+    rule: since(1, '5.6.2'),
     gist: 'a ban takes the ban level and more power than the target',
     allowed: {
       'a ban of a member': scene(levels, alice, ban, bob),
@@ -257,7 +269,7 @@ describe('A1.8 rules for banning', () => {
     refused: {},
   });
   describeRule({
-    rule: since10('5.6.3'),
+    rule: since(1, '5.6.3'),
     gist: 'nobody else bans',
     allowed: {},
     refused: {

@@ -2,7 +2,7 @@ import { describe } from 'vitest';
 import type { UserId } from '../../server/src/protocol/event.ts';
 import type { JsonObject, JsonValue } from '../../server/src/protocol/json.ts';
 import { creator, type RoomSketch, TestRoom } from './room-builder.ts';
-import { describeRule, type Scene, since10 } from './rule-cases.ts';
+import { describeRule, inVersions, type Scene, since } from './rule-cases.ts';
 
 const alice: UserId = '@alice:a.example';
 const bob = '@bob:b.example';
@@ -40,7 +40,7 @@ const notIntegers: JsonValue[] = ['50', 50.5, null, true, [50], {}];
 
 describe('A1.8 rules for the form of m.room.power_levels', () => {
   describeRule({
-    rule: since10('10.1'),
+    rule: since(10, '10.1'),
     gist: 'single levels are integers',
     allowed: {
       'no levels': first({}),
@@ -53,7 +53,7 @@ describe('A1.8 rules for the form of m.room.power_levels', () => {
     ),
   });
   describeRule({
-    rule: since10('10.2'),
+    rule: since(10, '10.2'),
     gist: 'events and notifications are objects of integers',
     allowed: {
       'objects of integers': first({ events: { 'm.room.name': 50 }, notifications: { room: -1 } }),
@@ -69,7 +69,7 @@ describe('A1.8 rules for the form of m.room.power_levels', () => {
     ),
   });
   describeRule({
-    rule: since10('10.3'),
+    rule: since(1, '10.3'),
     gist: 'users is an object of user ids and integers',
     allowed: {
       'user ids': first({ users: { [alice]: 50, '@Ünal:b.example:8448': -5 } }),
@@ -81,10 +81,39 @@ describe('A1.8 rules for the form of m.room.power_levels', () => {
       'a key that is no user id': first({ users: { alice: 50 } }),
       'a user id without a server': first({ users: { '@alice': 50 } }),
       'a user id with a bad server': first({ users: { '@alice:': 50 } }),
-      'a string': first({ users: { [alice]: '50' } }),
-      'a float': first({ users: { [alice]: 50.5 } }),
-      null_: first({ users: { [alice]: null } }),
+      'a level that is null': first({ users: { [alice]: null } }),
+      'a level that is no number': first({ users: { [alice]: 'admin' } }),
     },
+  });
+  describeRule({
+    rule: since(10, '10.3'),
+    gist: 'levels of users are not strings',
+    allowed: { 'an integer': first({ users: { [alice]: 50 } }) },
+    refused: { 'a string': first({ users: { [alice]: '50' } }), 'an array': first({ users: { [alice]: [50] } }) },
+  });
+  describeRule({
+    rule: since(6, '10.3'),
+    gist: 'levels of users are not floats',
+    allowed: {},
+    refused: { 'a float': first({ users: { [alice]: 50.5 } }) },
+  });
+  describeRule({
+    rule: inVersions(1, 9, '10.3'),
+    gist: 'levels of users may be strings',
+    allowed: { 'a string': first({ users: { [alice]: ' +050 ' } }) },
+    refused: { 'a string that is no integer': first({ users: { [alice]: '50.5' } }) },
+  });
+  describeRule({
+    rule: inVersions(1, 5, '10.3'),
+    gist: 'levels of users may be floats',
+    allowed: { 'a float': first({ users: { [alice]: 50.5 } }) },
+    refused: { 'a float beyond all numbers': first({ users: { [alice]: Number.POSITIVE_INFINITY } }) },
+  });
+  describeRule({
+    rule: inVersions(1, 9, '10.5'),
+    gist: 'other levels may have any form',
+    allowed: { 'all kinds of things': first({ ban: 'never', events: [], notifications: { room: '50' }, kick: null }) },
+    refused: {},
   });
   describeRule({
     rule: { 12: '10.4' },
@@ -97,7 +126,7 @@ describe('A1.8 rules for the form of m.room.power_levels', () => {
     },
   });
   describeRule({
-    rule: { 10: '9.4', 11: '9.4', 12: '10.5' },
+    rule: since(1, '10.5'),
     gist: 'the first power levels may be any',
     allowed: {
       'levels above everybody': first({ ban: 1000, users: { [alice]: 1000 }, events: { 'm.room.name': 1000 } }),
@@ -105,7 +134,7 @@ describe('A1.8 rules for the form of m.room.power_levels', () => {
     refused: {},
   });
   describeRule({
-    rule: { 10: '9.4', 11: '9.4' },
+    rule: inVersions(1, 11, '10.5'),
     gist: 'creators may be among users',
     allowed: { 'the creator': first({ users: { [creator]: 100 } }) },
     refused: {},
@@ -118,7 +147,7 @@ describe('A1.8 rules for changes of power levels', () => {
       singleLevels.flatMap((field) => cases(field).map(([title, scene]) => [`${field} ${title}`, scene])),
     );
   describeRule({
-    rule: since10('10.6.1'),
+    rule: since(1, '10.6.1'),
     gist: "the current value of a single level is not above the sender's",
     allowed: each((field) => [
       ['lowered from just as high', change({ state_default: 50, [field]: 50 }, { state_default: 50, [field]: 40 })],
@@ -132,7 +161,7 @@ describe('A1.8 rules for changes of power levels', () => {
     ]),
   });
   describeRule({
-    rule: since10('10.6.2'),
+    rule: since(1, '10.6.2'),
     gist: "the new value of a single level is not above the sender's",
     allowed: each((field) => [
       ['raised to just as high', change({ [field]: 10 }, { [field]: 50 })],
@@ -151,7 +180,7 @@ describe('A1.8 rules for changes of power levels', () => {
     return { room, event: powerLevels(room, { ...common, ...after }, alice) };
   };
   describeRule({
-    rule: since10('10.6.1'),
+    rule: since(1, '10.6.1'),
     gist: 'a level that was absent had its default',
     allowed: { 'an invite level, by default 0': small({}, { invite: 10 }) },
     refused: {
@@ -160,47 +189,84 @@ describe('A1.8 rules for changes of power levels', () => {
     },
   });
   describeRule({
-    rule: since10('10.6.2'),
+    rule: since(1, '10.6.2'),
     gist: 'a level that is removed gets its default',
     allowed: { 'an invite level, by default 0': small({ invite: 10 }, {}) },
     refused: { 'a kick level, by default 50': small({ kick: 10 }, {}) },
   });
 
-  const tables = ['events', 'notifications'];
-  const entries = (cases: (table: string) => [string, (version: string) => Scene][]) =>
+  const entries = (tables: string[], cases: (table: string) => [string, (version: string) => Scene][]) =>
     Object.fromEntries(
       tables.flatMap((table) => cases(table).map(([title, scene]) => [`${table}: an entry ${title}`, scene])),
     );
+  const checked: [string[], number][] = [
+    [['events'], 1],
+    [['notifications'], 6],
+  ];
+  for (const [tables, first] of checked) {
+    describeRule({
+      rule: since(first, '10.7.1'),
+      gist: `the current value of a changed or removed entry of ${tables} is not above the sender's`,
+      allowed: entries(tables, (table) => [
+        ['lowered from just as high', change({ [table]: { x: 50 } }, { [table]: { x: 1 } })],
+        ['removed from just as high', change({ [table]: { x: 50 } }, {})],
+        ['left alone however high', change({ [table]: { x: 99 } }, { [table]: { x: 99 } })],
+      ]),
+      refused: entries(tables, (table) => [
+        ['lowered from above', change({ [table]: { x: 51 } }, { [table]: { x: 50 } })],
+        ['removed from above', change({ [table]: { x: 51 } }, {})],
+        ['removed with its table', change({ [table]: { x: 51 } }, { [table]: {} })],
+      ]),
+    });
+    describeRule({
+      rule: since(first, '10.8.1'),
+      gist: `the new value of an added or changed entry of ${tables} is not above the sender's`,
+      allowed: entries(tables, (table) => [
+        ['raised to just as high', change({ [table]: { x: 1 } }, { [table]: { x: 50 } })],
+        ['added just as high', change({}, { [table]: { x: 50 } })],
+        ['called constructor', change({}, { [table]: { constructor: 50 } })],
+      ]),
+      refused: entries(tables, (table) => [
+        ['raised above', change({ [table]: { x: 1 } }, { [table]: { x: 51 } })],
+        ['added above', change({}, { [table]: { x: 51 } })],
+        ['called constructor, added above', change({}, { [table]: { constructor: 51 } })],
+      ]),
+    });
+  }
   describeRule({
-    rule: since10('10.7.1'),
-    gist: "the current value of a changed or removed entry is not above the sender's",
-    allowed: entries((table) => [
-      ['lowered from just as high', change({ [table]: { x: 50 } }, { [table]: { x: 1 } })],
-      ['removed from just as high', change({ [table]: { x: 50 } }, {})],
-      ['left alone however high', change({ [table]: { x: 99 } }, { [table]: { x: 99 } })],
-    ]),
-    refused: entries((table) => [
-      ['lowered from above', change({ [table]: { x: 51 } }, { [table]: { x: 50 } })],
-      ['removed from above', change({ [table]: { x: 51 } }, {})],
-      ['removed with its table', change({ [table]: { x: 51 } }, { [table]: {} })],
-    ]),
+    rule: inVersions(1, 5, '10.11'),
+    gist: 'levels of notifications may be changed by anybody',
+    allowed: {
+      'a level above': change({ notifications: { room: 99 } }, {}),
+      'a new level above': change({}, { notifications: { room: 99 } }),
+    },
+    refused: {},
   });
   describeRule({
-    rule: since10('10.8.1'),
-    gist: "the new value of an added or changed entry is not above the sender's",
-    allowed: entries((table) => [
-      ['raised to just as high', change({ [table]: { x: 1 } }, { [table]: { x: 50 } })],
-      ['added just as high', change({}, { [table]: { x: 50 } })],
-      ['called constructor', change({}, { [table]: { constructor: 50 } })],
-    ]),
-    refused: entries((table) => [
-      ['raised above', change({ [table]: { x: 1 } }, { [table]: { x: 51 } })],
-      ['added above', change({}, { [table]: { x: 51 } })],
-      ['called constructor, added above', change({}, { [table]: { constructor: 51 } })],
-    ]),
+    rule: inVersions(1, 9, '10.11'),
+    gist: 'another spelling of a level is no change',
+    allowed: {
+      'a string for an integer': change(
+        { ban: 99, events: { x: 99 }, users: { [bob]: 99 } },
+        { ban: '99', events: { x: '+99' }, users: { [bob]: '099' } },
+      ),
+    },
+    refused: {},
   });
   describeRule({
-    rule: since10('10.9.1'),
+    rule: inVersions(1, 9, '10.6.2'),
+    gist: 'levels are compared as numbers, not as text',
+    allowed: { 'a string below': change({}, { ban: '9' }) },
+    refused: { 'a string above': change({}, { ban: ' +0051' }) },
+  });
+  describeRule({
+    rule: inVersions(1, 5, '10.10.1'),
+    gist: 'floats count as far as the decimal point',
+    allowed: { 'a float that is cut': change({}, { users: { [bob]: 50.99 } }) },
+    refused: { 'a float above': change({}, { users: { [bob]: 51.01 } }) },
+  });
+  describeRule({
+    rule: since(1, '10.9.1'),
     gist: "the current level of another user is below the sender's, if it is changed or removed",
     allowed: {
       'a lower user raised': change({ users: { [bob]: 49 } }, { users: { [bob]: 50 } }),
@@ -215,7 +281,7 @@ describe('A1.8 rules for changes of power levels', () => {
     },
   });
   describeRule({
-    rule: since10('10.10.1'),
+    rule: since(1, '10.10.1'),
     gist: "the new level of a user is not above the sender's",
     allowed: { 'a user added just as high': change({}, { users: { [bob]: 50 } }) },
     refused: {
@@ -225,7 +291,8 @@ describe('A1.8 rules for changes of power levels', () => {
     },
   });
   describeRule({
-    rule: since10('10.10'),
+    // Version 12 has two rules 10.10; this is the second.
+    rule: { ...inVersions(1, 11, '10.11'), 12: '10.10' },
     gist: 'all other changes are allowed',
     allowed: {
       'no change': change({ ban: 99 }, { ban: 99 }),

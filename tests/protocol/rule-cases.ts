@@ -23,17 +23,50 @@ export interface RuleCases {
   refused: Record<string, (version: string) => Scene>;
 }
 
-export const from10 = ['10', '11', '12'];
+export const allVersions = ['1', '2', '3', '4', '5', '6', '7', '8', '9', '10', '11', '12'];
 
-/** The rule's number in 12, and in 10 and 11, where rule 2 of 12 and its rule 10.4 do not exist. */
-export function since10(number: string): Record<string, string> {
-  const [top = '', second, ...rest] = number.split('.');
-  const before12 = second !== undefined && top === '10' && Number(second) > 4 ? `${Number(second) - 1}` : second;
-  const earlier = [Number(top) > 2 ? `${Number(top) - 1}` : top, before12, ...rest].filter(
-    (part) => part !== undefined,
-  );
-  return { 10: earlier.join('.'), 11: earlier.join('.'), 12: number };
+/** The rule's number in each version from one to another, given its number in 12. */
+export function inVersions(first: number, last: number, number: string): Record<string, string> {
+  const versions = allVersions.slice(first - 1, last);
+  return Object.fromEntries(versions.map((version) => [version, numberIn(Number(version), number)]));
 }
+
+export const since = (first: number, number: string) => inVersions(first, 12, number);
+
+/** The same for rules that are numbered alike everywhere. */
+export function alike(first: number, last: number, number: string): Record<string, string> {
+  return Object.fromEntries(allVersions.slice(first - 1, last).map((version) => [version, number]));
+}
+
+function numberIn(version: number, number: string): string {
+  if (version === 12) return number;
+  const [top = 0, second, third, ...rest] = number.split('.').map(Number);
+  if (top === 5) return memberRule(version, second, third, rest);
+  if (top === 10)
+    return [version >= 6 ? 9 : 10, powerLevelsPart(version, second), third, ...rest].filter(isNumber).join('.');
+  // Versions 1 to 5 have no rule 2 but one for aliases; 6 to 11 have neither; 1 and 2 have one more before the last.
+  const shifted = version >= 6 ? top - (top > 2 ? 1 : 0) : top - (top === 3 || top === 4 ? 1 : 0);
+  return [version <= 2 && top === 11 ? 12 : shifted, second, third, ...rest].filter(isNumber).join('.');
+}
+
+/** Before 8 there are no rules 5.2 and 5.3.5, before 7 there is no 5.7. */
+function memberRule(version: number, second = 0, third: number | undefined, rest: number[]): string {
+  let [part, detail] = [second, third];
+  if (version < 8) {
+    if (second === 3 && third !== undefined && third > 5) detail = third - 1;
+    if (second > 2) part--;
+    if (version < 7 && second === 8) part--;
+  }
+  return [version >= 6 ? 4 : 5, part, detail, ...rest].filter(isNumber).join('.');
+}
+
+/** Before 12 there is no rule 10.4, before 10 there are no 10.1 and 10.2. */
+function powerLevelsPart(version: number, part = 0): number {
+  if (version >= 10) return part > 4 ? part - 1 : part;
+  return part > 4 ? part - 3 : part - 2;
+}
+
+const isNumber = (part: number | undefined) => part !== undefined;
 
 /** A membership event in a room like this one. */
 export const memberScene =

@@ -3,7 +3,7 @@ import { describe } from 'vitest';
 import { canonicalJsonBytes } from '../../server/src/protocol/canonical-json.ts';
 import type { JsonObject, JsonValue } from '../../server/src/protocol/json.ts';
 import { creator, TestRoom } from './room-builder.ts';
-import { describeRule, type RuleCases, type Scene, since10 } from './rule-cases.ts';
+import { describeRule, type RuleCases, type Scene, since } from './rule-cases.ts';
 
 const alice = '@alice:a.example';
 const bob = '@bob:b.example';
@@ -132,7 +132,8 @@ describe('rules for invites of third-party identifiers', () => {
       },
     ],
   ];
-  for (const [number, gist, allowed, refused] of cases) describeRule({ rule: since10(number), gist, allowed, refused });
+  for (const [number, gist, allowed, refused] of cases)
+    describeRule({ rule: since(1, number), gist, allowed, refused });
 });
 
 function many(entry: (i: number) => [string, JsonValue]): JsonObject {
