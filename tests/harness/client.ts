@@ -53,9 +53,8 @@ export function clientOf(
     ok,
     createRoom: async (body = {}) => (await ok('POST', 'v3/createRoom', body)).room_id,
     say: async (roomId, text, txnId = `t${++transactions}`) =>
-      (
-        await ok('PUT', `v3/rooms/${enc(roomId)}/send/m.room.message/${txnId}`, { msgtype: 'm.text', body: text })
-      ).event_id,
+      (await ok('PUT', `v3/rooms/${enc(roomId)}/send/m.room.message/${txnId}`, { msgtype: 'm.text', body: text }))
+        .event_id,
     setState: async (roomId, type, content, stateKey = '') =>
       (await ok('PUT', `v3/rooms/${enc(roomId)}/state/${type}/${enc(stateKey)}`, content)).event_id,
     join: async (roomIdOrAlias, via = []) =>

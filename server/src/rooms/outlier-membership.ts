@@ -4,7 +4,7 @@ import { insertEventsAside } from '../storage/events.ts';
 import { appendLog } from '../storage/log.ts';
 import { writeMemberships } from '../storage/memberships.ts';
 import { lockHeads, type RoomRow } from '../storage/rooms.ts';
-import { toEventRow, toMembershipRow } from './persist.ts';
+import { toEventRow, toNewMembership } from './persist.ts';
 import type { RoomParts } from './room-parts.ts';
 
 /**
@@ -45,11 +45,11 @@ export async function storeOutlierMembership(
       },
       room.nid,
     );
-    await insertEventsAside(tx, [row]);
+    insertEventsAside(tx, [row]);
     const entry = { kind: 'event' as const, roomNid: room.nid, userId: event.pdu.state_key ?? null, ref: nid };
-    const position = await appendLog(tx, [entry]);
-    const membership = toMembershipRow(room.nid, nid, event.pdu, position);
-    if (membership !== undefined) await writeMemberships(tx, [{ ...membership, strippedState: options.strippedState }]);
+    await appendLog(tx, [entry]);
+    const membership = toNewMembership(room.nid, nid, event.pdu, 1);
+    if (membership !== undefined) writeMemberships(tx, [{ ...membership, strippedState: options.strippedState }], 1);
   });
   parts.follower.poke();
 }

@@ -9,12 +9,11 @@ import {
   insertBackfilledEvents,
   insertEventsAside,
   insertLiveEvents,
-  markRedacted,
   type StoredEvent,
 } from '../storage/events.ts';
-import { type MembershipRow, type MembershipState, writeMemberships } from '../storage/memberships.ts';
+import { type MembershipState, type NewMembership, writeMemberships } from '../storage/memberships.ts';
 import { insertMissingPrevEvents, removeMissingPrevEvents } from '../storage/missing-prev-events.ts';
-import { insertWaitingRedactions, takeWaitingRedactions } from '../storage/redactions.ts';
+import { applyWaitingRedactions, insertWaitingRedactions } from '../storage/redactions.ts';
 import { type HeadChange, updateHeads } from '../storage/rooms.ts';
 import { insertSnapshots, snapshotDifference } from '../storage/state-snapshots.ts';
 import type { NewEvent, OpenRoom } from './open-room.ts';
@@ -69,16 +68,18 @@ function toStored(added: NewEvent, roomNid: number, position: number): StoredEve
   };
 }
 
-type NewMembership = Omit<MembershipRow, 'leftPosition'>;
-
 const MEMBERSHIPS: ReadonlySet<unknown> = new Set(['join', 'invite', 'leave', 'ban', 'knock']);
 
-/** The membership row for a member event, with the fields of its content that have the right types. */
-export function toMembershipRow(
+/**
+ * The membership that a member event makes, with the fields of its content that have the right types.
+ *
+ * @param place among the entries appended to the log in the same transaction
+ */
+export function toNewMembership(
   roomNid: number,
   eventNid: number,
   pdu: NewEvent['event']['pdu'],
-  position: number,
+  place: number,
 ): NewMembership | undefined {
   if (pdu.type !== 'm.room.member' || pdu.state_key === undefined || !MEMBERSHIPS.has(pdu.content.membership)) return;
   const { displayname, avatar_url: avatarUrl } = pdu.content;
@@ -90,47 +91,54 @@ export function toMembershipRow(
     eventNid,
     sender: pdu.sender,
     server: serverNameOf(userId),
-    position,
+    place,
     displayName: typeof displayname === 'string' ? displayname.slice(0, 1000) : null,
     avatarUrl: typeof avatarUrl === 'string' ? avatarUrl.slice(0, 1000) : null,
-    forgotten: false,
     strippedState: null,
   };
 }
 
 /**
  * Writes all that has been added to the rooms: the only writer of events that have a place in a room's graph. Runs inside
- * the transaction that holds the locks of the rooms. Positions are taken late, so that the log is locked for a short time.
+ * the transaction that holds the locks of the rooms. All statements are sent at once and answered with the commit, so the
+ * log is locked for no longer than they take.
+ *
+ * @returns what has been written, with its positions: fulfilled once the transaction has committed
  */
-export async function persist(tx: Transaction, rooms: readonly OpenRoom[]): Promise<Persisted[]> {
+export async function persist(tx: Transaction, rooms: readonly OpenRoom[]): Promise<() => Promise<Persisted[]>> {
   const changed = rooms.filter((room) => room.hasChanged());
-  if (changed.length === 0) return [];
+  if (changed.length === 0) return async () => [];
   const of = (events: (room: OpenRoom) => readonly NewEvent[]) =>
     changed.flatMap((room) => events(room).map((added) => ({ room, added })));
   const backfilled = of((room) => room.backfilled);
   const added = of((room) => room.added);
   const accepted = ({ added: { admission } }: Added) => admission === 'accepted';
+  const live = added.filter(accepted);
   const refused = [...backfilled, ...added].filter((event) => !accepted(event));
+  const state = await changedState(changed, live);
 
-  await insertSnapshots(
+  // From here on nothing is waited for.
+  insertSnapshots(
     tx,
     changed.flatMap((room) => room.newSnapshots),
   );
-  await insertEventsAside(tx, toRows([...of((room) => room.aside), ...refused]));
-  await insertBackfilledEvents(tx, toRows(backfilled.filter(accepted)));
-  await writeEdges(tx, [...backfilled, ...added]);
-  const persisted = await writeLive(tx, added.filter(accepted));
-  await updateHeads(
+  insertEventsAside(tx, toRows([...of((room) => room.aside), ...refused]));
+  insertBackfilledEvents(tx, toRows(backfilled.filter(accepted)));
+  writeEdges(tx, [...backfilled, ...added]);
+  const first = live.length === 0 ? Promise.resolve(0) : insertLiveEvents(tx, toRows(live), live.map(memberOf));
+  updateHeads(
     tx,
-    changed.map((room) => headChange(room, persisted)),
+    changed.map((room) => headChange(room, live)),
+    live.length,
   );
-  await writeState(tx, changed, persisted);
-  await applyRedactions(tx, [...backfilled, ...added].filter(accepted));
-  await insertTransactions(
+  writeCurrentState(tx, state.changes);
+  writeMemberships(tx, state.memberships, live.length);
+  applyRedactions(tx, [...backfilled, ...live]);
+  insertTransactions(
     tx,
     changed.flatMap((room) => room.transactions),
   );
-  return persisted;
+  return async () => toPersisted(live, await first);
 }
 
 interface Added {
@@ -142,68 +150,68 @@ function toRows(events: readonly Added[]): EventRow[] {
   return events.map(({ room, added }) => toEventRow(added, room.room.nid));
 }
 
-async function writeLive(tx: Transaction, events: readonly Added[]): Promise<Persisted[]> {
-  if (events.length === 0) return [];
-  const members = events.map(({ added: { event } }) =>
-    event.pdu.type === 'm.room.member' ? (event.pdu.state_key ?? null) : null,
-  );
-  const first = await insertLiveEvents(tx, toRows(events), members);
-  return events.map(({ room, added }, index) => {
+function memberOf({ added: { event } }: Added): string | null {
+  return event.pdu.type === 'm.room.member' ? (event.pdu.state_key ?? null) : null;
+}
+
+function toPersisted(live: readonly Added[], first: number): Persisted[] {
+  return live.map(({ room, added }, index) => {
     const position = first + index;
     return { room, added, position, stored: toStored(added, room.room.nid, position) };
   });
 }
 
-function headChange(room: OpenRoom, persisted: readonly Persisted[]): HeadChange {
-  const own = persisted.filter((event) => event.room === room);
+function headChange(room: OpenRoom, live: readonly Added[]): HeadChange {
+  const last = live.findLastIndex((event) => event.room === room) + 1;
+  const lastLocal = live.findLastIndex((event) => event.room === room && event.added.local) + 1;
   return {
     nid: room.room.nid,
     extremities: room.extremities.map((extremity) => extremity.nid),
     depth: room.depth,
     currentState: room.state?.id ?? null,
-    lastPosition: own.at(-1)?.position ?? null,
-    lastLocalPosition: own.findLast((event) => event.added.local)?.position ?? null,
+    lastPlace: last === 0 ? null : last,
+    lastLocalPlace: lastLocal === 0 ? null : lastLocal,
   };
 }
 
-async function writeEdges(tx: Transaction, all: readonly Added[]): Promise<void> {
+function writeEdges(tx: Transaction, all: readonly Added[]): void {
   const inGraph = all.filter(({ added }) => added.admission !== 'outlier');
   const missing = inGraph.flatMap(({ room, added }) =>
     added.missingPrevEvents.map((eventId) => ({ roomNid: room.room.nid, eventId, referencedBy: added.nid })),
   );
-  await insertMissingPrevEvents(tx, missing);
+  insertMissingPrevEvents(tx, missing);
   const remote = inGraph.filter(({ added }) => !added.local);
-  await removeMissingPrevEvents(
+  removeMissingPrevEvents(
     tx,
     remote.map(({ added }) => added.event.eventId),
   );
 }
 
-async function writeState(
-  tx: Transaction,
-  changed: readonly OpenRoom[],
-  persisted: readonly Persisted[],
-): Promise<void> {
-  const state: StateChange[] = [];
-  const members: NewMembership[] = [];
-  const positions = new Map(persisted.map((event) => [event.added.nid, event.position]));
-  for (const room of changed) {
+/** What changes in the current state of the rooms, and which memberships with it. */
+async function changedState(
+  rooms: readonly OpenRoom[],
+  live: readonly Added[],
+): Promise<{ changes: StateChange[]; memberships: NewMembership[] }> {
+  const changes: StateChange[] = [];
+  const memberships: NewMembership[] = [];
+  const places = new Map(live.map((event, index) => [event.added.nid, index + 1]));
+  for (const room of rooms) {
     const difference = snapshotDifference(room.stateAtOpening, room.state);
     if (difference.size === 0) continue;
-    for (const [stateKeyNid, eventNid] of difference) state.push({ roomNid: room.room.nid, stateKeyNid, eventNid });
-    const last = persisted.findLast((event) => event.room === room)?.position ?? 0;
+    for (const [stateKeyNid, eventNid] of difference) changes.push({ roomNid: room.room.nid, stateKeyNid, eventNid });
+    // An older event that state resolution brought back counts from the event that led to it.
+    const last = live.findLastIndex((event) => event.room === room) + 1;
     const nids = [...difference.values()].filter((nid) => nid !== 0);
     for (const [nid, { event }] of await room.eventsByNid(nids)) {
-      const row = toMembershipRow(room.room.nid, nid, event.pdu, positions.get(nid) ?? last);
-      if (row !== undefined) members.push(row);
+      const membership = toNewMembership(room.room.nid, nid, event.pdu, places.get(nid) ?? last);
+      if (membership !== undefined) memberships.push(membership);
     }
   }
-  await writeCurrentState(tx, state);
-  await writeMemberships(tx, members);
+  return { changes, memberships };
 }
 
 /** Gives redactions their effect: at once, or when their target turns up. */
-async function applyRedactions(tx: Transaction, events: readonly Added[]): Promise<void> {
+function applyRedactions(tx: Transaction, events: readonly Added[]): void {
   const redactions = events.flatMap(({ added }) =>
     added.redacts === null
       ? []
@@ -215,8 +223,8 @@ async function applyRedactions(tx: Transaction, events: readonly Added[]): Promi
           },
         ],
   );
-  if (redactions.length > 0) await insertWaitingRedactions(tx, redactions);
+  insertWaitingRedactions(tx, redactions);
   const arrived = new Set<EventId>(redactions.map((redaction) => redaction.targetEventId));
   for (const { added } of events) if (!added.local) arrived.add(added.event.eventId);
-  if (arrived.size > 0) await markRedacted(tx, await takeWaitingRedactions(tx, [...arrived]));
+  applyWaitingRedactions(tx, [...arrived]);
 }

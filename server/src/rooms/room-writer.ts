@@ -1,6 +1,7 @@
 import { unavailable } from '../protocol/errors.ts';
 import { findTransactions } from '../storage/client-transactions.ts';
 import { type Database, isDatabaseAway, type Transaction } from '../storage/database.ts';
+import type { LogRow } from '../storage/log-follower.ts';
 import { lockHeads, type RoomHeadRow, roomHead } from '../storage/rooms.ts';
 import { OpenRoom } from './open-room.ts';
 import { type Persisted, persist } from './persist.ts';
@@ -86,13 +87,13 @@ export class RoomWriter {
     const nids = [...new Set(jobs.map((job) => job.roomNid))];
     let left: readonly Job[] = [];
     const { outcomes, persisted } = await this.#db.transaction(async (tx) => {
-      const heads = await lockHeads(tx, nids, false);
-      const open = new Set(heads.map((head) => head.nid));
+      const locked = await lockAndFind(tx, jobs, nids, false);
+      const open = new Set(locked.heads.map((head) => head.nid));
       left = jobs.filter((job) => !open.has(job.roomNid));
       const ready = jobs.filter((job) => open.has(job.roomNid));
-      return await this.#runJobs(tx, heads, ready);
+      return await this.#runJobs(tx, locked, ready);
     });
-    this.#announce(persisted);
+    this.#announce(await persisted());
     settle(outcomes);
     // Another transaction holds these rooms. They wait for it on a connection of their own, so that nobody else waits.
     for (const nid of new Set(left.map((job) => job.roomNid)))
@@ -103,11 +104,11 @@ export class RoomWriter {
     try {
       const nid = jobs[0]?.roomNid ?? 0;
       const { outcomes, persisted } = await this.#db.transaction(async (tx) => {
-        const heads = await lockHeads(tx, [nid], true);
-        if (heads.length === 0) throw new Error(`room ${nid} has no row`);
-        return await this.#runJobs(tx, heads, jobs);
+        const locked = await lockAndFind(tx, jobs, [nid], true);
+        if (locked.heads.length === 0) throw new Error(`room ${nid} has no row`);
+        return await this.#runJobs(tx, locked, jobs);
       });
-      this.#announce(persisted);
+      this.#announce(await persisted());
       settle(outcomes);
     } catch (error) {
       await this.#runApart(jobs, error);
@@ -122,12 +123,9 @@ export class RoomWriter {
 
   async #runJobs(
     tx: Transaction,
-    heads: readonly RoomHeadRow[],
+    { heads, earlier }: Locked,
     jobs: readonly Job[],
-  ): Promise<{ outcomes: Outcome[]; persisted: Persisted[] }> {
-    const keys = jobs.flatMap((job) => job.transactionKey ?? []);
-    // After the rooms are locked: a request for the same room with the same key has either committed or not begun.
-    const earlier = await findTransactions(tx, keys);
+  ): Promise<{ outcomes: Outcome[]; persisted: () => Promise<Persisted[]> }> {
     const rooms = new Map<number, OpenRoom>();
     for (const head of heads) rooms.set(head.nid, await OpenRoom.open(this.#partsOf(), head));
     const outcomes: Outcome[] = [];
@@ -143,8 +141,30 @@ export class RoomWriter {
     for (const room of new Set(persisted.map((event) => event.room)))
       for (const snapshot of room.newSnapshots) parts.snapshots.remember(snapshot);
     for (const event of persisted) parts.events.remember(event.stored);
-    parts.follower.poke();
+    if (persisted.length === 0) return;
+    parts.follower.offer(persisted.map(toLogRow));
   }
+}
+
+interface Locked {
+  readonly heads: readonly RoomHeadRow[];
+  /** Event ids that the jobs' transaction keys have led to before, by key in hex. */
+  readonly earlier: Map<string, string>;
+}
+
+/**
+ * Locks the rooms, then looks for what requests with the same transaction keys have led to: such a request has by then either
+ * committed or not begun. Both statements travel together.
+ */
+async function lockAndFind(
+  tx: Transaction,
+  jobs: readonly Job[],
+  nids: readonly number[],
+  wait: boolean,
+): Promise<Locked> {
+  const keys = jobs.flatMap((job) => job.transactionKey ?? []);
+  const [heads, earlier] = await Promise.all([lockHeads(tx, nids, wait), findTransactions(tx, keys)]);
+  return { heads, earlier };
 }
 
 async function runJob(room: OpenRoom, job: Job, earlier: Map<string, string>): Promise<Outcome> {
@@ -165,6 +185,12 @@ async function runJob(room: OpenRoom, job: Job, earlier: Map<string, string>): P
     room.restore(checkpoint);
     return { job, error };
   }
+}
+
+function toLogRow({ added, room, position }: Persisted): LogRow {
+  const { pdu } = added.event;
+  const userId = pdu.type === 'm.room.member' ? (pdu.state_key ?? null) : null;
+  return { position, kind: 'event', roomNid: room.room.nid, userId, ref: added.nid };
 }
 
 function settle(outcomes: readonly Outcome[]): void {

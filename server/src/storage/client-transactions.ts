@@ -25,13 +25,13 @@ export async function findTransactions(db: Queryable, keys: readonly Buffer[]): 
   return new Map(rows.map((row) => [row.key.toString('hex'), row.event_id]));
 }
 
-/** Throws on a key that exists, so that the transaction that made a second event rolls back. */
-export async function insertTransactions(
+/** Fails the commit on a key that exists, so that the transaction that made a second event rolls back. */
+export function insertTransactions(
   tx: Transaction,
   rows: readonly { readonly key: Buffer; readonly eventId: string }[],
-): Promise<void> {
+): void {
   if (rows.length === 0) return;
-  await tx.query('INSERT INTO client_transactions (key, event_id) SELECT * FROM unnest($1::bytea[], $2::text[])', [
+  tx.enqueue('INSERT INTO client_transactions (key, event_id) SELECT * FROM unnest($1::bytea[], $2::text[])', [
     rows.map((row) => row.key),
     rows.map((row) => row.eventId),
   ]);

@@ -7,17 +7,17 @@ export interface StateChange {
   readonly eventNid: number;
 }
 
-export async function writeCurrentState(tx: Transaction, changes: readonly StateChange[]): Promise<void> {
+export function writeCurrentState(tx: Transaction, changes: readonly StateChange[]): void {
   const gone = changes.filter((change) => change.eventNid === 0);
   const set = changes.filter((change) => change.eventNid !== 0);
   if (gone.length > 0)
-    await tx.query(
+    tx.enqueue(
       `DELETE FROM current_state c USING unnest($1::bigint[], $2::bigint[]) AS g (room_nid, state_key_nid)
        WHERE c.room_nid = g.room_nid AND c.state_key_nid = g.state_key_nid`,
       [gone.map((change) => change.roomNid), gone.map((change) => change.stateKeyNid)],
     );
   if (set.length > 0)
-    await tx.query(
+    tx.enqueue(
       `INSERT INTO current_state (room_nid, state_key_nid, event_nid) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[])
        ON CONFLICT (room_nid, state_key_nid) DO UPDATE SET event_nid = excluded.event_nid`,
       [

@@ -21,6 +21,11 @@ export interface Queryable {
 /** A connection inside an open transaction. */
 export interface Transaction extends Queryable {
   readonly transaction: true;
+  /**
+   * Sends a statement without waiting for its answer: the commit waits for all of them and fails with the first that failed.
+   * Statements of a transaction run in the order in which they were given, waited for or not.
+   */
+  enqueue(text: string, values?: unknown[]): void;
   /** Runs several statements without parameters: migrations. */
   script(sql: string): Promise<void>;
 }
@@ -72,6 +77,27 @@ async function run<Row>(client: pg.ClientBase | pg.Pool, text: string, values?: 
   return result.rows as Row[];
 }
 
+/**
+ * Statements are pipelined: BEGIN travels with the first of them and COMMIT with the last, so that a transaction costs as many
+ * round trips as it has answers to wait for.
+ */
+async function runTransaction<T>(client: pg.PoolClient, work: (tx: Transaction) => Promise<T>): Promise<T> {
+  const sent: Promise<unknown>[] = [client.query('BEGIN').catch((error: unknown) => ({ error }))];
+  // Their failures are looked at below; until then nobody waits for them.
+  const send = (statement: Promise<unknown>) => void sent.push(statement.catch((error: unknown) => ({ error })));
+  const result = await work({
+    transaction: true,
+    query: (text, values) => run<never>(client, text, values),
+    enqueue: (text, values) => send(run(client, text, values)),
+    script: async (sql) => void (await client.query(sql)),
+  });
+  const committed = client.query('COMMIT').catch((error: unknown) => ({ error }));
+  for (const outcome of await Promise.all([...sent, committed])) {
+    if (typeof outcome === 'object' && outcome !== null && 'error' in outcome) throw outcome.error;
+  }
+  return result;
+}
+
 export interface DatabaseOptions {
   /** Postgres connection string, or the settings of a socket connection. */
   readonly connection: string | pg.ClientConfig;
@@ -92,8 +118,10 @@ export function openDatabase(options: DatabaseOptions): Database {
     idle_in_transaction_session_timeout: 60_000,
     connectionTimeoutMillis: 10_000,
     keepAlive: true,
+    // Our statements are prepared and take arrays of any length: planning them anew each time costs more than they do.
+    options: `-c plan_cache_mode=force_generic_plan -c jit=off ${base.options ?? ''}`,
   };
-  const pool = new pg.Pool({ ...settings, max: options.poolSize });
+  const pool = new pg.Pool({ ...settings, pipeline: true, max: options.poolSize } as pg.PoolConfig);
   // An idle connection that breaks is replaced on demand; without a listener it would end the process.
   pool.on('error', () => {});
 
@@ -108,14 +136,7 @@ export function openDatabase(options: DatabaseOptions): Database {
       };
       client.on('error', onError);
       try {
-        await client.query('BEGIN');
-        const result = await work({
-          transaction: true,
-          query: (text, values) => run<never>(client, text, values),
-          script: async (sql) => void (await client.query(sql)),
-        });
-        await client.query('COMMIT');
-        return result;
+        return await runTransaction(client, work);
       } catch (error) {
         try {
           await client.query('ROLLBACK');

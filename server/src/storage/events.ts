@@ -156,33 +156,37 @@ const INSERT_LIVE = `WITH head AS (UPDATE log_head SET position = position + car
 
 /**
  * Writes accepted events at the end of their rooms' timelines and of the log, in the order given. Takes the lock on the
- * head of the log: only updates that store the positions may follow in the transaction.
+ * head of the log: only statements that store the positions may follow in the transaction. Not waited for: see `enqueue`.
  *
  * @param members for membership events the user whose membership it is, else null; in the order of `events`
- * @returns log position of the first event; the others follow one by one
+ * @returns log position of the first event, known once the transaction has committed; the others follow one by one
  */
-export async function insertLiveEvents(
+export function insertLiveEvents(
   tx: Transaction,
   events: readonly EventRow[],
   members: readonly (string | null)[],
 ): Promise<number> {
-  const [head] = await tx.query<{ position: number }>(INSERT_LIVE, [...columns(events), members]);
-  if (head === undefined) throw new Error('log_head has no row');
-  return head.position - events.length + 1;
+  const written = tx.query<{ position: number }>(INSERT_LIVE, [...columns(events), members]).then(([head]) => {
+    if (head === undefined) throw new Error('log_head has no row');
+    return head.position - events.length + 1;
+  });
+  // If it fails the commit fails too, with the error that the caller gets to see.
+  written.catch(() => {});
+  return written;
 }
 
 const INSERT_ASIDE = `${TARGET}, NULL FROM ${ROWS} ${PROMOTE}`;
 
 /** Writes events that have no place in the timeline: outliers, rejected and soft-failed ones. Known ones are left alone. */
-export async function insertEventsAside(tx: Transaction, events: readonly EventRow[]): Promise<void> {
-  if (events.length > 0) await tx.query(INSERT_ASIDE, columns(events));
+export function insertEventsAside(tx: Transaction, events: readonly EventRow[]): void {
+  if (events.length > 0) tx.enqueue(INSERT_ASIDE, columns(events));
 }
 
 const INSERT_BACKFILLED = `${TARGET}, nextval('backfill_positions') FROM (SELECT * FROM ${ROWS} ORDER BY n) e ${PROMOTE}`;
 
 /** Writes events from before our history. @param events newest first: each gets a position before the last one */
-export async function insertBackfilledEvents(tx: Transaction, events: readonly EventRow[]): Promise<void> {
-  if (events.length > 0) await tx.query(INSERT_BACKFILLED, columns(events));
+export function insertBackfilledEvents(tx: Transaction, events: readonly EventRow[]): void {
+  if (events.length > 0) tx.enqueue(INSERT_BACKFILLED, columns(events));
 }
 
 export async function eventsByNid(db: Queryable, nids: readonly number[]): Promise<StoredEvent[]> {
@@ -259,17 +263,4 @@ const AUTH_CHAIN = `WITH RECURSIVE chain (nid) AS (
 export async function authChain(db: Queryable, nids: readonly number[]): Promise<number[]> {
   if (nids.length === 0) return [];
   return (await db.query<{ nid: number }>(AUTH_CHAIN, [nids])).map((row) => row.nid);
-}
-
-/** Marks events as redacted; the first redaction of an event stays. */
-export async function markRedacted(
-  tx: Transaction,
-  redactions: readonly { readonly target: number; readonly by: number }[],
-): Promise<void> {
-  if (redactions.length === 0) return;
-  await tx.query(
-    `UPDATE events SET redacted_by = r.by FROM unnest($1::bigint[], $2::bigint[]) AS r (target, by)
-     WHERE events.nid = r.target AND events.redacted_by IS NULL`,
-    [redactions.map((redaction) => redaction.target), redactions.map((redaction) => redaction.by)],
-  );
 }

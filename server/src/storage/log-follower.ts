@@ -91,6 +91,15 @@ export class LogFollower {
       });
   }
 
+  /**
+   * Hands over rows that this process has just committed. If they are the next ones, the log need not be read for them;
+   * otherwise others have written in between and everything is read.
+   */
+  offer(rows: readonly LogRow[]): void {
+    if (this.#reading === undefined && !this.#stopped && rows[0]?.position === this.#position + 1) this.#accept(rows);
+    else this.poke();
+  }
+
   /** @returns stops listening */
   onRows(listener: (rows: readonly LogRow[]) => void): () => void {
     this.#rowListeners.add(listener);
@@ -127,7 +136,9 @@ export class LogFollower {
     do {
       this.#again = false;
       const rows = await this.#db.query<Row>(READ, [this.#position]);
-      if (rows.length > 0) this.#accept(rows.map(fromRow));
+      // Some of them may have been offered while they were being read.
+      const fresh = rows.filter((row) => row.position > this.#position);
+      if (fresh.length > 0) this.#accept(fresh.map(fromRow));
       if (rows.length === BATCH) this.#again = true;
     } while (this.#again && !this.#stopped);
   }

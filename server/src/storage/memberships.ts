@@ -62,8 +62,11 @@ const stored = (text: string | null) => (text === null ? null : toStoredText(tex
 
 const WRITE = `INSERT INTO memberships (room_nid, user_id, membership, event_nid, sender, server, position, display_name,
     avatar_url, stripped_state)
-  SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::bigint[], $8::text[],
-    $9::text[], $10::text[])
+  SELECT m.room_nid, m.user_id, m.membership, m.event_nid, m.sender, m.server, h.position - $11 + m.place, m.display_name,
+    m.avatar_url, m.stripped_state
+  FROM log_head h, unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::bigint[],
+    $8::text[], $9::text[], $10::text[]) AS m (room_nid, user_id, membership, event_nid, sender, server, place, display_name,
+    avatar_url, stripped_state)
   ON CONFLICT (room_nid, user_id) DO UPDATE SET membership = excluded.membership, event_nid = excluded.event_nid,
     sender = excluded.sender, position = excluded.position, display_name = excluded.display_name,
     avatar_url = excluded.avatar_url, left_position = CASE WHEN memberships.membership = 'join'
@@ -74,8 +77,9 @@ const WRITE = `INSERT INTO memberships (room_nid, user_id, membership, event_nid
  * count drift. A server that is out keeps its row up to the position of the event that took it out: that one is still
  * to be delivered.
  */
-const COUNT_SERVERS = `WITH touched AS (SELECT DISTINCT room_nid, server, max(position) AS position
-    FROM unnest($1::bigint[], $2::text[], $3::bigint[]) AS t (room_nid, server, position) GROUP BY room_nid, server),
+const COUNT_SERVERS = `WITH touched AS (SELECT t.room_nid, t.server, max(h.position - $4 + t.place) AS position
+    FROM log_head h, unnest($1::bigint[], $2::text[], $3::bigint[]) AS t (room_nid, server, place)
+    GROUP BY t.room_nid, t.server),
   counted AS (SELECT t.room_nid, t.server, t.position, (SELECT count(*) FROM memberships m
     WHERE m.room_nid = t.room_nid AND m.server = t.server AND m.membership = 'join') AS joined FROM touched t)
   INSERT INTO room_servers (room_nid, server, joined_members, since_position, until_position)
@@ -87,28 +91,39 @@ const COUNT_SERVERS = `WITH touched AS (SELECT DISTINCT room_nid, server, max(po
     until_position = CASE WHEN excluded.joined_members > 0 THEN NULL
       ELSE coalesce(room_servers.until_position, excluded.until_position) END`;
 
-/** Sets memberships, one row per (room, user), and which servers are in the rooms. */
-export async function writeMemberships(
-  tx: Transaction,
-  rows: readonly Omit<MembershipRow, 'leftPosition'>[],
-): Promise<void> {
+/** A membership to be written. */
+export interface NewMembership
+  extends Pick<MembershipRow, 'roomNid' | 'userId' | 'membership' | 'eventNid' | 'sender' | 'server'>,
+    Pick<MembershipRow, 'displayName' | 'avatarUrl' | 'strippedState'> {
+  /** Place among the entries that the transaction has just appended to the log; 1 for the first. */
+  readonly place: number;
+}
+
+/**
+ * Sets memberships, one row per (room, user), and which servers are in the rooms.
+ *
+ * @param appended how many entries the transaction has just appended to the log: their positions are its last ones
+ */
+export function writeMemberships(tx: Transaction, rows: readonly NewMembership[], appended: number): void {
   if (rows.length === 0) return;
-  await tx.query(WRITE, [
+  tx.enqueue(WRITE, [
     rows.map((row) => row.roomNid),
     rows.map((row) => toStoredText(row.userId)),
     rows.map((row) => row.membership),
     rows.map((row) => row.eventNid),
     rows.map((row) => toStoredText(row.sender)),
     rows.map((row) => row.server),
-    rows.map((row) => row.position),
+    rows.map((row) => row.place),
     rows.map((row) => stored(row.displayName)),
     rows.map((row) => stored(row.avatarUrl)),
     rows.map((row) => row.strippedState),
+    appended,
   ]);
-  await tx.query(COUNT_SERVERS, [
+  tx.enqueue(COUNT_SERVERS, [
     rows.map((row) => row.roomNid),
     rows.map((row) => row.server),
-    rows.map((row) => row.position),
+    rows.map((row) => row.place),
+    appended,
   ]);
 }
 

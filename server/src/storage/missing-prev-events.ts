@@ -2,12 +2,12 @@ import type { EventId } from '../protocol/event.ts';
 import type { Queryable, Transaction } from './database.ts';
 import { fromStoredText, toStoredText } from './text.ts';
 
-export async function insertMissingPrevEvents(
+export function insertMissingPrevEvents(
   tx: Transaction,
   rows: readonly { readonly roomNid: number; readonly eventId: EventId; readonly referencedBy: number }[],
-): Promise<void> {
+): void {
   if (rows.length === 0) return;
-  await tx.query(
+  tx.enqueue(
     `INSERT INTO missing_prev_events (room_nid, event_id, referenced_by)
      SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[]) ON CONFLICT DO NOTHING`,
     [rows.map((row) => row.roomNid), rows.map((row) => toStoredText(row.eventId)), rows.map((row) => row.referencedBy)],
@@ -15,9 +15,9 @@ export async function insertMissingPrevEvents(
 }
 
 /** The events have arrived: nothing is missing there any more. */
-export async function removeMissingPrevEvents(tx: Transaction, eventIds: readonly EventId[]): Promise<void> {
+export function removeMissingPrevEvents(tx: Transaction, eventIds: readonly EventId[]): void {
   if (eventIds.length === 0) return;
-  await tx.query('DELETE FROM missing_prev_events WHERE event_id = ANY ($1::text[])', [eventIds.map(toStoredText)]);
+  tx.enqueue('DELETE FROM missing_prev_events WHERE event_id = ANY ($1::text[])', [eventIds.map(toStoredText)]);
 }
 
 /** Where the history of a room goes on elsewhere: the missing events at the oldest end of its timeline. */

@@ -113,28 +113,30 @@ export interface HeadChange {
   readonly extremities: readonly number[];
   readonly depth: number;
   readonly currentState: number | null;
-  /** Position of the room's newest event; null leaves it. */
-  readonly lastPosition: number | null;
-  /** Position of the newest event of a local user; null leaves it. */
-  readonly lastLocalPosition: number | null;
+  /** Place of the room's newest event among those just written (1 for the first); null leaves its last position. */
+  readonly lastPlace: number | null;
+  /** The same for the newest event of a local user. */
+  readonly lastLocalPlace: number | null;
 }
 
-export async function updateHeads(tx: Transaction, changes: readonly HeadChange[]): Promise<void> {
+/** @param written how many live events the transaction has just written: their positions are the last of the log */
+export function updateHeads(tx: Transaction, changes: readonly HeadChange[], written: number): void {
   if (changes.length === 0) return;
-  await tx.query(
+  tx.enqueue(
     `UPDATE rooms SET extremities = c.extremities::bigint[], depth = c.depth, current_state = c.current_state,
-       last_position = greatest(rooms.last_position, c.last_position),
-       last_local_position = greatest(rooms.last_local_position, c.last_local_position)
-     FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
-       AS c (nid, extremities, depth, current_state, last_position, last_local_position)
+       last_position = greatest(rooms.last_position, h.position - $7 + c.last_place),
+       last_local_position = greatest(rooms.last_local_position, h.position - $7 + c.last_local_place)
+     FROM log_head h, unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
+       AS c (nid, extremities, depth, current_state, last_place, last_local_place)
      WHERE rooms.nid = c.nid`,
     [
       changes.map((change) => change.nid),
       changes.map((change) => `{${change.extremities.join(',')}}`),
       changes.map((change) => change.depth),
       changes.map((change) => change.currentState),
-      changes.map((change) => change.lastPosition),
-      changes.map((change) => change.lastLocalPosition),
+      changes.map((change) => change.lastPlace),
+      changes.map((change) => change.lastLocalPlace),
+      written,
     ],
   );
 }

@@ -128,9 +128,9 @@ export function openStateSnapshots(db: Queryable, ids: IdBlocks): StateSnapshots
   };
 }
 
-export async function insertSnapshots(tx: Transaction, snapshots: readonly Snapshot[]): Promise<void> {
+export function insertSnapshots(tx: Transaction, snapshots: readonly Snapshot[]): void {
   if (snapshots.length === 0) return;
-  await tx.query(INSERT, [
+  tx.enqueue(INSERT, [
     snapshots.map((snapshot) => snapshot.id),
     snapshots.map((snapshot) => snapshot.parent?.id ?? null),
     snapshots.map((snapshot) => snapshot.sequence),
