@@ -98,10 +98,10 @@ export async function runWithDeadline(
   handle: (signal: AbortSignal) => Promise<unknown>,
 ): Promise<unknown> {
   const controller = new AbortController();
-  const timeUp = new MatrixError('M_UNKNOWN', 'The request took too long.', 503, { retry_after_ms: 5000 });
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
+      const timeUp = new MatrixError('M_UNKNOWN', 'The request took too long.', 503, { retry_after_ms: 5000 });
       controller.abort(timeUp);
       reject(timeUp);
     }, timeoutMs);
