@@ -38,6 +38,20 @@ async function start(container: HTMLElement): Promise<void> {
   await app.start();
 }
 
+/**
+ * After an update of the server, a page that was open before asks for parts that are gone. Loading it again gets the new
+ * ones; but only once in a while, in case they are missing for another reason.
+ */
+function reloadForUpdates(storage: Storage): void {
+  const key = 'parley:reloaded-at';
+  window.addEventListener('vite:preloadError', () => {
+    if (Date.now() - Number(storage.getItem(key)) < 60_000) return;
+    storage.setItem(key, String(Date.now()));
+    window.location.reload();
+  });
+}
+
+reloadForUpdates(window.sessionStorage);
 const container = document.getElementById('app');
 if (!container) throw new Error('index.html has no #app');
 void start(container);

@@ -25,6 +25,7 @@ export async function createChannel(session: Session, channel: NewChannel): Prom
     ...(channel.isFederated ? {} : { creation_content: { 'm.federate': false } }),
   };
   const { room_id: roomId } = await session.client.createRoom(options);
+  await joined(session, roomId);
   return roomId;
 }
 
@@ -40,6 +41,7 @@ export async function openDirectMessage(session: Session, userIds: readonly stri
     invite: [...userIds],
   });
   await rememberDirect(session, roomId, userId);
+  await joined(session, roomId);
   return roomId;
 }
 
@@ -51,6 +53,7 @@ export async function joinRoom(session: Session, roomIdOrAlias: string, via: rea
   if (invitedBy?.membership === 'invite' && invitedBy.directUserId) {
     await rememberDirect(session, room.roomId, invitedBy.directUserId);
   }
+  await joined(session, room.roomId);
   return room.roomId;
 }
 
@@ -75,6 +78,26 @@ export async function setNotificationLevel(session: Session, roomId: string, lev
 export async function markRoomRead(session: Session, roomId: string): Promise<void> {
   const event = session.client.getRoom(roomId)?.getLastLiveEvent();
   if (event) await session.client.sendReadReceipt(event, ReceiptType.Read, true);
+}
+
+const joinedTimeoutMs = 10_000;
+
+/**
+ * Resolves once sync has brought a room that the server has just put us into, so that it can be shown. Gives up waiting
+ * after a while: the room will come.
+ */
+function joined(session: Session, roomId: string): Promise<void> {
+  const isThere = () => session.rooms.get(roomId)?.membership === 'join';
+  if (isThere()) return Promise.resolve();
+  return new Promise((resolve) => {
+    const finish = () => {
+      clearTimeout(timer);
+      unsubscribe();
+      resolve();
+    };
+    const timer = setTimeout(finish, joinedTimeoutMs);
+    const unsubscribe = session.rooms.subscribe(() => isThere() && finish());
+  });
 }
 
 function findDirectMessage(session: Session, userId: string): string | undefined {

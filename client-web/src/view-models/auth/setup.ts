@@ -1,7 +1,8 @@
-import { createAdministrator, isSetupOpen, setDisplayName } from '../../platform/auth-api.ts';
+import { createAdministrator, isSetupOpen } from '../../platform/auth-api.ts';
 import type { Credentials } from '../../platform/credentials.ts';
 import { errcodeOf, type Problem, toProblem } from '../problem.ts';
 import { ViewModel } from '../view-model.ts';
+import { setFirstName } from './sign-up.ts';
 
 export interface SetupState {
   /** Undefined until the server has answered. False once there is an administrator. */
@@ -55,7 +56,7 @@ export class SetupViewModel extends ViewModel<SetupState> {
     try {
       const { username, password, displayName } = account;
       const credentials = await createAdministrator(baseUrl, { token, username, password, deviceName });
-      if (displayName) await this.#setName(credentials, displayName);
+      if (displayName) await setFirstName(credentials, displayName);
       await onSignedIn(credentials);
     } catch (error) {
       const errcode = errcodeOf(error);
@@ -65,15 +66,6 @@ export class SetupViewModel extends ViewModel<SetupState> {
       else this.set({ problem: toProblem(error) });
     } finally {
       this.set({ pending: false });
-    }
-  }
-
-  /** The account is there already: a name that could not be set is no reason to stop. It can be set later. */
-  async #setName(credentials: Credentials, displayName: string): Promise<void> {
-    try {
-      await setDisplayName(credentials, displayName);
-    } catch {
-      // The user id stands in.
     }
   }
 }

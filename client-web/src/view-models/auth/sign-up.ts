@@ -3,6 +3,7 @@ import {
   checkUsername,
   getRegistrationFlows,
   register,
+  setDisplayName,
   type UiaChallenge,
 } from '../../platform/auth-api.ts';
 import type { Credentials } from '../../platform/credentials.ts';
@@ -78,12 +79,14 @@ export class SignUpViewModel extends ViewModel<SignUpState> {
     this.#check = { timer, abort };
   }
 
-  async signUp(username: string, password: string, registrationToken: string): Promise<void> {
+  async signUp(account: { username: string; password: string; displayName: string; token: string }): Promise<void> {
     if (this.getState().pending) return;
     this.set({ pending: true, wrongToken: false, weakPassword: undefined, problem: undefined });
     try {
-      const credentials = await this.#register(username, password, registrationToken.trim());
-      if (credentials) await this.#options.onSignedIn(credentials);
+      const credentials = await this.#register(account.username, account.password, account.token.trim());
+      if (!credentials) return;
+      if (account.displayName) await setFirstName(credentials, account.displayName);
+      await this.#options.onSignedIn(credentials);
     } catch (error) {
       this.#showFailure(error);
     } finally {
@@ -159,4 +162,13 @@ function nextStage(challenge: UiaChallenge): string | undefined {
     .filter((flow) => flow.stages.every((stage) => stage === dummyStage || stage === tokenStage))
     .sort((a, b) => Number(a.stages.includes(tokenStage)) - Number(b.stages.includes(tokenStage)));
   return possible[0]?.stages.find((stage) => !challenge.completed.includes(stage));
+}
+
+/** The account is there already: a name that could not be set is no reason to stop. It can be set later. */
+export async function setFirstName(credentials: Credentials, displayName: string): Promise<void> {
+  try {
+    await setDisplayName(credentials, displayName);
+  } catch {
+    // The user id stands in.
+  }
 }

@@ -2,6 +2,7 @@ import { useParams } from '@tanstack/react-router';
 import { Plus, Search } from 'lucide-react';
 import { type KeyboardEvent, useCallback, useState } from 'react';
 import { Button } from 'react-aria-components/Button';
+import { listWidthLimits } from '../../view-models/preferences.ts';
 import { useDialogs } from '../dialogs/dialogs-context.ts';
 import { useT } from '../i18n.tsx';
 import { useSession } from '../session-context.tsx';
@@ -9,6 +10,7 @@ import { AddMenu } from '../shell/AddMenu.tsx';
 import { keyText } from '../shell/shortcuts.ts';
 import { UserMenu } from '../shell/UserMenu.tsx';
 import { IconButton } from '../ui/IconButton.tsx';
+import { Splitter } from '../ui/Splitter.tsx';
 import { useViewModel } from '../ui/use-view-model.ts';
 import { NotificationOffer } from './NotificationOffer.tsx';
 import styles from './RoomList.module.css';
@@ -16,13 +18,13 @@ import { RoomListEmpty } from './RoomListEmpty.tsx';
 import { RoomRowMenu, type RowMenuTarget } from './RoomRowMenu.tsx';
 import { RoomSectionView } from './RoomSectionView.tsx';
 
-/** The middle column: where to go. */
-export function RoomList() {
+/** The middle column: where to go. On a phone it is there only at home. */
+export function RoomList({ place }: { place: 'home' | 'room' | 'settings' }) {
   const t = useT('roomList');
   const session = useSession();
   const { open } = useDialogs();
   const { sections, order, spaces, activeSpaceId } = useViewModel(session.roomList);
-  const { collapsedSections } = useViewModel(session.preferences);
+  const { collapsedSections, listWidth } = useViewModel(session.preferences);
   const { roomId: activeRoomId } = useParams({ strict: false });
   const [menu, setMenu] = useState<RowMenuTarget>();
   const openMenu = useCallback((roomId: string, anchor: HTMLElement) => setMenu({ roomId, anchor }), []);
@@ -31,7 +33,7 @@ export function RoomList() {
   const tabStop = activeRoomId !== undefined && order.includes(activeRoomId) ? activeRoomId : order[0];
 
   return (
-    <nav className={styles.list} aria-label={t('rooms')} data-region>
+    <nav className={styles.list} style={{ width: listWidth }} aria-label={t('rooms')} data-region data-place={place}>
       <header className={styles.header}>
         <span className={styles.self}>
           <UserMenu placement="bottom start" />
@@ -62,6 +64,13 @@ export function RoomList() {
         ))}
       </div>
       <NotificationOffer />
+      <Splitter
+        label={t('listWidth')}
+        width={listWidth}
+        limits={listWidthLimits}
+        side="before"
+        onChange={(width) => session.preferences.change({ listWidth: width })}
+      />
       {menu && <RoomRowMenu target={menu} onClose={() => setMenu(undefined)} />}
     </nav>
   );

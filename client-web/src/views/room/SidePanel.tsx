@@ -50,32 +50,22 @@ export function SidePanel({ roomId, viewModel }: { roomId: string; viewModel: Ro
     if (event.key === 'Escape' && !event.defaultPrevented) closePanel();
   };
   return (
-    <>
-      <span className={styles.edge}>
-        <Splitter
-          label={t('panelWidth')}
-          width={panelWidth}
-          limits={panelWidthLimits}
-          side="after"
-          onChange={(width) => preferences.change({ panelWidth: width })}
-        />
-      </span>
-      <aside
-        className={styles.panel}
-        style={{ width: panelWidth }}
-        aria-label={title}
-        data-region
-        onKeyDown={onKeyDown}
-      >
-        <header className={styles.header}>
-          {back && <IconButton icon={ArrowLeft} label={t('back')} tooltip={false} onPress={back} />}
-          <h2 className={styles.title}>{title}</h2>
-          <IconButton icon={X} label={t('closePanel')} tooltip={false} onPress={closePanel} />
-        </header>
-        <ErrorBoundary key={panel}>
-          <Suspense fallback={null}>{content}</Suspense>
-        </ErrorBoundary>
-      </aside>
-    </>
+    <aside className={styles.panel} style={{ width: panelWidth }} aria-label={title} data-region onKeyDown={onKeyDown}>
+      <Splitter
+        label={t('panelWidth')}
+        width={panelWidth}
+        limits={panelWidthLimits}
+        side="after"
+        onChange={(width) => preferences.change({ panelWidth: width })}
+      />
+      <header className={styles.header}>
+        {back && <IconButton icon={ArrowLeft} label={t('back')} tooltip={false} onPress={back} />}
+        <h2 className={styles.title}>{title}</h2>
+        <IconButton icon={X} label={t('closePanel')} tooltip={false} onPress={closePanel} />
+      </header>
+      <ErrorBoundary key={panel}>
+        <Suspense fallback={null}>{content}</Suspense>
+      </ErrorBoundary>
+    </aside>
   );
 }

@@ -1,12 +1,9 @@
 import { Outlet, useLocation } from '@tanstack/react-router';
 import { Suspense } from 'react';
-import { listWidthLimits } from '../../view-models/preferences.ts';
 import type { SessionViewModel } from '../../view-models/session-view-model.ts';
 import { DialogsProvider } from '../dialogs/DialogsProvider.tsx';
-import { useT } from '../i18n.tsx';
 import { RoomList } from '../room-list/RoomList.tsx';
 import { SessionContext } from '../session-context.tsx';
-import { Splitter } from '../ui/Splitter.tsx';
 import { useViewModel } from '../ui/use-view-model.ts';
 import { ConnectionBar } from './ConnectionBar.tsx';
 import { DesktopNotifier } from './DesktopNotifier.tsx';
@@ -25,16 +22,14 @@ export function Shell({ session }: { session: SessionViewModel }) {
   return (
     <SessionContext value={session}>
       <DialogsProvider>
-        <Frame session={session} />
+        <Frame />
       </DialogsProvider>
     </SessionContext>
   );
 }
 
 /** Rail, room list, and the place that the URL names. */
-function Frame({ session }: { session: SessionViewModel }) {
-  const t = useT('shell');
-  const { listWidth } = useViewModel(session.preferences);
+function Frame() {
   const { pathname } = useLocation();
   useShortcuts();
   useStartPlace();
@@ -47,16 +42,7 @@ function Frame({ session }: { session: SessionViewModel }) {
       <ConnectionBar />
       <div className={styles.regions}>
         <Rail />
-        <div className={styles.list} style={{ width: listWidth }}>
-          <RoomList />
-        </div>
-        <Splitter
-          label={t('listWidth')}
-          width={listWidth}
-          limits={listWidthLimits}
-          side="before"
-          onChange={(width) => session.preferences.change({ listWidth: width })}
-        />
+        <RoomList place={place} />
         <div className={styles.place}>
           <ErrorBoundary key={pathname}>
             <Suspense fallback={<main className={styles.loading} aria-busy="true" />}>

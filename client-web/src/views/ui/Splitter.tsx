@@ -6,7 +6,7 @@ export interface SplitterProps {
   /** Width in CSS pixels of the region that it makes wider or narrower. */
   width: number;
   limits: { min: number; max: number; initial: number };
-  /** The region lies before (left of) or after the splitter. */
+  /** The region, which contains the splitter, lies before (left of) or after it. */
   side: 'before' | 'after';
   onChange: (width: number) => void;
 }
@@ -52,6 +52,7 @@ export function Splitter({ label, width, limits, side, onChange }: SplitterProps
       aria-valuemax={limits.max}
       tabIndex={0}
       className={styles.splitter}
+      data-side={side}
       onPointerDown={onPointerDown}
       onPointerMove={onPointerMove}
       onPointerUp={() => {
