@@ -14,7 +14,7 @@ import { surroundings } from '../torture/results.ts';
 import { percentile } from '../torture/scenario.ts';
 import { createServerProcess, type ServerProcess } from '../torture/server-process.ts';
 import { measureLatency } from './latency.ts';
-import { residentMiB } from './memory.ts';
+import { cpuMs, residentMiB } from './process-stats.ts';
 import { measureReference, messagePayload } from './reference.ts';
 import { limitRow, plainRow, type Row, ratioRow, table } from './row.ts';
 import { measureSends, send } from './sends.ts';
@@ -35,7 +35,11 @@ interface Bench {
 }
 
 /** Speeds of sending beside R, which is taken before and after: the mean evens out what else the machine does. */
-async function sendRows({ databaseUrl, ms, say }: Bench, clients: readonly MatrixClient[], rooms: readonly string[]) {
+async function sendRows(
+  { server, databaseUrl, ms, say }: Bench,
+  clients: readonly MatrixClient[],
+  rooms: readonly string[],
+) {
   const [first, ...others] = rooms;
   const [one] = clients;
   if (first === undefined || others.length === 0 || one === undefined) throw new Error('rooms and clients are needed');
@@ -45,7 +49,9 @@ async function sendRows({ databaseUrl, ms, say }: Bench, clients: readonly Matri
   say(`measuring R with a payload of ${Buffer.byteLength(payload)} bytes`);
   const before = await measureReference(databaseUrl, payload, ms);
   say(`sending with ${clients.length} clients to ${rooms.length} rooms, to one room, and with one client`);
+  const cpuBefore = await cpuMs(server.pid());
   const many = await measureSends(clients, rooms, ms);
+  const cpuAfter = await cpuMs(server.pid());
   const single = await measureSends(clients, [first], ms);
   const alone = await measureSends([one], [first], ms);
   const after = await measureReference(databaseUrl, payload, ms);
@@ -55,6 +61,15 @@ async function sendRows({ databaseUrl, ms, say }: Bench, clients: readonly Matri
     ratioRow({ name: 'sends, 20 clients, 10 rooms', value: many, unit: 'events/s' }, reference, { atLeast: 0.25 }),
     ratioRow({ name: 'sends, 20 clients, one room', value: single, unit: 'events/s' }, reference, { atLeast: 0.15 }),
     { name: 'sends, one client', value: alone, unit: 'events/s', reference, ratio: alone / reference },
+    ...(cpuBefore === undefined || cpuAfter === undefined
+      ? []
+      : [
+          plainRow({
+            name: 'CPU of the server process per send',
+            value: (cpuAfter - cpuBefore) / (many * (ms / 1000)),
+            unit: 'ms',
+          }),
+        ]),
   ] satisfies Row[];
 }
 
@@ -116,6 +131,9 @@ async function main(): Promise<void> {
   const data = path.join(folder, 'data');
   const server = await createServerProcess({ folder });
   try {
+    // The first start of a checkout compiles; every later one, which is what counts, finds that done.
+    await server.start();
+    await server.stop();
     await server.start();
     const { url: databaseUrl } = await findEmbeddedDatabase(data);
     const say = (line: string) => console.error(`• ${line}`);

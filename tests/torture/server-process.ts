@@ -9,6 +9,8 @@ import { request } from 'undici';
 import { freePort } from '../harness/free-port.ts';
 
 const MAIN = fileURLToPath(new URL('../../server/src/main.ts', import.meta.url));
+/** Where `npm start` keeps compiled modules too. */
+const COMPILED = fileURLToPath(new URL('../../.cache/compiled', import.meta.url));
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 15_000;
 
@@ -94,7 +96,7 @@ export async function createServerProcess(options: ServerProcessOptions): Promis
       const started = performance.now();
       const starting = spawn(process.execPath, [MAIN, '--config', config], {
         cwd: folder,
-        env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', NODE_NO_WARNINGS: '1' },
+        env: { PATH: process.env.PATH, HOME: process.env.HOME, NODE_NO_WARNINGS: '1', NODE_COMPILE_CACHE: COMPILED },
         stdio: ['ignore', 'pipe', 'pipe'],
       });
       child = starting;
