@@ -33,10 +33,20 @@ import type { Federation } from '../federation/federation.ts';
 import type { ClientRoute, FederationRoute } from '../http/route.ts';
 import { localAliasTarget } from '../rooms/directory.ts';
 import { leaveAllRooms } from '../rooms/leave.ts';
+import { openTransactionReceiver } from '../rooms/receive-transaction.ts';
+import { backfillRoutes } from '../server-server-api/backfill.ts';
 import { contentRepositoryRoutes as federationContentRepositoryRoutes } from '../server-server-api/content-repository.ts';
+import { eventAuthRoutes } from '../server-server-api/event-auth.ts';
+import { eventRoutes } from '../server-server-api/events.ts';
+import { inviteRoutes } from '../server-server-api/invites.ts';
+import { joinRoutes } from '../server-server-api/joins.ts';
 import { keyRoutes } from '../server-server-api/keys.ts';
+import { knockRoutes } from '../server-server-api/knocks.ts';
+import { leaveRoutes } from '../server-server-api/leaves.ts';
 import { openIdRoutes as federationOpenIdRoutes } from '../server-server-api/openid.ts';
+import { publicRoomsRoutes } from '../server-server-api/public-rooms.ts';
 import { queryRoutes } from '../server-server-api/query.ts';
+import { transactionRoutes } from '../server-server-api/transactions.ts';
 import { versionRoutes } from '../server-server-api/version.ts';
 import { putAccountData } from '../storage/account-data.ts';
 import { findContacts, searchUsers } from '../storage/user-directory.ts';
@@ -163,5 +173,14 @@ export function federationRoutes(parts: RouteParts): FederationRoute[] {
       resolveAlias: (alias) => localAliasTarget(rooms.parts, alias),
     }),
     ...federationContentRepositoryRoutes(media.repository),
+    ...transactionRoutes(openTransactionReceiver(rooms.parts, rooms.typing)),
+    ...joinRoutes(rooms.parts),
+    ...leaveRoutes(rooms.parts),
+    ...inviteRoutes(rooms.parts),
+    ...knockRoutes(),
+    ...eventRoutes(rooms.parts, common.clock),
+    ...eventAuthRoutes(rooms.parts),
+    ...backfillRoutes(rooms.parts, common.clock),
+    ...publicRoomsRoutes(rooms.parts),
   ];
 }

@@ -3,8 +3,8 @@ import { authorize, authorizeByAuthEvents } from '../protocol/auth-rules.ts';
 import { authStateOf, type KnownEvent } from '../protocol/authorization.ts';
 import { type Event, type EventId, type StateKey, stateKey } from '../protocol/event.ts';
 import { redactionTarget } from '../protocol/redaction.ts';
-import { eventsById, type StoredEvent } from '../storage/events.ts';
-import { referencedEvents } from '../storage/missing-prev-events.ts';
+import { type Admission, eventsById, eventsByNid, type StoredEvent } from '../storage/events.ts';
+import { isMissingPrevOfAccepted } from '../storage/missing-prev-events.ts';
 import type { Snapshot } from '../storage/state-snapshots.ts';
 import type { VerifiedPdu } from './admit-pdu.ts';
 import { asRuleEvent } from './event-cache.ts';
@@ -16,15 +16,17 @@ import { mayRedact } from './send.ts';
 export type Acceptance =
   | { readonly outcome: 'accepted' | 'soft_failed' | 'rejected'; readonly reason: string | undefined }
   /** It was here already. */
-  | { readonly outcome: 'known' }
+  | { readonly outcome: 'known'; readonly admission: Admission }
   /** Nothing has been decided: these have to be fetched first. */
   | { readonly outcome: 'missing'; readonly prevEvents: readonly EventId[]; readonly authEvents: readonly EventId[] };
 
 export interface AcceptOptions {
   /** State before the event, where it is known from elsewhere; previous events may then be missing. */
   readonly stateBefore?: Snapshot | undefined;
-  /** Event of a local user: it need not pass against the newest state of the room if it did against its own. */
-  readonly local?: boolean;
+  /** It came to us alone: the other servers of the room get it from us. */
+  readonly passOn?: boolean;
+  /** The newest state of the room need not allow it: other servers of the room have taken it in already. */
+  readonly settled?: boolean;
   /** The event is from before what we have: it goes to the other end of the timeline and changes nothing at this one. */
   readonly backfilled?: boolean;
 }
@@ -41,21 +43,22 @@ export async function acceptEvent(
 ): Promise<Acceptance> {
   const held = await heldEvents(parts, open, [pdu.eventId, ...pdu.pdu.prev_events, ...pdu.pdu.auth_events]);
   const standing = held.get(pdu.eventId);
-  if (standing !== undefined && (inGraph(standing) || standing.admission === 'rejected')) return { outcome: 'known' };
+  if (standing !== undefined && inGraph(standing)) return { outcome: 'known', admission: standing.admission };
   const prevs = pdu.pdu.prev_events.flatMap((id) => {
     const prev = held.get(id);
     return prev !== undefined && inGraph(prev) ? [prev] : [];
   });
   const missingPrevs = pdu.pdu.prev_events.filter((id) => !prevs.some((prev) => prev.eventId === id));
-  const missingAuth = pdu.pdu.auth_events.filter((id) => !held.has(id));
+  // What nobody has authorised yet authorises nothing.
+  const missingAuth = pdu.pdu.auth_events.filter((id) => (held.get(id)?.admission ?? 'outlier') === 'outlier');
   if (missingAuth.length > 0 || (missingPrevs.length > 0 && options.stateBefore === undefined))
     return { outcome: 'missing', prevEvents: missingPrevs, authEvents: missingAuth };
 
   // A state that we were told is only one voice beside those of the previous events that we hold (A1.12).
   const told = options.stateBefore === undefined ? [] : [options.stateBefore];
   const stateBefore = await resolveSnapshots(parts, open, [...told, ...(await statesAfter(parts, open, prevs))]);
-  const isOld = options.local === true || options.backfilled === true;
-  const verdict = await judge(open, pdu, held, stateBefore, isOld);
+  const isSettled = options.settled === true || options.backfilled === true;
+  const verdict = await judge(open, pdu, held, stateBefore, isSettled);
   const nid = standing?.nid ?? (await parts.eventNids.take(1))[0];
   if (nid === undefined) throw new Error('no event nid');
   const keyNid =
@@ -66,14 +69,14 @@ export async function acceptEvent(
     verdict.outcome === 'rejected' || keyNid === null
       ? stateBefore
       : await open.derive(stateBefore, new Map([[keyNid, nid]]));
-  const isReferenced = (await referencedEvents(parts.db, [pdu.eventId])).size > 0;
   const event: NewEvent = {
     nid,
     event: { eventId: pdu.eventId, roomId: pdu.roomId, pdu: pdu.pdu },
     json: pdu.json,
     admission: verdict.outcome,
     reason: verdict.reason ?? null,
-    local: options.local ?? false,
+    local: options.passOn ?? false,
+    isFromElsewhere: true,
     stateKeyNid: keyNid,
     prevEvents: prevs.map((prev) => prev.nid),
     missingPrevEvents: missingPrevs,
@@ -81,18 +84,19 @@ export async function acceptEvent(
     stateBefore,
     stateAfter,
     roomState: undefined,
-    redacts: verdict.outcome === 'accepted' ? await redactsOf(open, pdu) : null,
+    redacts: verdict.outcome === 'accepted' ? await redactsOf(open, pdu, stateBefore) : null,
     deviceId: null,
     transactionId: null,
   };
   if (options.backfilled === true) open.addBackfilled({ ...event, roomState: stateAfter });
   else if (verdict.outcome !== 'accepted') open.attach(event);
-  else await attachToGraph(parts, open, event, isReferenced);
+  else await attachToGraph(parts, open, event);
   return verdict;
 }
 
 /** Attaches an accepted event: the room's state is then what its extremities, this one among them, resolve to. */
-async function attachToGraph(parts: RoomParts, open: OpenRoom, event: NewEvent, isReferenced: boolean): Promise<void> {
+async function attachToGraph(parts: RoomParts, open: OpenRoom, event: NewEvent): Promise<void> {
+  const isReferenced = await isPreviousOfAccepted(parts, open, event.event.eventId);
   const replaced = new Set(event.prevEvents);
   const others = open.extremities.filter((extremity) => !replaced.has(extremity.nid));
   if (isReferenced && others.length === open.extremities.length) {
@@ -107,6 +111,13 @@ async function attachToGraph(parts: RoomParts, open: OpenRoom, event: NewEvent, 
   const states = await statesAfter(parts, open, held);
   const roomState = await resolveSnapshots(parts, open, isReferenced ? states : [event.stateAfter, ...states]);
   open.attach({ ...event, roomState: roomState ?? event.stateAfter }, { extremity: !isReferenced });
+}
+
+/** Whether an accepted event of the room comes after this one, so that it is no forward extremity. */
+async function isPreviousOfAccepted(parts: RoomParts, open: OpenRoom, eventId: EventId): Promise<boolean> {
+  for (const added of open.allAdded())
+    if (added.admission === 'accepted' && added.missingPrevEvents.includes(eventId)) return true;
+  return await isMissingPrevOfAccepted(parts.db, open.room.nid, eventId);
 }
 
 /** An event that we hold, stored or added in this transaction. */
@@ -145,8 +156,12 @@ async function heldEvents(parts: RoomParts, open: OpenRoom, ids: readonly EventI
 
 async function heldByNid(parts: RoomParts, open: OpenRoom, nids: readonly number[]): Promise<Held[]> {
   const added = nids.flatMap((nid) => open.addedByNid(nid) ?? []).map(fromNew);
-  const stored = await parts.events.byNid(nids.filter((nid) => open.addedByNid(nid) === undefined));
-  return [...added, ...[...stored.values()].map((event) => fromStored(open, event))];
+  // From the rows as well: an event that was cached before it had a place in the graph has no state there.
+  const stored = await eventsByNid(
+    parts.db,
+    nids.filter((nid) => open.addedByNid(nid) === undefined),
+  );
+  return [...added, ...stored.map((event) => fromStored(open, event))];
 }
 
 function inGraph(held: Held): boolean {
@@ -164,13 +179,26 @@ async function statesAfter(parts: RoomParts, open: OpenRoom, held: readonly Held
   );
 }
 
+interface Verdict {
+  readonly outcome: 'accepted' | 'soft_failed' | 'rejected';
+  readonly reason: string | undefined;
+}
+
 async function judge(
   open: OpenRoom,
   pdu: VerifiedPdu,
   held: ReadonlyMap<EventId, Held>,
   stateBefore: Snapshot | undefined,
-  isOld: boolean,
-): Promise<{ outcome: 'accepted' | 'soft_failed' | 'rejected'; reason: string | undefined }> {
+  isSettled: boolean,
+): Promise<Verdict> {
+  if (held.get(pdu.eventId)?.admission === 'rejected')
+    return { outcome: 'rejected', reason: 'it was rejected as part of an auth chain' };
+  // A room has one create event, though the rules by themselves would let its creator's server make more.
+  if (pdu.pdu.type === 'm.room.create') {
+    const create = await open.stateEvent('m.room.create', '');
+    if (create !== undefined && create.eventId !== pdu.eventId)
+      return { outcome: 'rejected', reason: 'the room has been created already' };
+  }
   const authEvents: KnownEvent[] = pdu.pdu.auth_events.flatMap((id) => {
     const auth = held.get(id);
     return auth === undefined ? [] : [{ event: auth.event, rejected: auth.admission === 'rejected' }];
@@ -183,7 +211,7 @@ async function judge(
   const before = authorize(pdu, open.version, authStateOf(await ruleState(open, pdu, stateBefore)));
   if (!before.allowed) return { outcome: 'rejected', reason: `state before: ${before.reason}` };
   // Step 6: by the state of the room as it is now, which catches those that pretend to be from before a ban.
-  if (isOld || stateBefore?.id === open.state?.id || open.extremities.length === 0)
+  if (isSettled || stateBefore?.id === open.state?.id || open.extremities.length === 0)
     return { outcome: 'accepted', reason: undefined };
   const now = authorize(pdu, open.version, authStateOf(await ruleState(open, pdu, open.state)));
   if (!now.allowed) return { outcome: 'soft_failed', reason: `current state: ${now.reason}` };
@@ -197,8 +225,8 @@ async function ruleState(open: OpenRoom, event: Event, state: Snapshot | undefin
   return new Map([...events].map(([key, found]) => [key, found.event]));
 }
 
-async function redactsOf(open: OpenRoom, pdu: VerifiedPdu): Promise<Redacts | null> {
+async function redactsOf(open: OpenRoom, pdu: VerifiedPdu, stateBefore: Snapshot | undefined): Promise<Redacts | null> {
   if (pdu.pdu.type !== 'm.room.redaction') return null;
   const target = redactionTarget(pdu.pdu, open.version);
-  return target === undefined ? null : await mayRedact(open, pdu.pdu.sender, target);
+  return target === undefined ? null : await mayRedact(open, pdu.pdu.sender, target, stateBefore);
 }

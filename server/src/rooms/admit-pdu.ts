@@ -1,14 +1,19 @@
+import { setImmediate } from 'node:timers/promises';
 import type { WantedKey } from '../federation/key-ring.ts';
 import { canonicalJson } from '../protocol/canonical-json.ts';
-import { MatrixError } from '../protocol/errors.ts';
-import type { Event, Pdu, RoomId, ServerName } from '../protocol/event.ts';
+import { invalidParam, MatrixError, tooLarge } from '../protocol/errors.ts';
+import type { Event, EventId, Pdu, RoomId, ServerName } from '../protocol/event.ts';
 import { checkEventFormat } from '../protocol/event-format.ts';
 import { essentialBytes, eventIdOf, roomIdOf, verifyContentHash } from '../protocol/event-hashes.ts';
-import { serversThatMustSign } from '../protocol/event-signing.ts';
+import { cosignEvent, serversThatMustSign } from '../protocol/event-signing.ts';
+import { serverNameOf } from '../protocol/identifiers.ts';
 import { redactEvent } from '../protocol/redaction.ts';
 import type { RoomVersion } from '../protocol/room-versions.ts';
-import { type KeyId, signatureKeyIds, verifySignedBytes } from '../protocol/signing.ts';
+import { signatureKeyIds, verifySignedBytes } from '../protocol/signing.ts';
 import type { RoomParts } from './room-parts.ts';
+
+/** A room's whole state may come at once: other requests get a turn between so many events. */
+const PAUSE_EVERY = 50;
 
 declare const verified: unique symbol;
 
@@ -19,15 +24,19 @@ declare const verified: unique symbol;
  */
 export interface VerifiedPdu extends Event {
   readonly json: string;
+  /** Its content did not fit its hash, so it has been redacted. */
+  readonly isRedacted: boolean;
   /** Servers whose signature on the event has been verified. */
   readonly signers: ReadonlySet<ServerName>;
   readonly [verified]: true;
 }
 
-/** A PDU as it came, and the reason why it was not admitted. */
+/** Why a PDU was not admitted. */
 export interface RefusedPdu {
+  /** `unknown key`: it may be sound, but the key cannot be had. */
+  readonly fault: 'form' | 'signature' | 'unknown key';
   readonly reason: string;
-  readonly eventId: string | undefined;
+  readonly eventId: EventId | undefined;
 }
 
 interface Checked {
@@ -43,6 +52,7 @@ interface Checked {
  * Keys for all of them are fetched together.
  *
  * @param room what room they must be of; undefined where the caller checks that itself
+ * @param yetToSign server whose signature is going to be added: it is asked for only of its own users
  * @returns in the order of the input
  */
 export async function admitPdus(
@@ -50,8 +60,13 @@ export async function admitPdus(
   version: RoomVersion,
   unverified: readonly unknown[],
   room?: RoomId,
+  yetToSign?: ServerName,
 ): Promise<(VerifiedPdu | RefusedPdu)[]> {
-  const checked = unverified.map((value) => checkForm(version, value, room));
+  const checked: (Checked | RefusedPdu)[] = [];
+  for (const [index, value] of unverified.entries()) {
+    if (index % PAUSE_EVERY === PAUSE_EVERY - 1) await setImmediate();
+    checked.push(checkForm(version, value, room, yetToSign));
+  }
   const wanted: WantedKey[] = [];
   for (const one of checked) {
     if ('reason' in one) continue;
@@ -60,18 +75,31 @@ export async function admitPdus(
       for (const keyId of signatureKeyIds(one.pdu.signatures, serverName)) wanted.push({ serverName, keyId, validAt });
   }
   const keys = await parts.keyRing.fetch(wanted);
-  return checked.map((one) => ('reason' in one ? one : verify(version, one, keys)));
+  const results: (VerifiedPdu | RefusedPdu)[] = [];
+  for (const [index, one] of checked.entries()) {
+    if (index % PAUSE_EVERY === PAUSE_EVERY - 1) await setImmediate();
+    results.push('reason' in one ? one : verify(version, one, keys));
+  }
+  return results;
 }
 
-function checkForm(version: RoomVersion, value: unknown, room: RoomId | undefined): Checked | RefusedPdu {
+function checkForm(
+  version: RoomVersion,
+  value: unknown,
+  room: RoomId | undefined,
+  yetToSign: ServerName | undefined,
+): Checked | RefusedPdu {
   const form = checkEventFormat(value, version);
-  if (!form.ok) return { reason: form.reason, eventId: undefined };
+  if (!form.ok) return { fault: 'form', reason: form.reason, eventId: undefined };
   const bytes = essentialBytes(form.pdu, version);
   const eventId = eventIdOf(form.pdu, version, bytes);
   const roomId = roomIdOf(form.pdu, eventId);
-  if (room !== undefined && roomId !== room) return { reason: 'the event is of another room', eventId };
+  if (room !== undefined && roomId !== room) return { fault: 'form', reason: 'the event is of another room', eventId };
   const event = { eventId, roomId, pdu: form.pdu };
-  return { pdu: form.pdu, json: form.json, event, bytes, mustSign: serversThatMustSign(form.pdu, version) };
+  const mustSign = serversThatMustSign(form.pdu, version).filter(
+    (server) => server !== yetToSign || server === serverNameOf(form.pdu.sender),
+  );
+  return { pdu: form.pdu, json: form.json, event, bytes, mustSign };
 }
 
 function verify(
@@ -83,18 +111,19 @@ function verify(
   const validAt = version.enforcesKeyValidity ? one.pdu.origin_server_ts : undefined;
   const signers = new Set<ServerName>();
   for (const server of one.mustSign) {
-    const findKey = (keyId: KeyId) => {
-      const key = keys.get(server, keyId, validAt);
-      return key === undefined ? undefined : Buffer.from(key).toString('base64').replace(/=+$/, '');
-    };
-    const verification = verifySignedBytes(one.bytes, one.pdu.signatures, server, findKey);
-    if (!verification.ok) return { reason: `signature of ${server}: ${verification.reason}`, eventId };
+    const verification = verifySignedBytes(one.bytes, one.pdu.signatures, server, (keyId) =>
+      keys.get(server, keyId, validAt),
+    );
+    if (!verification.ok) {
+      const fault = verification.reason === 'unknown key' ? 'unknown key' : 'signature';
+      return { fault, reason: `signature of ${server}: ${verification.reason}`, eventId };
+    }
     signers.add(server);
   }
-  if (verifyContentHash(one.pdu)) return mark({ eventId, roomId, pdu: one.pdu, json: one.json, signers });
+  if (verifyContentHash(one.pdu)) return mark({ ...one.event, json: one.json, isRedacted: false, signers });
   // The signatures cover the redacted form only: content that does not fit its hash was changed on the way.
   const pdu = redactEvent(one.pdu, version);
-  return mark({ eventId, roomId, pdu, json: canonicalJson(pdu), signers });
+  return mark({ eventId, roomId, pdu, json: canonicalJson(pdu), isRedacted: true, signers });
 }
 
 function mark(event: Omit<VerifiedPdu, typeof verified>): VerifiedPdu {
@@ -105,18 +134,39 @@ export function isAdmitted(result: VerifiedPdu | RefusedPdu): result is Verified
   return !('reason' in result);
 }
 
-/** For a single event that has to be sound. @throws MatrixError 400 M_INVALID_PARAM, or 403 M_FORBIDDEN for a bad signature */
+/**
+ * Adds our signature to a peer's event. The caller has found it to be exactly an invite of one of our users, or a join that one
+ * of them authorises (A1.3, A4.6).
+ */
+export function cosignPdu(parts: RoomParts, version: RoomVersion, event: VerifiedPdu): VerifiedPdu {
+  const form = checkEventFormat(cosignEvent(event.pdu, version, parts.serverName, parts.signingKey), version);
+  if (!form.ok) throw tooLarge('The event is too large to be signed.');
+  return mark({ ...event, pdu: form.pdu, json: form.json, signers: new Set([...event.signers, parts.serverName]) });
+}
+
+/** For a single event that has to be sound. @throws MatrixError M_INVALID_PARAM */
 export async function admitPdu(
   parts: RoomParts,
   version: RoomVersion,
   unverified: unknown,
   room?: RoomId,
+  yetToSign?: ServerName,
 ): Promise<VerifiedPdu> {
-  const [result] = await admitPdus(parts, version, [unverified], room);
-  if (result === undefined || !isAdmitted(result)) {
-    const reason = result?.reason ?? 'no event';
-    if (reason.startsWith('signature')) throw new MatrixError('M_FORBIDDEN', `The event was refused: ${reason}.`, 403);
-    throw new MatrixError('M_INVALID_PARAM', `The event was refused: ${reason}.`, 400);
-  }
+  const [result] = await admitPdus(parts, version, [unverified], room, yetToSign);
+  if (result === undefined || !isAdmitted(result))
+    throw invalidParam(`The event is not sound: ${result?.reason ?? 'there is none'}.`);
+  return result;
+}
+
+/** For the event that a server answered with, which must be the one that we sent it. @throws MatrixError M_UNKNOWN 502 */
+export async function admitAnswer(
+  parts: RoomParts,
+  version: RoomVersion,
+  answer: unknown,
+  sent: Event,
+): Promise<VerifiedPdu> {
+  const [result] = await admitPdus(parts, version, [answer], sent.roomId);
+  if (result === undefined || !isAdmitted(result) || result.eventId !== sent.eventId || result.isRedacted)
+    throw new MatrixError('M_UNKNOWN', 'The other server did not answer with the event that it was sent.', 502);
   return result;
 }

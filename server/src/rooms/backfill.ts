@@ -1,35 +1,46 @@
 import { FederationError } from '../federation/federation-error.ts';
 import type { EventId, ServerName } from '../protocol/event.ts';
+import { eventsById } from '../storage/events.ts';
 import { serversInRoom } from '../storage/memberships.ts';
 import { oldestGaps } from '../storage/missing-prev-events.ts';
 import type { RoomRow } from '../storage/rooms.ts';
 import { acceptEvent } from './accept-event.ts';
 import { admitPdus, isAdmitted, type VerifiedPdu } from './admit-pdu.ts';
 import { fetchAuthChain, fetchStateBefore, type RemoteState, storeRemoteState, versionOf } from './fetch-events.ts';
+import { leadingBackFrom, orderedAfter } from './graph-order.ts';
 import type { OpenRoom } from './open-room.ts';
 import type { RoomParts } from './room-parts.ts';
 
 /** Servers asked before we say that there is no more. */
 const MAX_SERVERS = 3;
+const MIN_EVENTS = 20;
 const MAX_EVENTS = 100;
+/** Gaps that one request asks about. */
+const MAX_GAPS = 20;
+/** Events of one page whose state, or whose auth chain, is asked for; those that would need more are left for later. */
+const MAX_STATES = 5;
+const DEADLINE_MS = 20_000;
 
 /**
  * Fetches history from before what we hold (Server-Server API, "Backfilling and retrieving missing events") and adds it to
  * the far end of the timeline.
  *
- * @returns whether anything was added
+ * @returns whether history goes further back now
  */
 export async function backfillBefore(parts: RoomParts, room: RoomRow, limit: number): Promise<boolean> {
-  const gaps = await oldestGaps(parts.db, room.nid, 5);
+  const gaps = await oldestGaps(parts.db, room.nid, MAX_GAPS);
   if (gaps.length === 0) return false;
   const servers = (await serversInRoom(parts.db, room.nid)).filter((server) => server !== parts.serverName);
   for (const server of servers.slice(0, MAX_SERVERS)) {
     try {
-      if (await backfillFrom(parts, room, server, gaps, Math.min(Math.max(limit, 20), MAX_EVENTS))) return true;
+      await backfillFrom(parts, room, server, gaps, Math.min(Math.max(limit, MIN_EVENTS), MAX_EVENTS));
     } catch (error) {
       // The next server may know more, or be there at all.
       if (!(error instanceof FederationError)) throw error;
     }
+    // Somebody else may have closed the gap meanwhile, which is as good.
+    const left = await oldestGaps(parts.db, room.nid, MAX_GAPS);
+    if (left.length !== gaps.length || left.some((id, index) => id !== gaps[index])) return true;
   }
   return false;
 }
@@ -40,34 +51,59 @@ async function backfillFrom(
   server: ServerName,
   from: readonly EventId[],
   limit: number,
-): Promise<boolean> {
-  const answer = await parts.federation.backfill(server, { roomId: room.roomId, from, limit });
+): Promise<void> {
+  const options = { deadlineMs: DEADLINE_MS };
+  const answer = await parts.federation.backfill(server, { roomId: room.roomId, from, limit }, options);
   const admitted = await admitPdus(parts, versionOf(room), answer.slice(0, limit), room.roomId);
-  const events = connected(admitted.filter(isAdmitted), from);
-  if (events.length === 0) return false;
-  // Where the events given begin, the state has to be told; from there on it follows from event to event.
-  const given = new Set(events.map((event) => event.eventId));
-  const states = new Map<EventId, RemoteState>();
-  for (const event of events) {
-    if (event.pdu.prev_events.length === 0 || event.pdu.prev_events.some((id) => given.has(id))) continue;
-    states.set(event.eventId, await fetchStateBefore(parts, room, server, event.eventId));
-  }
-  for (const event of events.slice(0, 1)) await fetchAuthChain(parts, room, server, event.eventId);
-  return await parts.writer.writeAlone(room.nid, (open) => addOldEvents(parts, open, events, states));
+  const events = orderedAfter(leadingBackFrom(admitted.filter(isAdmitted), from), ({ pdu }) => pdu.prev_events);
+  if (events.length === 0) return;
+  const states = await fetchStates(parts, room, server, events);
+  await fetchAuthChains(parts, room, server, events, states);
+  await parts.writer.writeAlone(room.nid, (open) => addOldEvents(parts, open, events, states));
 }
 
-/** Those of the events that lead back from the gap, oldest first. What a server adds beyond them is not ours to keep. */
-function connected(events: readonly VerifiedPdu[], from: readonly EventId[]): VerifiedPdu[] {
-  const byId = new Map(events.map((event) => [event.eventId, event]));
-  const reached = new Map<EventId, VerifiedPdu>();
-  const waiting = [...from];
-  for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
-    const event = byId.get(id);
-    if (event === undefined || reached.has(id)) continue;
-    reached.set(id, event);
-    waiting.push(...event.pdu.prev_events);
+/** Where the events begin, the state has to be told; from there on it follows from event to event. */
+async function fetchStates(
+  parts: RoomParts,
+  room: RoomRow,
+  server: ServerName,
+  events: readonly VerifiedPdu[],
+): Promise<Map<EventId, RemoteState>> {
+  const given = new Set(events.map((event) => event.eventId));
+  const prevs = events.flatMap((event) => event.pdu.prev_events).filter((id) => !given.has(id));
+  const held = await eventsById(parts.db, [...new Set(prevs)]);
+  for (const event of held) if (event.roomNid === room.nid && event.stateAfter !== null) given.add(event.eventId);
+  const states = new Map<EventId, RemoteState>();
+  for (const event of events) {
+    if (event.pdu.prev_events.every((id) => given.has(id))) continue;
+    if (states.size === MAX_STATES) break;
+    const state = await fetchStateBefore(parts, room, server, event.eventId, { deadlineMs: DEADLINE_MS });
+    states.set(event.eventId, state);
   }
-  return [...reached.values()].sort((one, other) => one.pdu.depth - other.pdu.depth);
+  return states;
+}
+
+/** Fetches the auth chains of those events that name auth events which neither we hold nor the answer brought. */
+async function fetchAuthChains(
+  parts: RoomParts,
+  room: RoomRow,
+  server: ServerName,
+  events: readonly VerifiedPdu[],
+  states: ReadonlyMap<EventId, RemoteState>,
+): Promise<void> {
+  const known = new Set(events.map((event) => event.eventId));
+  for (const { state, authChain } of states.values())
+    for (const event of [...state, ...authChain]) known.add(event.eventId);
+  const wanted = new Set(events.flatMap((event) => event.pdu.auth_events).filter((id) => !known.has(id)));
+  for (const event of await eventsById(parts.db, [...wanted]))
+    if (event.roomNid === room.nid && event.admission !== 'outlier') wanted.delete(event.eventId);
+  let fetches = 0;
+  for (const event of events) {
+    if (!event.pdu.auth_events.some((id) => wanted.has(id)) || fetches === MAX_STATES) continue;
+    fetches += 1;
+    await fetchAuthChain(parts, room, server, event.eventId, { deadlineMs: DEADLINE_MS });
+    for (const id of event.pdu.auth_events) wanted.delete(id);
+  }
 }
 
 async function addOldEvents(
@@ -75,7 +111,7 @@ async function addOldEvents(
   open: OpenRoom,
   events: readonly VerifiedPdu[],
   states: ReadonlyMap<EventId, RemoteState>,
-): Promise<boolean> {
+): Promise<void> {
   for (const event of events) {
     const remote = states.get(event.eventId);
     const stateBefore = remote === undefined ? undefined : await storeRemoteState(parts, open, remote);
@@ -83,5 +119,4 @@ async function addOldEvents(
   }
   // Positions count downwards, so the newest has to be written first.
   open.backfilled.reverse();
-  return open.backfilled.length > 0;
 }

@@ -1,3 +1,4 @@
+import type { CallOptions } from '../federation/signed-request.ts';
 import type { EventId, ServerName } from '../protocol/event.ts';
 import { type RoomVersion, roomVersion } from '../protocol/room-versions.ts';
 import { eventsById } from '../storage/events.ts';
@@ -6,7 +7,7 @@ import type { Snapshot } from '../storage/state-snapshots.ts';
 import { admitPdus, isAdmitted, type VerifiedPdu } from './admit-pdu.ts';
 import type { OpenRoom } from './open-room.ts';
 import type { RoomParts } from './room-parts.ts';
-import { storeStateEvents } from './store-state-events.ts';
+import { storeAuthChain, storeStateEvents } from './store-state-events.ts';
 
 /** Events that one missing piece may cost in requests of their own; more are fetched as a whole state. */
 const MAX_SINGLE_FETCHES = 50;
@@ -36,9 +37,10 @@ export async function fetchStateBefore(
   room: RoomRow,
   server: ServerName,
   eventId: EventId,
+  options?: CallOptions,
 ): Promise<RemoteState> {
   const version = versionOf(room);
-  const ids = await parts.federation.stateIds(server, { roomId: room.roomId, eventId });
+  const ids = await parts.federation.stateIds(server, { roomId: room.roomId, eventId }, options);
   const wanted = [...new Set([...ids.pduIds, ...ids.authChainIds])];
   const held = new Set(
     (await eventsById(parts.db, wanted))
@@ -47,12 +49,12 @@ export async function fetchStateBefore(
   );
   const missing = wanted.filter((id) => !held.has(id));
   if (missing.length > MAX_SINGLE_FETCHES) {
-    const whole = await parts.federation.state(server, { roomId: room.roomId, eventId });
+    const whole = await parts.federation.state(server, { roomId: room.roomId, eventId }, options);
     const admit = async (pdus: readonly unknown[]) =>
       (await admitPdus(parts, version, pdus, room.roomId)).filter(isAdmitted);
     return { state: await admit(whole.pdus), authChain: await admit(whole.authChain), held: [] };
   }
-  const fetched = await fetchEvents(parts, room, server, missing);
+  const fetched = await fetchEvents(parts, room, server, missing, options);
   const inState = new Set(ids.pduIds);
   return {
     state: fetched.filter((event) => inState.has(event.eventId)),
@@ -67,9 +69,10 @@ export async function fetchEvents(
   room: RoomRow,
   server: ServerName,
   ids: readonly EventId[],
+  options?: CallOptions,
 ): Promise<VerifiedPdu[]> {
   const answers = await Promise.allSettled(
-    ids.slice(0, MAX_SINGLE_FETCHES).map((eventId) => parts.federation.event(server, { eventId })),
+    ids.slice(0, MAX_SINGLE_FETCHES).map((eventId) => parts.federation.event(server, { eventId }, options)),
   );
   const pdus = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
   const wanted = new Set(ids);
@@ -89,8 +92,9 @@ export async function fetchAuthChain(
   room: RoomRow,
   server: ServerName,
   eventId: EventId,
+  options?: CallOptions,
 ): Promise<void> {
-  const chain = await parts.federation.eventAuth(server, { roomId: room.roomId, eventId });
+  const chain = await parts.federation.eventAuth(server, { roomId: room.roomId, eventId }, options);
   const admitted = (await admitPdus(parts, versionOf(room), chain, room.roomId)).filter(isAdmitted);
-  await parts.writer.writeAlone(room.nid, async (open) => void (await storeStateEvents(parts, open, [], admitted)));
+  await parts.writer.writeAlone(room.nid, async (open) => await storeAuthChain(parts, open, admitted));
 }

@@ -1,10 +1,10 @@
-import { forbidden, invalidParam, MatrixError } from '../protocol/errors.ts';
+import { forbidden, invalidParam } from '../protocol/errors.ts';
 import { stateKey, type UserId } from '../protocol/event.ts';
 import { hashAndSignEvent } from '../protocol/event-signing.ts';
 import { isUserId, serverNameOf } from '../protocol/identifiers.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import { acceptEvent } from './accept-event.ts';
-import { admitPdu } from './admit-pdu.ts';
+import { admitAnswer } from './admit-pdu.ts';
 import { memberContent } from './membership.ts';
 import type { OpenRoom } from './open-room.ts';
 import type { RoomParts } from './room-parts.ts';
@@ -45,11 +45,12 @@ export async function inviteUser(
     return;
   }
   const signed = await signByInvitee(parts, room.nid, draft, invitee);
-  const outcome = await parts.writer.writeAlone(
-    room.nid,
-    async (open) => await acceptEvent(parts, open, signed, { local: true }),
-  );
-  if (outcome.outcome === 'rejected') throw forbidden(outcome.reason ?? 'The invite was refused.');
+  await parts.writer.writeAlone(room.nid, async (open) => {
+    const outcome = await acceptEvent(parts, open, signed, { passOn: true });
+    // The room may have changed while the other server was asked.
+    if (outcome.outcome === 'rejected' || outcome.outcome === 'soft_failed')
+      throw forbidden(outcome.reason ?? 'The invite is not allowed.');
+  });
 }
 
 async function requireNotJoined(open: OpenRoom, invitee: UserId): Promise<void> {
@@ -84,10 +85,7 @@ async function signByInvitee(
     },
     { ignoreBackoff: true },
   );
-  const signed = await admitPdu(parts, open.version, answer.event, open.room.roomId);
-  if (signed.eventId !== ours.eventId)
-    throw new MatrixError('M_UNKNOWN', 'The other server answered with a different invite.', 502);
-  return signed;
+  return await admitAnswer(parts, open.version, answer.event, ours);
 }
 
 const STRIPPED = [

@@ -5,8 +5,9 @@ import { hashAndSignEvent } from '../protocol/event-signing.ts';
 import { isEventId, isUserId } from '../protocol/identifiers.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import { type RoomVersion, roomVersion, supportedRoomVersions } from '../protocol/room-versions.ts';
+import { serverIsJoined } from '../storage/memberships.ts';
 import { acceptEvent } from './accept-event.ts';
-import { admitPdu, admitPdus, isAdmitted, type VerifiedPdu } from './admit-pdu.ts';
+import { admitAnswer, admitPdus, isAdmitted, type VerifiedPdu } from './admit-pdu.ts';
 import type { OpenRoom } from './open-room.ts';
 import type { RoomParts } from './room-parts.ts';
 import type { Sender } from './send.ts';
@@ -58,13 +59,15 @@ async function joinThrough(
     parts.signingKey,
   );
   const answer = await parts.federation.sendJoin(server, { roomId, eventId: ours.eventId, event: ours.pdu }, patient);
-  const join = await admitPdu(parts, version, answer.event ?? ours.pdu, roomId);
-  if (join.eventId !== ours.eventId)
-    throw new MatrixError('M_UNKNOWN', 'The other server answered with a different join event.', 502);
+  if (answer.membersOmitted)
+    throw new MatrixError('M_UNKNOWN', 'The other server left out members, which it was not asked to.', 502);
+  const join = await admitAnswer(parts, version, answer.event ?? ours.pdu, ours);
   const state = (await admitPdus(parts, version, answer.state, roomId)).filter(isAdmitted);
   const authChain = (await admitPdus(parts, version, answer.authChain, roomId)).filter(isAdmitted);
   requireCreate(version, [...state, ...authChain]);
   const room = await parts.rooms.create(roomId, version.id);
+  if (room.version !== version.id)
+    throw new MatrixError('M_UNKNOWN', 'The other server named a version that the room does not have.', 502);
   await parts.writer.writeAlone(room.nid, (open) => enterRoom(parts, open, join, state, authChain));
 }
 
@@ -110,8 +113,10 @@ async function enterRoom(
   state: readonly VerifiedPdu[],
   authChain: readonly VerifiedPdu[],
 ): Promise<void> {
+  // While nobody of ours was in the room we missed what happened: our old picture of it must not argue with the new one.
+  if (!(await serverIsJoined(parts.db, open.room.nid, parts.serverName))) open.startAfresh();
   const stateBefore = await storeStateEvents(parts, open, state, authChain);
-  const outcome = await acceptEvent(parts, open, join, { stateBefore, local: true });
+  const outcome = await acceptEvent(parts, open, join, { stateBefore, passOn: true, settled: true });
   if (outcome.outcome === 'accepted' || outcome.outcome === 'known') return;
   const reason = outcome.outcome === 'missing' ? 'parts of the room are missing' : outcome.reason;
   throw new MatrixError('M_FORBIDDEN', `The room cannot be joined: ${reason}.`, 403);

@@ -1,13 +1,13 @@
 import { forbidden, invalidParam, notFound } from '../protocol/errors.ts';
-import type { RoomAlias, RoomId, ServerName, UserId } from '../protocol/event.ts';
+import type { RoomAlias, RoomId, ServerName } from '../protocol/event.ts';
 import { isRoomAlias, isRoomId, serverNameOf } from '../protocol/identifiers.ts';
-import { isJsonObject, type JsonObject } from '../protocol/json.ts';
-import { actionPowerLevel, powerLevelsOf, userPowerLevel } from '../protocol/power-levels.ts';
-import { joinedMembers, membershipOf, serverIsJoined } from '../storage/memberships.ts';
+import type { JsonObject } from '../protocol/json.ts';
+import { membershipOf, serverIsJoined, serversInRoom } from '../storage/memberships.ts';
 import { localAliasTarget } from './directory.ts';
 import { joinRemote } from './join-remote.ts';
 import { memberContent } from './membership.ts';
 import type { OpenRoom } from './open-room.ts';
+import { judgeRestrictedJoin } from './restricted-join.ts';
 import type { RoomParts } from './room-parts.ts';
 import type { Sender } from './send.ts';
 
@@ -55,9 +55,11 @@ export async function joinRoom(
   }
   const inviter = room === undefined ? undefined : await membershipOf(parts.db, room.nid, sender.userId);
   const servers = [
+    ...(inviter?.membership === 'invite' ? [serverNameOf(inviter.sender)] : []),
     ...(request.via ?? []),
     ...target.servers,
-    ...(inviter?.membership === 'invite' ? [serverNameOf(inviter.sender)] : []),
+    // Those who are in it now, or were when we left.
+    ...(room === undefined ? [] : await serversInRoom(parts.db, room.nid)),
     ...(target.roomId.includes(':') ? [target.roomId.slice(target.roomId.indexOf(':') + 1)] : []),
   ].filter((name) => name !== parts.serverName);
   if (servers.length === 0) {
@@ -77,50 +79,13 @@ async function joinLocally(
   const current = await open.stateEvent('m.room.member', sender.userId);
   const membership = current?.pdu.content.membership;
   if (current !== undefined && membership === 'join') return { eventId: current.eventId };
-  let joining = content;
-  if (membership !== 'invite') {
-    const authorisedBy = await restrictedJoin(parts, open, sender.userId);
-    if (authorisedBy === 'elsewhere') return 'elsewhere';
-    if (authorisedBy !== undefined) joining = { ...content, join_authorised_via_users_server: authorisedBy };
+  const restricted = await judgeRestrictedJoin(parts, open, sender.userId);
+  if (!restricted.allowed) {
+    if (restricted.because !== 'no member') return 'elsewhere';
+    throw forbidden('You are in none of the rooms whose members may join.');
   }
+  const { authorisedBy } = restricted;
+  const joining = authorisedBy === undefined ? content : { ...content, join_authorised_via_users_server: authorisedBy };
   const draft = { type: 'm.room.member', stateKey: sender.userId, sender: sender.userId, content: joining };
   return { eventId: (await open.append({ ...draft, deviceId: sender.deviceId })).eventId };
-}
-
-/**
- * Who of this server may let a user into a room that is restricted to members of other rooms (Client-Server API, "Restricted
- * rooms"). Undefined where the join rule needs nobody for it; `elsewhere` where only another server can.
- *
- * @throws MatrixError M_FORBIDDEN when the user meets none of the conditions
- */
-export async function restrictedJoin(
-  parts: RoomParts,
-  open: OpenRoom,
-  userId: UserId,
-): Promise<UserId | undefined | 'elsewhere'> {
-  const rules = (await open.stateEvent('m.room.join_rules', ''))?.pdu.content;
-  const rule = rules?.join_rule;
-  if (!open.version.restrictedJoins || (rule !== 'restricted' && rule !== 'knock_restricted')) return undefined;
-  const allow = Array.isArray(rules?.allow) ? rules.allow.slice(0, 100) : [];
-  let member = false;
-  for (const condition of allow) {
-    if (!isJsonObject(condition) || condition.type !== 'm.room_membership') continue;
-    const other = typeof condition.room_id === 'string' ? await parts.rooms.byId(condition.room_id) : undefined;
-    if (other === undefined) continue;
-    if ((await membershipOf(parts.db, other.nid, userId))?.membership === 'join') member = true;
-    if (member) break;
-  }
-  if (!member) throw forbidden('You are in none of the rooms whose members may join.');
-  return (await localInviter(parts, open)) ?? 'elsewhere';
-}
-
-/** A joined user of this server with the power to invite: who signs for restricted joins. */
-async function localInviter(parts: RoomParts, open: OpenRoom): Promise<UserId | undefined> {
-  const create = await open.stateEvent('m.room.create', '');
-  if (create === undefined) return undefined;
-  const powers = powerLevelsOf(open.version, create.pdu, (await open.stateEvent('m.room.power_levels', ''))?.pdu);
-  const needed = actionPowerLevel(powers, 'invite');
-  const members = await joinedMembers(parts.db, open.room.nid);
-  return members.find((member) => member.server === parts.serverName && userPowerLevel(powers, member.userId) >= needed)
-    ?.userId;
 }

@@ -23,23 +23,20 @@ export async function leaveRemote(
   membership: MembershipRow,
   content: JsonObject,
 ): Promise<void> {
-  const version = roomVersion(room.version);
-  if (version === undefined) throw new Error(`room ${room.roomId} has the unknown version ${room.version}`);
   const leaving = { ...content, membership: 'leave' };
-  const sign = (made: JsonObject) =>
-    hashAndSignEvent(
-      memberTemplate(parts, sender.userId, room.roomId, made, leaving),
-      version,
-      parts.serverName,
-      parts.signingKey,
-    );
+  const sign = (made: JsonObject, versionId: string) => {
+    const version = roomVersion(versionId);
+    if (version === undefined) throw new MatrixError('M_UNSUPPORTED_ROOM_VERSION', 'Unknown room version.', 400);
+    const template = memberTemplate(parts, sender.userId, room.roomId, made, leaving);
+    return hashAndSignEvent(template, version, parts.serverName, parts.signingKey);
+  };
   const server = serverNameOf(membership.sender);
   try {
     if (server !== parts.serverName) {
       const patient = { ignoreBackoff: true, deadlineMs: 20_000 };
       const request = { roomId: room.roomId, userId: sender.userId };
       const made = await parts.federation.makeLeave(server, request, patient);
-      const leave = sign(made.event);
+      const leave = sign(made.event, made.roomVersion ?? '1');
       const sent = { roomId: room.roomId, eventId: leave.eventId, event: leave.pdu };
       await parts.federation.sendLeave(server, sent, patient);
       await storeOutlierMembership(parts, room, leave, { local: true, strippedState: null });
@@ -51,6 +48,6 @@ export async function leaveRemote(
   }
   const [invite] = await eventsByNid(parts.db, [membership.eventNid]);
   const prev: EventId[] = invite === undefined ? [] : [invite.eventId];
-  const leave = sign({ prev_events: prev, auth_events: prev, depth: (invite?.depth ?? 0) + 1 });
+  const leave = sign({ prev_events: prev, auth_events: prev, depth: (invite?.depth ?? 0) + 1 }, room.version);
   await storeOutlierMembership(parts, room, leave, { local: true, strippedState: null });
 }

@@ -23,6 +23,7 @@ export async function leaveRoom(
     const membership = await membershipOf(parts.db, room.nid, sender.userId);
     if (membership === undefined) throw forbidden('You are not in this room.');
     if (membership.membership === 'leave') return;
+    if (membership.membership === 'ban') throw forbidden('You are banned from this room.');
     await leaveRemote(parts, sender, room, membership, reason);
     return;
   }

@@ -39,7 +39,10 @@ export interface NewEvent {
   readonly json: string;
   readonly admission: Admission;
   readonly reason: string | null;
+  /** The other servers of the room get it from us. */
   readonly local: boolean;
+  /** Others may have referred to it before it came to us. */
+  readonly isFromElsewhere: boolean;
   readonly stateKeyNid: number | null;
   readonly prevEvents: readonly number[];
   readonly missingPrevEvents: readonly EventId[];
@@ -269,6 +272,7 @@ export class OpenRoom {
       admission: 'accepted',
       reason: null,
       local: true,
+      isFromElsewhere: false,
       stateKeyNid: keyNid,
       prevEvents: this.#extremities.slice(0, 20).map((prev) => prev.nid),
       missingPrevEvents: [],
@@ -304,6 +308,12 @@ export class OpenRoom {
     const snapshot = deriveSnapshot(id, from, changes);
     this.newSnapshots.push(snapshot);
     return snapshot;
+  }
+
+  /** Lets go of the head at which this server was last in the room: the room has gone on elsewhere since. */
+  startAfresh(): void {
+    this.#extremities = [];
+    this.#state = undefined;
   }
 
   /** Adds an event that is to be held without a place in the graph. */

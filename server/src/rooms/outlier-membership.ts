@@ -1,55 +1,74 @@
-import type { Event } from '../protocol/event.ts';
-import { stateKey } from '../protocol/event.ts';
-import { insertEventsAside } from '../storage/events.ts';
+import { type Event, stateKey } from '../protocol/event.ts';
+import type { Transaction } from '../storage/database.ts';
+import { eventsById, insertEventsAside } from '../storage/events.ts';
 import { appendLog } from '../storage/log.ts';
-import { writeMemberships } from '../storage/memberships.ts';
+import { serverIsJoined, writeMemberships } from '../storage/memberships.ts';
 import { lockHeads, type RoomRow } from '../storage/rooms.ts';
 import { toEventRow, toNewMembership } from './persist.ts';
 import type { RoomParts } from './room-parts.ts';
 
+interface OutlierOptions {
+  /** Whether it was made here. */
+  readonly local: boolean;
+  /** JSON text of the state that came with it. */
+  readonly strippedState: string | null;
+}
+
 /**
- * Stores a membership of a local user in a room that this server is not in: an invite or knock that came in, or its end. The
- * event has no place in a graph of ours.
- *
- * @param strippedState JSON text of the state that came with it
+ * Stores a membership of a local user in a room that this server is not in: an invite that came in, or its end. The event has
+ * no place in a graph of ours. Where this server has entered the room meanwhile the membership comes with the room's events,
+ * and an event that is known has had its effect: nothing is done then.
  */
 export async function storeOutlierMembership(
   parts: RoomParts,
   room: RoomRow,
   event: Event & { readonly json: string },
-  options: { local: boolean; strippedState: string | null },
+  options: OutlierOptions,
 ): Promise<void> {
   const [nid] = await parts.eventNids.take(1);
   const [keyNid] = await parts.stateKeys.intern([stateKey(event.pdu.type, event.pdu.state_key ?? '')]);
   if (nid === undefined || keyNid === undefined) throw new Error('no ids');
   await parts.db.transaction(async (tx) => {
     await lockHeads(tx, [room.nid], true);
-    const row = toEventRow(
-      {
-        nid,
-        event,
-        json: event.json,
-        admission: 'outlier',
-        reason: null,
-        local: options.local,
-        stateKeyNid: keyNid,
-        prevEvents: [],
-        missingPrevEvents: [],
-        authEvents: [],
-        stateBefore: undefined,
-        stateAfter: undefined,
-        roomState: undefined,
-        redacts: null,
-        deviceId: null,
-        transactionId: null,
-      },
-      room.nid,
-    );
-    insertEventsAside(tx, [row]);
-    const entry = { kind: 'event' as const, roomNid: room.nid, userId: event.pdu.state_key ?? null, ref: nid };
-    await appendLog(tx, [entry]);
-    const membership = toNewMembership(room.nid, nid, event.pdu, 1);
-    if (membership !== undefined) writeMemberships(tx, [{ ...membership, strippedState: options.strippedState }], 1);
+    if (await serverIsJoined(tx, room.nid, parts.serverName)) return;
+    if ((await eventsById(tx, [event.eventId])).length > 0) return;
+    await write(tx, room, event, { nid, keyNid }, options);
   });
   parts.follower.poke();
+}
+
+async function write(
+  tx: Transaction,
+  room: RoomRow,
+  event: Event & { readonly json: string },
+  { nid, keyNid }: { readonly nid: number; readonly keyNid: number },
+  options: OutlierOptions,
+): Promise<void> {
+  const row = toEventRow(
+    {
+      nid,
+      event,
+      json: event.json,
+      admission: 'outlier',
+      reason: null,
+      local: options.local,
+      isFromElsewhere: !options.local,
+      stateKeyNid: keyNid,
+      prevEvents: [],
+      missingPrevEvents: [],
+      authEvents: [],
+      stateBefore: undefined,
+      stateAfter: undefined,
+      roomState: undefined,
+      redacts: null,
+      deviceId: null,
+      transactionId: null,
+    },
+    room.nid,
+  );
+  insertEventsAside(tx, [row]);
+  const entry = { kind: 'event' as const, roomNid: room.nid, userId: event.pdu.state_key ?? null, ref: nid };
+  await appendLog(tx, [entry]);
+  const membership = toNewMembership(room.nid, nid, event.pdu, 1);
+  if (membership !== undefined) writeMemberships(tx, [{ ...membership, strippedState: options.strippedState }], 1);
 }

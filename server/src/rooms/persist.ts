@@ -15,7 +15,7 @@ import { type MembershipState, type NewMembership, writeMemberships } from '../s
 import { insertMissingPrevEvents, removeMissingPrevEvents } from '../storage/missing-prev-events.ts';
 import { applyWaitingRedactions, insertWaitingRedactions } from '../storage/redactions.ts';
 import { type HeadChange, updateHeads } from '../storage/rooms.ts';
-import { insertSnapshots, snapshotDifference } from '../storage/state-snapshots.ts';
+import { insertSnapshots, snapshotDifference, snapshotGet } from '../storage/state-snapshots.ts';
 import type { NewEvent, OpenRoom } from './open-room.ts';
 
 /** Where an accepted event has ended up. */
@@ -180,10 +180,10 @@ function writeEdges(tx: Transaction, all: readonly Added[]): void {
     added.missingPrevEvents.map((eventId) => ({ roomNid: room.room.nid, eventId, referencedBy: added.nid })),
   );
   insertMissingPrevEvents(tx, missing);
-  const remote = inGraph.filter(({ added }) => !added.local);
+  const remote = inGraph.filter(({ added }) => added.isFromElsewhere);
   removeMissingPrevEvents(
     tx,
-    remote.map(({ added }) => added.event.eventId),
+    remote.map(({ room, added }) => ({ roomNid: room.room.nid, eventId: added.event.eventId })),
   );
 }
 
@@ -206,8 +206,24 @@ async function changedState(
       const membership = toNewMembership(room.room.nid, nid, event.pdu, places.get(nid) ?? last);
       if (membership !== undefined) memberships.push(membership);
     }
+    memberships.push(...(await lostMemberships(room, difference, last)));
   }
   return { changes, memberships };
+}
+
+/** State resolution may take a membership out of the state without putting another in its place: that user is not in the room. */
+async function lostMemberships(
+  room: OpenRoom,
+  difference: ReadonlyMap<number, number>,
+  place: number,
+): Promise<NewMembership[]> {
+  const nids = [...difference].flatMap(([key, nid]) =>
+    nid === 0 ? (snapshotGet(room.stateAtOpening, key) ?? []) : [],
+  );
+  return [...(await room.eventsByNid(nids))].flatMap(([nid, { event }]) => {
+    const membership = toNewMembership(room.room.nid, nid, event.pdu, place);
+    return membership === undefined ? [] : [{ ...membership, membership: 'leave' as const }];
+  });
 }
 
 /** Gives redactions their effect: at once, or when their target turns up. */
@@ -225,6 +241,6 @@ function applyRedactions(tx: Transaction, events: readonly Added[]): void {
   );
   insertWaitingRedactions(tx, redactions);
   const arrived = new Set<EventId>(redactions.map((redaction) => redaction.targetEventId));
-  for (const { added } of events) if (!added.local) arrived.add(added.event.eventId);
+  for (const { added } of events) if (added.isFromElsewhere) arrived.add(added.event.eventId);
   applyWaitingRedactions(tx, [...arrived]);
 }

@@ -44,6 +44,8 @@ async function resolveKeys(
 ): Promise<Map<number, number>> {
   const entries = snapshots.map((snapshot) => snapshotEntries(snapshot));
   const nids = new Set(entries.flatMap((state) => [...state.values()]));
+  // What has just been added leads to stored events by its auth events.
+  for (const added of open.allAdded()) for (const nid of added.authEvents) nids.add(nid);
   const keyNids = new Set(entries.flatMap((state) => [...state.keys()]));
   const [keys, stored] = await Promise.all([
     parts.stateKeys.resolve([...keyNids]),
@@ -57,7 +59,7 @@ async function resolveKeys(
     ids.set(nid, event.eventId);
     nidOf.set(event.eventId, nid);
   }
-  for (const added of [...open.added, ...open.aside]) {
+  for (const added of open.allAdded()) {
     known.set(added.event.eventId, { event: added.event, rejected: added.admission === 'rejected' });
     ids.set(added.nid, added.event.eventId);
     nidOf.set(added.event.eventId, added.nid);

@@ -1,3 +1,4 @@
+import { Limiter } from '../base/limiter.ts';
 import { unavailable } from '../protocol/errors.ts';
 import { findTransactions } from '../storage/client-transactions.ts';
 import { type Database, isDatabaseAway, type Transaction } from '../storage/database.ts';
@@ -22,6 +23,11 @@ type Outcome = { readonly job: Job; readonly value: unknown } | { readonly job: 
 
 /** Jobs in one transaction at most. */
 const BATCH = 128;
+/**
+ * Transactions of single rooms at a time. Each holds a connection while it reads over others: without a limit they could hold
+ * all of the pool and wait for each other.
+ */
+const MOST_ALONE = 6;
 /** Beyond this many waiting jobs new ones are refused with 503: the database does not keep up. */
 const MAX_WAITING = 5_000;
 
@@ -33,6 +39,7 @@ export class RoomWriter {
   readonly #db: Database;
   readonly #partsOf: () => RoomParts;
   readonly #queue: Job[] = [];
+  readonly #alone = new Limiter(MOST_ALONE);
   #running = false;
 
   constructor(db: Database, partsOf: () => RoomParts) {
@@ -103,11 +110,12 @@ export class RoomWriter {
   async #runAlone(jobs: readonly Job[]): Promise<void> {
     try {
       const nid = jobs[0]?.roomNid ?? 0;
-      const { outcomes, persisted } = await this.#db.transaction(async (tx) => {
+      const write = async (tx: Transaction) => {
         const locked = await lockAndFind(tx, jobs, [nid], true);
         if (locked.heads.length === 0) throw new Error(`room ${nid} has no row`);
         return await this.#runJobs(tx, locked, jobs);
-      });
+      };
+      const { outcomes, persisted } = await this.#alone.run(() => this.#db.transaction(write));
       this.#announce(await persisted());
       settle(outcomes);
     } catch (error) {

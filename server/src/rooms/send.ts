@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { forbidden, MatrixError, notFound } from '../protocol/errors.ts';
-import type { EventId, UserId } from '../protocol/event.ts';
+import { type EventId, stateKey, type UserId } from '../protocol/event.ts';
 import { isRoomAlias } from '../protocol/identifiers.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import { actionPowerLevel, powerLevelsOf, userPowerLevel } from '../protocol/power-levels.ts';
@@ -8,6 +8,7 @@ import { transactionKey } from '../storage/client-transactions.ts';
 import { eventInRoom } from '../storage/events.ts';
 import { findAlias } from '../storage/room-aliases.ts';
 import type { RoomRow } from '../storage/rooms.ts';
+import type { Snapshot } from '../storage/state-snapshots.ts';
 import type { Draft, OpenRoom, Redacts } from './open-room.ts';
 import type { RoomParts } from './room-parts.ts';
 
@@ -109,10 +110,16 @@ function serverOf(userId: UserId): string {
   return userId.slice(userId.indexOf(':') + 1);
 }
 
-/** How far the power of a user to redact goes in the room's current state (room versions, "Handling redactions"). */
-export async function mayRedact(open: OpenRoom, userId: UserId, target: EventId): Promise<Redacts> {
-  const create = await open.stateEvent('m.room.create', '');
-  const levels = await open.stateEvent('m.room.power_levels', '');
+/** How far the power of a user to redact goes in a state of the room (room versions, "Handling redactions"). */
+export async function mayRedact(
+  open: OpenRoom,
+  userId: UserId,
+  target: EventId,
+  state: Snapshot | undefined = open.state,
+): Promise<Redacts> {
+  const keys = [stateKey('m.room.create', ''), stateKey('m.room.power_levels', '')] as const;
+  const events = await open.stateEvents(keys, state);
+  const [create, levels] = keys.map((key) => events.get(key)?.event);
   if (create === undefined) throw forbidden('The room has no create event.');
   const powers = powerLevelsOf(open.version, create.pdu, levels?.pdu);
   return { target, sameServerOnly: userPowerLevel(powers, userId) < actionPowerLevel(powers, 'redact') };

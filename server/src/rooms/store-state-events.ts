@@ -3,9 +3,10 @@ import type { KnownEvent } from '../protocol/authorization.ts';
 import { type Event, type EventId, type StateKey, stateKey } from '../protocol/event.ts';
 import type { Admission } from '../storage/events.ts';
 import { eventsById } from '../storage/events.ts';
-import type { Snapshot } from '../storage/state-snapshots.ts';
+import { type Snapshot, snapshotEntries, snapshotGet } from '../storage/state-snapshots.ts';
 import type { VerifiedPdu } from './admit-pdu.ts';
 import { asRuleEvent } from './event-cache.ts';
+import { orderedAfter } from './graph-order.ts';
 import type { OpenRoom } from './open-room.ts';
 import type { RoomParts } from './room-parts.ts';
 
@@ -15,10 +16,16 @@ interface Known {
   readonly rejected: boolean;
 }
 
+/** Events that we hold or have just added, and the nids of those that nobody has authorised yet. */
+interface Held {
+  readonly known: Map<EventId, Known>;
+  readonly outliers: ReadonlyMap<EventId, number>;
+}
+
 /**
  * Stores the state of a room and its auth chain as another server told us (send_join, state, state_ids), without a place in
  * the graph, each event authorised by its own auth events. Events whose auth events are not there, and those that break the
- * rules, do not become part of the state.
+ * rules, do not become part of the state (A1.10, A1.12).
  *
  * @param held events of the state that we hold already and that are not among those given
  * @returns the state as a snapshot
@@ -30,16 +37,30 @@ export async function storeStateEvents(
   authChain: readonly VerifiedPdu[],
   held: readonly EventId[] = [],
 ): Promise<Snapshot> {
-  const given = new Map<EventId, VerifiedPdu>([...authChain, ...state].map((pdu) => [pdu.eventId, pdu]));
-  const known = await heldAlready(parts, open, given, held);
-  const ordered = authOrder([...given.values()].filter((pdu) => !known.has(pdu.eventId)));
-  const create = [...given.values(), ...[...known.values()].map(({ event }) => event)].find(
-    ({ pdu }) => pdu.type === 'm.room.create' && pdu.state_key === '',
-  );
+  const known = await storeAuthorised(parts, open, [...authChain, ...state], held);
+  return await snapshotOf(parts, open, [...state.map((pdu) => pdu.eventId), ...held], known);
+}
+
+/** Stores events of an auth chain, each authorised by those before it. */
+export async function storeAuthChain(parts: RoomParts, open: OpenRoom, chain: readonly VerifiedPdu[]): Promise<void> {
+  await storeAuthorised(parts, open, chain, []);
+}
+
+async function storeAuthorised(
+  parts: RoomParts,
+  open: OpenRoom,
+  events: readonly VerifiedPdu[],
+  alsoWanted: readonly EventId[],
+): Promise<ReadonlyMap<EventId, Known>> {
+  const given = new Map<EventId, VerifiedPdu>(events.map((pdu) => [pdu.eventId, pdu]));
+  const { known, outliers } = await heldAlready(parts, open, given, alsoWanted);
+  const fresh = [...given.values()].filter((pdu) => !known.has(pdu.eventId));
+  const ordered = orderedAfter(fresh, (event) => event.pdu.auth_events);
+  const create = (await open.stateEvent('m.room.create', '')) ?? onlyCreate([...given.values(), ...eventsOf(known)]);
   const nids = await parts.eventNids.take(ordered.length);
   const keyNids = await internStateKeys(parts, ordered);
   for (const [index, pdu] of ordered.entries()) {
-    const nid = nids[index];
+    const nid = outliers.get(pdu.eventId) ?? nids[index];
     if (nid === undefined) throw new Error('no event nid');
     const admission = judge(open, pdu, known, create);
     if (admission === 'missing') continue;
@@ -50,6 +71,7 @@ export async function storeStateEvents(
       json: pdu.json,
       ...admission,
       local: false,
+      isFromElsewhere: true,
       stateKeyNid: keyNids.get(pdu.eventId) ?? null,
       prevEvents: [],
       missingPrevEvents: [],
@@ -62,24 +84,42 @@ export async function storeStateEvents(
       transactionId: null,
     });
   }
-  return await snapshotOf(parts, open, [...state.map((pdu) => pdu.eventId), ...held], known);
+  return known;
+}
+
+function eventsOf(known: ReadonlyMap<EventId, Known>): Event[] {
+  return [...known.values()].map(({ event }) => event);
+}
+
+/** The create event among the events of a room that we are about to enter. Two of them would be a forgery: then there is none. */
+function onlyCreate(events: readonly Event[]): Event | undefined {
+  const creates = new Map(
+    events
+      .filter(({ pdu }) => pdu.type === 'm.room.create' && pdu.state_key === '')
+      .map((event) => [event.eventId, event]),
+  );
+  return creates.size === 1 ? [...creates.values()][0] : undefined;
 }
 
 async function heldAlready(
   parts: RoomParts,
   open: OpenRoom,
   given: ReadonlyMap<EventId, VerifiedPdu>,
-  held: readonly EventId[],
-): Promise<Map<EventId, Known>> {
-  const wanted = new Set<EventId>([...given.keys(), ...held]);
+  alsoWanted: readonly EventId[],
+): Promise<Held> {
+  const wanted = new Set<EventId>([...given.keys(), ...alsoWanted]);
   for (const { pdu } of given.values()) for (const id of pdu.auth_events) wanted.add(id);
   const known = new Map<EventId, Known>();
+  const outliers = new Map<EventId, number>();
   for (const stored of await eventsById(parts.db, [...wanted])) {
-    if (stored.roomNid !== open.room.nid || stored.admission === 'outlier') continue;
+    if (stored.roomNid !== open.room.nid) continue;
     const event = asRuleEvent(stored, open.room.roomId);
-    known.set(stored.eventId, { nid: stored.nid, event, rejected: stored.admission === 'rejected' });
+    if (stored.admission === 'outlier') outliers.set(stored.eventId, stored.nid);
+    else known.set(stored.eventId, { nid: stored.nid, event, rejected: stored.admission === 'rejected' });
   }
-  return known;
+  for (const { event, nid, admission } of open.allAdded())
+    if (wanted.has(event.eventId)) known.set(event.eventId, { nid, event, rejected: admission === 'rejected' });
+  return { known, outliers };
 }
 
 async function internStateKeys(
@@ -91,42 +131,14 @@ async function internStateKeys(
   return new Map(stateEvents.map((pdu, index) => [pdu.eventId, nids[index]]));
 }
 
-/** The events such that each comes after those of its auth events that are among them. Iterative, each visited once. */
-function authOrder(events: readonly VerifiedPdu[]): VerifiedPdu[] {
-  const byId = new Map(events.map((event) => [event.eventId, event]));
-  const done = new Set<EventId>();
-  const entered = new Set<EventId>();
-  const ordered: VerifiedPdu[] = [];
-  for (const start of events) {
-    const stack = [start];
-    for (let event = stack.at(-1); event !== undefined; event = stack.at(-1)) {
-      const id = event.eventId;
-      if (done.has(id)) {
-        stack.pop();
-        continue;
-      }
-      const waiting = entered.has(id)
-        ? []
-        : event.pdu.auth_events.flatMap((auth) => (done.has(auth) ? [] : (byId.get(auth) ?? [])));
-      entered.add(id);
-      if (waiting.length > 0) {
-        stack.push(...waiting);
-        continue;
-      }
-      stack.pop();
-      done.add(id);
-      ordered.push(event);
-    }
-  }
-  return ordered;
-}
-
 function judge(
   open: OpenRoom,
   pdu: VerifiedPdu,
   known: ReadonlyMap<EventId, Known>,
   create: Event | undefined,
 ): { admission: Admission; reason: string | null } | 'missing' {
+  if (pdu.pdu.type === 'm.room.create' && pdu.eventId !== create?.eventId)
+    return { admission: 'rejected', reason: 'another create event' };
   const authEvents: KnownEvent[] = [];
   for (const id of pdu.pdu.auth_events) {
     const auth = known.get(id);
@@ -153,5 +165,11 @@ async function snapshotOf(
     byKey.set(stateKey(pdu.type, pdu.state_key), event.nid);
   }
   const keyNids = await parts.stateKeys.intern([...byKey.keys()]);
-  return await open.derive(undefined, new Map([...byKey.values()].map((nid, index) => [keyNids[index] ?? 0, nid])));
+  const entries = new Map([...byKey.values()].map((nid, index) => [keyNids[index] ?? 0, nid]));
+  // Most of it is what we have: only the difference is stored.
+  const base = open.state ?? open.stateAtOpening;
+  const changes = new Map<number, number>();
+  for (const [key, nid] of snapshotEntries(base)) if (entries.get(key) !== nid) changes.set(key, entries.get(key) ?? 0);
+  for (const [key, nid] of entries) if (snapshotGet(base, key) !== nid) changes.set(key, nid);
+  return base !== undefined && changes.size === 0 ? base : await open.derive(base, changes);
 }

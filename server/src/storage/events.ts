@@ -139,12 +139,15 @@ function columns(events: readonly EventRow[]): unknown[] {
   ];
 }
 
-/** An outlier that turns up in the graph keeps its nid, which others already refer to. The room is locked, so none can race. */
+/**
+ * An event that was held without a place in the graph and now gets one keeps its nid, which others refer to already. The room
+ * is locked, so none can race.
+ */
 const PROMOTE = `ON CONFLICT (event_id) DO UPDATE SET position = excluded.position, admission = excluded.admission,
   local = excluded.local, prev_events = excluded.prev_events, auth_events = excluded.auth_events,
   state_before = excluded.state_before, state_after = excluded.state_after, room_state = excluded.room_state,
   reason = excluded.reason
-  WHERE events.position IS NULL AND events.admission IN ('outlier', 'accepted') AND excluded.admission <> 'outlier'`;
+  WHERE events.position IS NULL AND events.state_after IS NULL AND excluded.admission <> 'outlier'`;
 
 const INSERT_LIVE = `WITH head AS (UPDATE log_head SET position = position + cardinality($1::bigint[]) RETURNING position),
   e AS MATERIALIZED (SELECT e.*, head.position - cardinality($1::bigint[]) + e.n AS position FROM head, ${ROWS}),
@@ -177,7 +180,7 @@ export function insertLiveEvents(
 
 const INSERT_ASIDE = `${TARGET}, NULL FROM ${ROWS} ${PROMOTE}`;
 
-/** Writes events that have no place in the timeline: outliers, rejected and soft-failed ones. Known ones are left alone. */
+/** Writes events that have no place in the timeline: outliers, rejected and soft-failed ones. Those in the graph stay as they are. */
 export function insertEventsAside(tx: Transaction, events: readonly EventRow[]): void {
   if (events.length > 0) tx.enqueue(INSERT_ASIDE, columns(events));
 }
@@ -258,6 +261,17 @@ const AUTH_CHAIN = `WITH RECURSIVE chain (nid) AS (
     SELECT unnest($1::bigint[])
     UNION SELECT unnest(e.auth_events) FROM chain JOIN events e ON e.nid = chain.nid)
   SELECT nid FROM chain`;
+
+const AUTH_CHAIN_BELOW = AUTH_CHAIN.replace(
+  'SELECT unnest($1::bigint[])',
+  'SELECT unnest(auth_events) FROM events WHERE nid = ANY ($1::bigint[])',
+);
+
+/** Nids of everything that the auth events of the given events lead to. */
+export async function authChainBelow(db: Queryable, nids: readonly number[]): Promise<number[]> {
+  if (nids.length === 0) return [];
+  return (await db.query<{ nid: number }>(AUTH_CHAIN_BELOW, [nids])).map((row) => row.nid);
+}
 
 /** Nids of the given events and of everything that their auth events lead to. */
 export async function authChain(db: Queryable, nids: readonly number[]): Promise<number[]> {

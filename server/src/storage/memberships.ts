@@ -154,6 +154,29 @@ export async function joinedMembers(db: Queryable, roomNid: number): Promise<Mem
   return (await db.query<Row>(sql, [roomNid])).map(fromRow);
 }
 
+export async function joinedMembersOfServer(db: Queryable, roomNid: number, server: string): Promise<MembershipRow[]> {
+  const sql = `SELECT ${COLUMNS} FROM memberships m WHERE m.room_nid = $1 AND m.server = $2 AND m.membership = 'join'
+    ORDER BY m.user_id`;
+  return (await db.query<Row>(sql, [roomNid, server])).map(fromRow);
+}
+
+/** Users of a server that are or have been in a room, or were invited to it. */
+export async function usersOfServer(db: Queryable, roomNid: number, server: string): Promise<UserId[]> {
+  const sql = 'SELECT user_id FROM memberships WHERE room_nid = $1 AND server = $2';
+  return (await db.query<{ user_id: string }>(sql, [roomNid, server])).map(
+    (row) => fromStoredText(row.user_id) as UserId,
+  );
+}
+
+/** Of the given users, those who are in the room. */
+export async function joinedAmong(db: Queryable, roomNid: number, userIds: readonly UserId[]): Promise<Set<UserId>> {
+  const rows = await db.query<{ user_id: string }>(
+    `SELECT user_id FROM memberships WHERE room_nid = $1 AND user_id = ANY ($2::text[]) AND membership = 'join'`,
+    [roomNid, userIds.map(toStoredText)],
+  );
+  return new Set(rows.map((row) => fromStoredText(row.user_id) as UserId));
+}
+
 /** Number of members by membership, for room summaries. */
 export async function memberCounts(
   db: Queryable,

@@ -15,27 +15,37 @@ export function insertMissingPrevEvents(
 }
 
 /** The events have arrived: nothing is missing there any more. */
-export function removeMissingPrevEvents(tx: Transaction, eventIds: readonly EventId[]): void {
-  if (eventIds.length === 0) return;
-  tx.enqueue('DELETE FROM missing_prev_events WHERE event_id = ANY ($1::text[])', [eventIds.map(toStoredText)]);
+export function removeMissingPrevEvents(
+  tx: Transaction,
+  arrived: readonly { readonly roomNid: number; readonly eventId: EventId }[],
+): void {
+  if (arrived.length === 0) return;
+  tx.enqueue(
+    `DELETE FROM missing_prev_events m USING unnest($1::bigint[], $2::text[]) AS a (room_nid, event_id)
+     WHERE m.room_nid = a.room_nid AND m.event_id = a.event_id`,
+    [arrived.map((event) => event.roomNid), arrived.map((event) => toStoredText(event.eventId))],
+  );
 }
 
-/** Where the history of a room goes on elsewhere: the missing events at the oldest end of its timeline. */
+/**
+ * Where the history of a room goes on elsewhere: missing events, those at the oldest end of its timeline first. Behind events
+ * that are not in the timeline, because they were refused, it goes on too.
+ */
 export async function oldestGaps(db: Queryable, roomNid: number, limit: number): Promise<EventId[]> {
   const rows = await db.query<{ event_id: string }>(
     `SELECT m.event_id FROM missing_prev_events m JOIN events e ON e.nid = m.referenced_by
-     WHERE m.room_nid = $1 AND e.position IS NOT NULL GROUP BY m.event_id ORDER BY min(e.position) LIMIT $2`,
+     WHERE m.room_nid = $1 GROUP BY m.event_id ORDER BY min(e.position) NULLS LAST, m.event_id LIMIT $2`,
     [roomNid, limit],
   );
   return rows.map((row) => fromStoredText(row.event_id) as EventId);
 }
 
-/** Of the given events, those that some event of ours already names as previous. */
-export async function referencedEvents(db: Queryable, eventIds: readonly EventId[]): Promise<Set<EventId>> {
-  if (eventIds.length === 0) return new Set();
-  const rows = await db.query<{ event_id: string }>(
-    'SELECT DISTINCT event_id FROM missing_prev_events WHERE event_id = ANY ($1::text[])',
-    [eventIds.map(toStoredText)],
+/** Whether an accepted event of the room names this one, which we do not hold, as previous. */
+export async function isMissingPrevOfAccepted(db: Queryable, roomNid: number, eventId: EventId): Promise<boolean> {
+  const rows = await db.query(
+    `SELECT 1 FROM missing_prev_events m JOIN events e ON e.nid = m.referenced_by
+     WHERE m.room_nid = $1 AND m.event_id = $2 AND e.admission = 'accepted' LIMIT 1`,
+    [roomNid, toStoredText(eventId)],
   );
-  return new Set(rows.map((row) => fromStoredText(row.event_id) as EventId));
+  return rows.length > 0;
 }

@@ -2,7 +2,7 @@ import { LruCache } from '../base/lru-cache.ts';
 import type { RoomId } from '../protocol/event.ts';
 import type { Queryable, Transaction } from './database.ts';
 
-/** What never changes about a room. */
+/** What never changes about a room of whose graph we hold something. Until then its version is only what an invite said. */
 export interface RoomRow {
   readonly nid: number;
   readonly roomId: RoomId;
@@ -18,6 +18,15 @@ export interface RoomHeadRow extends RoomRow {
   readonly currentState: number | null;
   readonly lastPosition: number;
 }
+
+interface RoomColumns {
+  nid: number;
+  room_id: RoomId;
+  version: string;
+  has_graph: boolean;
+}
+
+const ROOM = `nid, room_id, version, extremities <> '{}' AS has_graph`;
 
 interface Row {
   nid: number;
@@ -46,47 +55,45 @@ function toHead(row: Row): RoomHeadRow {
 export interface Rooms {
   byId(roomId: string): Promise<RoomRow | undefined>;
   byNid(nids: readonly number[]): Promise<Map<number, RoomRow>>;
-  /** Makes the room if there is none of this id. The version of a known room stays. */
+  /** Makes the room if there is none of this id. The version of a room stays once something of its graph is held. */
   create(roomId: RoomId, version: string): Promise<RoomRow>;
 }
 
 export function openRooms(db: Queryable): Rooms {
   const ids = new LruCache<string, RoomRow>(50_000);
   const nids = new LruCache<number, RoomRow>(50_000);
-  function remember(row: Pick<Row, 'nid' | 'room_id' | 'version'>): RoomRow {
+  function remember(row: RoomColumns): RoomRow {
     const room = { nid: row.nid, roomId: row.room_id, version: row.version };
+    if (!row.has_graph) return room;
     ids.set(room.roomId, room);
     nids.set(room.nid, room);
     return room;
   }
-  async function byId(roomId: string): Promise<RoomRow | undefined> {
-    const cached = ids.get(roomId);
-    if (cached !== undefined) return cached;
-    const [row] = await db.query<Row>('SELECT nid, room_id, version FROM rooms WHERE room_id = $1', [roomId]);
-    return row === undefined ? undefined : remember(row);
-  }
   return {
-    byId,
+    async byId(roomId) {
+      const cached = ids.get(roomId);
+      if (cached !== undefined) return cached;
+      const [row] = await db.query<RoomColumns>(`SELECT ${ROOM} FROM rooms WHERE room_id = $1`, [roomId]);
+      return row === undefined ? undefined : remember(row);
+    },
     async byNid(wanted) {
-      const missing = wanted.filter((nid) => nids.get(nid) === undefined);
-      if (missing.length > 0) {
-        const sql = 'SELECT nid, room_id, version FROM rooms WHERE nid = ANY ($1::bigint[])';
-        for (const row of await db.query<Row>(sql, [missing])) remember(row);
-      }
       const found = new Map<number, RoomRow>();
       for (const nid of wanted) {
         const room = nids.get(nid);
         if (room !== undefined) found.set(nid, room);
       }
+      const missing = wanted.filter((nid) => !found.has(nid));
+      if (missing.length === 0) return found;
+      const sql = `SELECT ${ROOM} FROM rooms WHERE nid = ANY ($1::bigint[])`;
+      for (const row of await db.query<RoomColumns>(sql, [missing])) found.set(row.nid, remember(row));
       return found;
     },
     async create(roomId, version) {
-      const sql = `INSERT INTO rooms (room_id, version) VALUES ($1, $2) ON CONFLICT (room_id) DO NOTHING
-        RETURNING nid, room_id, version`;
-      const [row] = await db.query<Row>(sql, [roomId, version]);
-      const room = row === undefined ? await byId(roomId) : remember(row);
-      if (room === undefined) throw new Error(`room ${roomId} could not be made`);
-      return room;
+      const sql = `INSERT INTO rooms (room_id, version) VALUES ($1, $2) ON CONFLICT (room_id) DO UPDATE
+        SET version = CASE WHEN rooms.extremities = '{}' THEN excluded.version ELSE rooms.version END RETURNING ${ROOM}`;
+      const [row] = await db.query<RoomColumns>(sql, [roomId, version]);
+      if (row === undefined) throw new Error(`room ${roomId} could not be made`);
+      return remember(row);
     },
   };
 }

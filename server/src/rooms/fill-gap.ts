@@ -1,0 +1,126 @@
+import type { CallOptions } from '../federation/signed-request.ts';
+import type { EventId, ServerName } from '../protocol/event.ts';
+import { eventsById } from '../storage/events.ts';
+import type { RoomRow } from '../storage/rooms.ts';
+import { type Acceptance, acceptEvent } from './accept-event.ts';
+import { admitPdus, isAdmitted, type VerifiedPdu } from './admit-pdu.ts';
+import { fetchAuthChain, fetchStateBefore, storeRemoteState, versionOf } from './fetch-events.ts';
+import { leadingBackFrom, orderedAfter } from './graph-order.ts';
+import type { OpenRoom } from './open-room.ts';
+import type { RoomParts } from './room-parts.ts';
+
+/** Where missing events of a room are fetched, and until when. */
+export interface Source {
+  readonly room: RoomRow;
+  readonly server: ServerName;
+  readonly signal: AbortSignal;
+}
+
+/** Events that one `get_missing_events` asks for, and how often it is repeated to close one gap. */
+const MISSING_EVENTS = 50;
+const MAX_ROUNDS = 10;
+/** Events of a gap whose state is fetched because those before them cannot be had. */
+const MAX_STATES = 3;
+/** Longest wait for one answer. */
+const DEADLINE_MS = 20_000;
+
+/**
+ * Takes an event in, with what it builds on. A gap before it is filled by the missing events themselves, as far as they can be
+ * had, and then by the state before it (Server-Server API, "Backfilling and retrieving missing events").
+ *
+ * @throws FederationError when what is missing cannot be had
+ */
+export async function acceptWithFetches(parts: RoomParts, source: Source, pdu: VerifiedPdu): Promise<Acceptance> {
+  let outcome = await accept(parts, source.room, pdu);
+  if (outcome.outcome !== 'missing') return outcome;
+  if (outcome.prevEvents.length > 0) {
+    await fillGap(parts, source, pdu);
+    outcome = await accept(parts, source.room, pdu);
+    if (outcome.outcome !== 'missing') return outcome;
+  }
+  return await acceptWithState(parts, source, pdu, outcome);
+}
+
+/**
+ * Most events follow the newest one that we hold. They share a transaction with the messages of local users; the others, whose
+ * state has to be resolved first, would hold those up and get one of their own.
+ */
+async function accept(parts: RoomParts, room: RoomRow, pdu: VerifiedPdu): Promise<Acceptance> {
+  const quickly = await parts.writer.write(room.nid, async (open) =>
+    followsHead(open, pdu) ? await acceptEvent(parts, open, pdu) : undefined,
+  );
+  if (quickly !== undefined) return quickly as Acceptance;
+  return await parts.writer.writeAlone(room.nid, async (open) => await acceptEvent(parts, open, pdu));
+}
+
+function followsHead(open: OpenRoom, { pdu }: VerifiedPdu): boolean {
+  const [head, ...others] = open.extremities;
+  return others.length === 0 && pdu.prev_events.length === 1 && pdu.prev_events[0] === head?.eventId;
+}
+
+async function acceptWithState(
+  parts: RoomParts,
+  source: Source,
+  pdu: VerifiedPdu,
+  missing: Extract<Acceptance, { outcome: 'missing' }>,
+): Promise<Acceptance> {
+  const options = callOptions(source);
+  if (missing.authEvents.length > 0) await fetchAuthChain(parts, source.room, source.server, pdu.eventId, options);
+  if (missing.prevEvents.length === 0) return await accept(parts, source.room, pdu);
+  const remote = await fetchStateBefore(parts, source.room, source.server, pdu.eventId, options);
+  return await parts.writer.writeAlone(source.room.nid, async (open) => {
+    const stateBefore = await storeRemoteState(parts, open, remote);
+    return await acceptEvent(parts, open, pdu, { stateBefore });
+  });
+}
+
+/** Takes in the events between those that we hold and this one, oldest first, as far as they can be had. */
+async function fillGap(parts: RoomParts, source: Source, pdu: VerifiedPdu): Promise<void> {
+  const events = await fetchGap(parts, source, pdu);
+  let states = 0;
+  for (const event of orderedAfter(events, ({ pdu: { prev_events: prevs } }) => prevs)) {
+    const outcome = await accept(parts, source.room, event);
+    if (outcome.outcome !== 'missing') continue;
+    // Here the gap goes on: the state has to stand in for the events before.
+    states += 1;
+    if (states > MAX_STATES) return;
+    await acceptWithState(parts, source, event, outcome);
+  }
+}
+
+/** `POST /get_missing_events`, as often as it takes to get back to events that we hold. */
+async function fetchGap(parts: RoomParts, source: Source, pdu: VerifiedPdu): Promise<VerifiedPdu[]> {
+  const { room, server } = source;
+  const open = await parts.writer.peek(room.nid);
+  const earliestEvents = open.extremities.map((extremity) => extremity.eventId).slice(0, 20);
+  const found = new Map<EventId, VerifiedPdu>();
+  let edge = [pdu];
+  for (let round = 0; round < MAX_ROUNDS && edge.length > 0; round++) {
+    const latestEvents = edge.map((event) => event.eventId).slice(0, 20);
+    const request = { roomId: room.roomId, earliestEvents, latestEvents, limit: MISSING_EVENTS };
+    const answer = await parts.federation.getMissingEvents(server, request, callOptions(source));
+    const admitted = await admitPdus(parts, versionOf(room), answer.slice(0, MISSING_EVENTS), room.roomId);
+    const wanted = edge.flatMap((event) => event.pdu.prev_events);
+    const before = found.size;
+    for (const event of leadingBackFrom(admitted.filter(isAdmitted), wanted)) found.set(event.eventId, event);
+    if (found.size === before) break;
+    edge = await withUnknownPrevs(parts, [...found.values()], found);
+  }
+  return [...found.values()];
+}
+
+/** Those of the events that build on events which we neither hold nor have just found. */
+async function withUnknownPrevs(
+  parts: RoomParts,
+  events: readonly VerifiedPdu[],
+  found: ReadonlyMap<EventId, VerifiedPdu>,
+): Promise<VerifiedPdu[]> {
+  const unknown = new Set(events.flatMap((event) => event.pdu.prev_events).filter((id) => !found.has(id)));
+  for (const held of await eventsById(parts.db, [...unknown]))
+    if (held.stateAfter !== null) unknown.delete(held.eventId);
+  return events.filter((event) => event.pdu.prev_events.some((id) => unknown.has(id)));
+}
+
+function callOptions({ signal }: Source): CallOptions {
+  return { signal, deadlineMs: DEADLINE_MS };
+}

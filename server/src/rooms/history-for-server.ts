@@ -1,0 +1,170 @@
+import type { EventId, Pdu, ServerName } from '../protocol/event.ts';
+import { authChainBelow, eventInRoom, eventsById, eventsByNid, type StoredEvent } from '../storage/events.ts';
+import type { RoomRow } from '../storage/rooms.ts';
+import { snapshotEntries } from '../storage/state-snapshots.ts';
+import {
+  getEventForServer,
+  getEventOfAnyRoomForServer,
+  noSuchEvent,
+  openForServer,
+  pduForServer,
+  type ServerReader,
+  visibleToServer,
+} from './read-for-server.ts';
+import type { RoomParts } from './room-parts.ts';
+
+/** Events that one call names at most. */
+const MAX_NAMED = 20;
+const MAX_BACKFILL = 100;
+const MAX_MISSING = 100;
+const DEFAULT_MISSING = 10;
+
+/** `GET /event/{eventId}`. @throws MatrixError M_NOT_FOUND */
+export async function eventForServer(parts: RoomParts, server: ServerName, eventId: string): Promise<Pdu> {
+  const { reader, event } = await getEventOfAnyRoomForServer(parts, server, eventId);
+  return pduForServer(reader.room, event);
+}
+
+/** `GET /event_auth/{roomId}/{eventId}`: the auth chain of an event. @throws MatrixError M_NOT_FOUND */
+export async function authChainForServer(
+  parts: RoomParts,
+  server: ServerName,
+  roomId: string,
+  eventId: string,
+): Promise<Pdu[]> {
+  const reader = await openForServer(parts, server, roomId);
+  const event = await getEventForServer(parts, reader, eventId);
+  return pdus(reader.room, await eventsByNid(parts.db, await authChainBelow(parts.db, [event.nid])));
+}
+
+/** The state before an event and the auth chains of its events. */
+export interface StateForServer {
+  readonly room: RoomRow;
+  readonly state: readonly StoredEvent[];
+  readonly authChain: readonly StoredEvent[];
+}
+
+/** `GET /state/{roomId}` and `GET /state_ids/{roomId}`. @throws MatrixError M_NOT_FOUND */
+export async function stateForServer(
+  parts: RoomParts,
+  server: ServerName,
+  roomId: string,
+  eventId: string,
+): Promise<StateForServer> {
+  const reader = await openForServer(parts, server, roomId);
+  return await stateBefore(parts, reader.room, await getEventForServer(parts, reader, eventId));
+}
+
+/** What a server is given that has just entered the room by this join (`PUT /send_join/{roomId}/{eventId}`). */
+export async function stateForJoin(
+  parts: RoomParts,
+  room: RoomRow,
+  joinId: EventId,
+): Promise<StateForServer & { readonly join: StoredEvent }> {
+  const join = await eventInRoom(parts.db, room.nid, joinId);
+  if (join === undefined) throw new Error(`the join ${joinId} is not there`);
+  return { join, ...(await stateBefore(parts, room, join)) };
+}
+
+async function stateBefore(parts: RoomParts, room: RoomRow, event: StoredEvent): Promise<StateForServer> {
+  // Told to us on entering, so we do not know the state at that point. Before the create event there was none.
+  if (event.stateAfter === null) throw noSuchEvent();
+  const snapshot = event.stateBefore === null ? undefined : await parts.snapshots.load(event.stateBefore);
+  const nids = [...snapshotEntries(snapshot).values()];
+  const chain = await authChainBelow(parts.db, [...nids, event.nid]);
+  return { room, state: await eventsByNid(parts.db, nids), authChain: await eventsByNid(parts.db, chain) };
+}
+
+/** Events in the form for servers. */
+export function pdus(room: RoomRow, events: readonly StoredEvent[]): Pdu[] {
+  return events.map((event) => pduForServer(room, event));
+}
+
+/**
+ * `GET /backfill/{roomId}`: the named events and what came before them, newest first.
+ *
+ * @throws MatrixError M_NOT_FOUND
+ */
+export async function backfillForServer(
+  parts: RoomParts,
+  server: ServerName,
+  roomId: string,
+  request: { readonly from: readonly string[]; readonly limit: number },
+): Promise<Pdu[]> {
+  const reader = await openForServer(parts, server, roomId);
+  const start = await namedEvents(parts, reader, request.from);
+  const limit = Math.min(Math.max(request.limit, 0), MAX_BACKFILL);
+  return pdus(reader.room, await walkBack(parts, reader, start, { limit, minDepth: 0, stopAt: new Set() }));
+}
+
+/** What `POST /get_missing_events/{roomId}` asks for. */
+export interface MissingEventsRequest {
+  readonly earliest: readonly string[];
+  readonly latest: readonly string[];
+  readonly limit: number | undefined;
+  readonly minDepth: number | undefined;
+}
+
+/**
+ * `POST /get_missing_events/{roomId}`: what came before the latest events, back to the earliest, oldest first.
+ *
+ * @throws MatrixError M_NOT_FOUND
+ */
+export async function missingEventsForServer(
+  parts: RoomParts,
+  server: ServerName,
+  roomId: string,
+  request: MissingEventsRequest,
+): Promise<Pdu[]> {
+  const reader = await openForServer(parts, server, roomId);
+  const latest = await namedEvents(parts, reader, request.latest);
+  const earliest = await namedEvents(parts, reader, request.earliest);
+  const stopAt = new Set([...latest, ...earliest].map((event) => event.nid));
+  const start = await visiblePrevs(parts, reader, latest, stopAt);
+  const limit = Math.min(Math.max(request.limit ?? DEFAULT_MISSING, 0), MAX_MISSING);
+  const found = await walkBack(parts, reader, start, { limit, minDepth: request.minDepth ?? 0, stopAt });
+  return pdus(reader.room, found.reverse());
+}
+
+async function namedEvents(parts: RoomParts, reader: ServerReader, ids: readonly string[]): Promise<StoredEvent[]> {
+  return await visibleToServer(parts, reader, await eventsById(parts.db, [...new Set(ids)].slice(0, MAX_NAMED)));
+}
+
+async function visiblePrevs(
+  parts: RoomParts,
+  reader: ServerReader,
+  events: readonly StoredEvent[],
+  seen: ReadonlySet<number>,
+): Promise<StoredEvent[]> {
+  const nids = new Set(events.flatMap((event) => event.prevEvents).filter((nid) => !seen.has(nid)));
+  return await visibleToServer(parts, reader, await eventsByNid(parts.db, [...nids]));
+}
+
+interface Walk {
+  readonly limit: number;
+  readonly minDepth: number;
+  /** Nids of events that are neither answered nor passed. */
+  readonly stopAt: ReadonlySet<number>;
+}
+
+/** Walks back along `prevEvents`, breadth first, each event once. Events that the server may not see end the walk there. */
+async function walkBack(
+  parts: RoomParts,
+  reader: ServerReader,
+  start: readonly StoredEvent[],
+  { limit, minDepth, stopAt }: Walk,
+): Promise<StoredEvent[]> {
+  const found: StoredEvent[] = [];
+  const seen = new Set(stopAt);
+  let level = [...start];
+  while (level.length > 0 && found.length < limit) {
+    const taken = level
+      .filter((event) => event.depth >= minDepth)
+      .sort((one, other) => other.depth - one.depth)
+      .slice(0, limit - found.length);
+    for (const event of taken) seen.add(event.nid);
+    found.push(...taken);
+    level = await visiblePrevs(parts, reader, taken, seen);
+  }
+  return found;
+}

@@ -1,0 +1,57 @@
+import { KeyedLock } from '../base/keyed-lock.ts';
+import { LruCache } from '../base/lru-cache.ts';
+import type { EventId, ServerName } from '../protocol/event.ts';
+import { receivePdus } from './receive.ts';
+import { receiveEdus } from './receive-edus.ts';
+import type { RoomParts } from './room-parts.ts';
+import type { Typing } from './typing.ts';
+
+/** A transaction as it came: what is in it has not been looked at. */
+export interface ReceivedTransaction {
+  readonly txnId: string;
+  readonly pdus: readonly unknown[];
+  readonly edus: readonly unknown[];
+}
+
+/** Per event of a transaction why it was refused, or undefined. */
+export type TransactionResult = ReadonlyMap<EventId, string | undefined>;
+
+export interface TransactionReceiver {
+  /** Answers the result of the first time where the server repeats a transaction id. */
+  receive(origin: ServerName, transaction: ReceivedTransaction): Promise<TransactionResult>;
+}
+
+/** Transactions whose results are remembered. A repeat of an older one changes nothing either: its events are known. */
+const REMEMBERED = 2_000;
+/** Time in which events that a transaction builds on may be fetched. The sender waits for a minute. */
+const FETCH_MS = 40_000;
+
+/** Receives transactions of other servers (Server-Server API, "Transactions"). One per process. */
+export function openTransactionReceiver(parts: RoomParts, typing: Typing): TransactionReceiver {
+  const locks = new KeyedLock<string>();
+  const results = new LruCache<string, Promise<TransactionResult>>(REMEMBERED);
+
+  async function process(origin: ServerName, { pdus, edus }: ReceivedTransaction): Promise<TransactionResult> {
+    const outcomes = await receivePdus(parts, locks, origin, pdus, AbortSignal.timeout(FETCH_MS));
+    await receiveEdus(parts, typing, origin, edus);
+    const result = new Map<EventId, string | undefined>();
+    for (const { eventId, error } of outcomes) if (eventId !== undefined) result.set(eventId, error);
+    return result;
+  }
+
+  return {
+    async receive(origin, transaction) {
+      const key = `${origin} ${transaction.txnId}`;
+      const earlier = results.get(key);
+      if (earlier !== undefined) return await earlier;
+      const result = process(origin, transaction);
+      results.set(key, result);
+      try {
+        return await result;
+      } catch (error) {
+        results.delete(key); // It has to come again.
+        throw error;
+      }
+    },
+  };
+}

@@ -1,0 +1,24 @@
+/**
+ * Retrieving event authorisation information (Server-Server API, same section).
+ *
+ * GET /_matrix/federation/v1/event_auth/{roomId}/{eventId}
+ */
+import { type FederationRoute, federationRoute } from '../http/route.ts';
+import { authChainForServer } from '../rooms/history-for-server.ts';
+import type { RoomParts } from '../rooms/room-parts.ts';
+
+export function eventAuthRoutes(parts: RoomParts): FederationRoute[] {
+  return [
+    federationRoute({
+      method: 'GET',
+      path: '/_matrix/federation/v1/event_auth/{roomId}/{eventId}',
+      auth: 'x_matrix',
+      serverAcl: 'room',
+      inRoom: 'joined',
+      rateLimit: 'federation',
+      async handle({ params, origin }) {
+        return { auth_chain: await authChainForServer(parts, origin, params.roomId ?? '', params.eventId ?? '') };
+      },
+    }),
+  ];
+}

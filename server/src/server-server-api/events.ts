@@ -1,0 +1,67 @@
+/**
+ * Retrieving events (Server-Server API, "Retrieving events").
+ *
+ * GET /_matrix/federation/v1/event/{eventId}
+ * GET /_matrix/federation/v1/state/{roomId}
+ * GET /_matrix/federation/v1/state_ids/{roomId}
+ *
+ * What does not exist, is of another room or is not for the asking server gets the same answer (A3.1).
+ */
+import { Type } from 'typebox';
+import type { Clock } from '../base/clock.ts';
+import { type FederationRoute, federationRoute } from '../http/route.ts';
+import { Identifier } from '../http/schemas.ts';
+import { eventForServer, pdus, stateForServer } from '../rooms/history-for-server.ts';
+import type { RoomParts } from '../rooms/room-parts.ts';
+
+const StateQuery = Type.Object({ event_id: Identifier });
+
+const TIMEOUT_MS = 180_000;
+
+export function eventRoutes(parts: RoomParts, clock: Clock): FederationRoute[] {
+  const inRoom = {
+    method: 'GET',
+    auth: 'x_matrix',
+    serverAcl: 'room',
+    inRoom: 'joined',
+    rateLimit: 'federation',
+    timeoutMs: TIMEOUT_MS,
+    query: StateQuery,
+  } as const;
+  return [
+    federationRoute({
+      method: 'GET',
+      path: '/_matrix/federation/v1/event/{eventId}',
+      auth: 'x_matrix',
+      // The room is not known before the event is: the accessor applies ACL and membership.
+      serverAcl: 'none',
+      inRoom: 'none',
+      rateLimit: 'federation',
+      async handle({ params, origin }) {
+        const pdu = await eventForServer(parts, origin, params.eventId ?? '');
+        return { origin: parts.serverName, origin_server_ts: clock.now(), pdus: [pdu] };
+      },
+    }),
+
+    federationRoute({
+      ...inRoom,
+      path: '/_matrix/federation/v1/state/{roomId}',
+      async handle({ params, query, origin }) {
+        const { room, state, authChain } = await stateForServer(parts, origin, params.roomId ?? '', query.event_id);
+        return { pdus: pdus(room, state), auth_chain: pdus(room, authChain) };
+      },
+    }),
+
+    federationRoute({
+      ...inRoom,
+      path: '/_matrix/federation/v1/state_ids/{roomId}',
+      async handle({ params, query, origin }) {
+        const { state, authChain } = await stateForServer(parts, origin, params.roomId ?? '', query.event_id);
+        return {
+          pdu_ids: state.map((event) => event.eventId),
+          auth_chain_ids: authChain.map((event) => event.eventId),
+        };
+      },
+    }),
+  ];
+}
