@@ -1,6 +1,6 @@
 /**
- * State resolution ("Room Versions", "State resolution"): versions 2 and 2.1 of the algorithm, which are one but for what they
- * start from and how much they replay. Pure and synchronous: the caller loads the events first (`eventsToLoad`).
+ * State resolution ("Room Versions", "State resolution"). Here are versions 2 and 2.1 of the algorithm, which are one but for
+ * what they start from and how much they replay. Pure and synchronous: the caller loads the events first (`eventsToLoad`).
  */
 
 import { authEventKeys } from './auth-events.ts';
@@ -18,6 +18,7 @@ import {
   separateConflicts,
 } from './state-conflicts.ts';
 import { mainlineOrdering, reverseTopologicalPowerOrdering } from './state-ordering.ts';
+import { resolveStateV1, separateConflictsV1 } from './state-resolution-v1.ts';
 
 export interface Resolution {
   readonly version: RoomVersion;
@@ -39,6 +40,8 @@ export function resolveState(resolution: Resolution): StateMap<EventId> {
   if (conflicts.conflicted.size === 0) return conflicts.unconflicted;
 
   const source = loaded(resolution.lookup);
+  if (version.stateResolution === 'v1') return resolveStateV1(version, stateSets, source);
+
   const full = fullConflictedSet(resolution, conflicts, source);
   const start = version.stateResolution === 'v2.1' ? new Map<StateKey, EventId>() : conflicts.unconflicted;
   const partial = new PartialState(version, start, source);
@@ -62,6 +65,7 @@ export function eventsToLoad(resolution: Resolution): EventId[] {
   const { version, stateSets, lookup } = resolution;
   const conflicts = separateConflicts(stateSets);
   if (conflicts.conflicted.size === 0) return [];
+  if (version.stateResolution === 'v1') return eventsToLoadV1(resolution);
 
   const roots = new Set([...conflicts.conflicted, ...(resolution.authDifference ?? conflicts.unconflicted.values())]);
   const missing = missingInChains(roots, lookup);
@@ -70,26 +74,43 @@ export function eventsToLoad(resolution: Resolution): EventId[] {
   const source = loaded(lookup);
   const full = fullConflictedSet(resolution, conflicts, source);
   if (version.stateResolution === 'v2.1') {
-    const rooms = new Set([...full].map((id) => createEventIdOf(source(id).event.roomId)));
-    return [...rooms].filter((id) => lookup(id) === undefined);
-  }
-  // What the replayed events may be judged by, and the mainline of unconflicted power levels.
-  const judges = new Set<EventId>();
-  for (const id of full) {
-    for (const key of authEventKeys(source(id).event.pdu, version)) {
-      const judge = conflicts.unconflicted.get(key);
-      if (judge !== undefined) judges.add(judge);
-    }
+    return missingAmong(
+      [...full].map((id) => createEventIdOf(source(id).event.roomId)),
+      lookup,
+    );
   }
   const powerLevels = conflicts.unconflicted.get(stateKey('m.room.power_levels', ''));
   const mainline = powerLevels === undefined ? [] : missingInChains([powerLevels], lookup);
-  return [...new Set([...[...judges].filter((id) => lookup(id) === undefined), ...mainline])];
+  return missingAmong([...judgesOf(full, conflicts.unconflicted, version, source), ...mainline], lookup);
+}
+
+function eventsToLoadV1({ version, stateSets, lookup }: Resolution): EventId[] {
+  const { unconflicted, conflicting } = separateConflictsV1(stateSets);
+  const ids = [...conflicting.values()].flat();
+  const missing = missingAmong(ids, lookup);
+  return missing.length > 0 ? missing : missingAmong(judgesOf(ids, unconflicted, version, loaded(lookup)), lookup);
+}
+
+/** What of the unconflicted state the auth rules may judge the events by. */
+function judgesOf(
+  ids: Iterable<EventId>,
+  unconflicted: StateMap<EventId>,
+  version: RoomVersion,
+  source: EventSource,
+): EventId[] {
+  return [...ids].flatMap((id) =>
+    authEventKeys(source(id).event.pdu, version).flatMap((key) => unconflicted.get(key) ?? []),
+  );
 }
 
 function missingInChains(roots: Iterable<EventId>, lookup: Resolution['lookup']): EventId[] {
   const ids = new Set(roots);
   const chains = reachable(ids, (id) => lookup(id)?.event.pdu.auth_events ?? []);
-  return [...new Set([...ids, ...chains])].filter((id) => lookup(id) === undefined);
+  return missingAmong([...ids, ...chains], lookup);
+}
+
+function missingAmong(ids: Iterable<EventId>, lookup: Resolution['lookup']): EventId[] {
+  return [...new Set(ids)].filter((id) => lookup(id) === undefined);
 }
 
 function loaded(lookup: Resolution['lookup']): EventSource {
