@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -9,8 +10,7 @@ export default defineConfig({
     // Tests start processes and load native modules: a process each, and two at a time on the smallest machine.
     pool: 'forks',
     execArgv: ['--disable-proto=throw'],
-    maxWorkers: '50%',
-    minWorkers: 2,
+    maxWorkers: Math.max(2, Math.floor(availableParallelism() / 2)),
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // Node prints the warning about type stripping in every process otherwise.

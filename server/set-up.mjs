@@ -2,7 +2,7 @@
 // machine may have.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -52,7 +52,7 @@ function readJson(file) {
 }
 
 /** Whether `node_modules` holds what the lock file says, by npm's own list of what it installed. */
-function isInstalled() {
+export function isInstalled() {
   const list = 'node_modules/.package-lock.json';
   if (!existsSync(path.join(ROOT, list))) return false;
   const installed = readJson(list).packages;
@@ -92,35 +92,31 @@ export function findNode() {
 }
 
 /**
+ * All files of a folder and of its folders, in a fixed order; a file itself; nothing for what is not there.
+ * @param {string} entry relative to the root
+ * @returns {string[]}
+ */
+function filesOf(entry) {
+  const found = statSync(path.join(ROOT, entry), { throwIfNoEntry: false });
+  if (found === undefined) return [];
+  if (!found.isDirectory()) return [entry];
+  const names = readdirSync(path.join(ROOT, entry)).sort();
+  return names.flatMap((name) => filesOf(path.join(entry, name)));
+}
+
+/**
  * A name for the present state of files: changes when one is added, removed or edited.
  * @param {string[]} entries files and folders relative to the root
  */
 function fingerprint(entries) {
   const hash = createHash('sha256');
-  /** @param {string} entry */
-  const add = (entry) => {
-    const file = path.join(ROOT, entry);
-    if (!existsSync(file)) return;
-    for (const item of readdirSync(file, { recursive: true, withFileTypes: true }).sort(byPath)) {
-      if (!item.isFile()) continue;
-      const name = path.join(item.parentPath ?? item.path, item.name);
-      hash
-        .update(`${name.slice(ROOT.length)}\0`)
-        .update(readFileSync(name))
-        .update('\0');
-    }
-  };
-  for (const entry of entries) {
-    if (path.extname(entry) === '') add(entry);
-    else if (existsSync(path.join(ROOT, entry))) hash.update(`${entry}\0`).update(readFileSync(path.join(ROOT, entry)));
-  }
+  for (const file of entries.flatMap(filesOf))
+    hash.update(`${file}\0`).update(
+      createHash('sha256')
+        .update(readFileSync(path.join(ROOT, file)))
+        .digest(),
+    );
   return hash.digest('hex');
-}
-
-/** @param {import('node:fs').Dirent} a @param {import('node:fs').Dirent} b */
-function byPath(a, b) {
-  const [left, right] = [a, b].map((item) => path.join(item.parentPath ?? item.path, item.name));
-  return left < right ? -1 : left > right ? 1 : 0;
 }
 
 const WEB_CLIENT_SOURCES = [
@@ -149,13 +145,18 @@ async function buildWebClient(node) {
   });
 }
 
+/** @param {unknown} error */
+function codeOf(error) {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
+}
+
 /** @param {number} pid */
 function isRunning(pid) {
   try {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return error.code === 'EPERM';
+    return codeOf(error) === 'EPERM';
   }
 }
 
@@ -172,7 +173,7 @@ async function alone(work) {
       writeFileSync(lock, String(process.pid), { flag: 'wx' });
       break;
     } catch (error) {
-      if (error.code !== 'EEXIST') throw error;
+      if (codeOf(error) !== 'EEXIST') throw error;
     }
     const owner = Number(readFileSync(lock, 'utf8').trim() || Number.NaN);
     if (Number.isInteger(owner) && !isRunning(owner)) rmSync(lock, { force: true });

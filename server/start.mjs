@@ -14,8 +14,9 @@ function runElsewhere(node) {
   const env = { NODE_COMPILE_CACHE: COMPILED, ...process.env };
   const child = spawn(node, [MAIN, ...process.argv.slice(2)], { stdio: 'inherit', env });
   // The server ends in good order and we end with it.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
-  child.on('exit', (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 0)));
+  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']))
+    process.on(signal, () => child.kill(signal));
+  child.on('exit', (code, signal) => process.exit(code ?? (signal === null ? 1 : 128 + constants.signals[signal])));
 }
 
 try {

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { ROOT, run, SetUpError, setUp, step } from '../server/set-up.mjs';
 
+/** @type {[what: string, program: string, ...args: string[]][]} */
 const CHECKS = [
   ['Formatting, lint and layers (Biome)', '@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.'],
   ['Types of the server and the tests (tsc)', 'typescript/bin/tsc', '-p', 'tsconfig.json'],

@@ -5,7 +5,7 @@ import { ROOT, run, SetUpError, setUp } from '../server/set-up.mjs';
 
 try {
   const node = await setUp();
-  const [script, ...args] = process.argv.slice(2);
+  const [script = '', ...args] = process.argv.slice(2);
   process.exitCode = await run(node, [path.resolve(ROOT, script), ...args]);
 } catch (error) {
   console.error(error instanceof SetUpError ? error.message : error);

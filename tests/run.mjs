@@ -5,7 +5,10 @@ import { ROOT, run, SetUpError, say, setUp, step } from '../server/set-up.mjs';
 
 const CHROMIUM_PACKAGES = ['chromium', 'fonts-liberation', 'fonts-noto-color-emoji'];
 
-/** @param {string} program */
+/**
+ * @param {string} program
+ * @param {string[]} args
+ */
 function works(program, ...args) {
   return spawnSync(program, args, { stdio: 'ignore' }).status === 0;
 }
@@ -20,7 +23,8 @@ async function provideChromium() {
     return;
   }
   await step('Installing Chromium for the browser tests', async () => {
-    const [program, ...prefix] = isRoot ? ['apt-get'] : ['sudo', '-n', 'apt-get'];
+    const program = isRoot ? 'apt-get' : 'sudo';
+    const prefix = isRoot ? [] : ['-n', 'apt-get'];
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
     await run(program, [...prefix, 'update', '-q'], { env });
     const code = await run(program, [...prefix, 'install', '-qy', '--no-install-recommends', ...CHROMIUM_PACKAGES], {

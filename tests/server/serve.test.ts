@@ -6,18 +6,20 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test, vi } from 'vitest';
+import { isInstalled } from '../../server/set-up.mjs';
 import { freePort } from '../harness/free-port.ts';
 import { spawnHomeserver, startHomeserver } from '../harness/homeserver.ts';
 import { createTestDatabase, testDatabase } from '../harness/test-database.ts';
 
 const MAIN = fileURLToPath(new URL('../../server/src/main.ts', import.meta.url));
+const START = fileURLToPath(new URL('../../server/start.mjs', import.meta.url));
 const folder = await mkdtemp(path.join(tmpdir(), 'parley-serve-'));
 await chmod(folder, 0o711);
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** Runs `npm start`'s program until it ends; `until` is a line after which it gets the signal. */
-async function serve(args: readonly string[], stop?: { until: RegExp; signal: NodeJS.Signals }) {
-  const child = spawn(process.execPath, [MAIN, ...args], { env: { PATH: process.env.PATH } });
+/** Runs the program until it ends; `until` is a line after which it gets the signal. */
+async function serve(args: readonly string[], stop?: { until: RegExp; signal: NodeJS.Signals }, program = MAIN) {
+  const child = spawn(process.execPath, [program, ...args], { env: { PATH: process.env.PATH } });
   let output = '';
   let isTold = false;
   for (const stream of [child.stdout, child.stderr])
@@ -50,6 +52,20 @@ test('Ctrl-C also stops the embedded Postgres, and the next start finds its data
     expect(code).toBe(0);
   }
 });
+
+test('what npm start runs sets up once, then starts within seconds, and passes signals and exit codes on', async (context) => {
+  // It would be installed while other tests run.
+  context.skip(!isInstalled(), 'what is installed is not what the lock file says');
+  const ports = ['--port', String(await freePort()), '--federation-port', String(await freePort())];
+  const args = ['--data', path.join(folder, 'npm-start'), ...ports];
+  const stop = { until: /is ready/, signal: 'SIGTERM' } as const;
+  expect((await serve(args, stop, START)).code).toBe(0);
+  const begun = performance.now();
+  const again = await serve(args, stop, START);
+  console.log(`second start and stop: ${Math.round(performance.now() - begun)} ms`);
+  expect(again.output).not.toContain('•');
+  expect((await serve(['--prot', '1'], undefined, START)).code).toBe(2);
+}, 300_000);
 
 test('while the embedded Postgres is away requests are answered with 503, and soon after as before', async () => {
   const port = String(await freePort());
