@@ -4,6 +4,7 @@ import { testDatabase } from '../harness/test-database.ts';
 
 const db = await testDatabase();
 const server = await accountServer(db.url);
+const limited = await accountServer(db.url, { rateLimits: { login: { burst: 3, perSecond: 0.003 } } });
 await server.register('alice');
 
 const login = (body: Record<string, unknown>, ip?: string) =>
@@ -113,7 +114,6 @@ test('A7.2 no token and no password can be found in the database', async () => {
 });
 
 test('too many wrong passwords from one address are refused, also with the right one, but not from elsewhere', async () => {
-  const limited = await accountServer(db.url, { rateLimits: { login: { burst: 3, perSecond: 0.003 } } });
   const attempt = (password: string, ip: string) =>
     limited.call('POST', '/_matrix/client/v3/login', {
       body: { type: 'm.login.password', identifier: { type: 'm.id.user', user: 'alice' }, password },

@@ -4,6 +4,13 @@ import { testDatabase } from '../harness/test-database.ts';
 
 const db = await testDatabase();
 const server = await accountServer(db.url);
+const closed = await accountServer(db.url, { policy: 'closed' });
+const byToken = await accountServer(db.url, { policy: 'token', clock: server.clock });
+const rateLimits = { registration: { burst: 2, perSecond: 0.001 } };
+const [oneProcess, otherProcess] = [
+  await accountServer(db.url, { rateLimits }),
+  await accountServer(db.url, { rateLimits }),
+];
 const register = (body: Record<string, unknown>, on = server, query = '') =>
   on.call('POST', `/_matrix/client/v3/register${query}`, { body });
 const dummy = { type: 'm.login.dummy' };
@@ -93,7 +100,6 @@ test('a username can be asked about', async () => {
 });
 
 test('a closed server answers 403 to everything about registration, so that nobody learns who is there', async () => {
-  const closed = await accountServer(db.url, { policy: 'closed' });
   for (const answer of [
     await register({}, closed),
     await closed.call('GET', '/_matrix/client/v3/register/available?username=alice'),
@@ -104,9 +110,9 @@ test('a closed server answers 403 to everything about registration, so that nobo
 });
 
 test('with registration tokens, an account takes one use of a valid token', async () => {
-  const byToken = await accountServer(db.url, { policy: 'token', clock: server.clock });
-  const token = await byToken.registration.createToken({ usesAllowed: 2 });
-  const expired = await byToken.registration.createToken({ token: 'old', expiresAt: server.clock.now() });
+  const { token } = await byToken.registration.tokens.create({ usesAllowed: 2 });
+  const expired = 'old';
+  await byToken.registration.tokens.create({ token: expired, expiresAt: server.clock.now() });
   const isValid = async (text: string) =>
     (await byToken.call('GET', `/_matrix/client/v1/register/m.login.registration_token/validity?token=${text}`)).json;
   expect(await isValid(token)).toEqual({ valid: true });
@@ -127,17 +133,14 @@ test('with registration tokens, an account takes one use of a valid token', asyn
 });
 
 test('sign-ups of one address are limited, across processes', async () => {
-  const rateLimits = { registration: { burst: 2, perSecond: 0.001 } };
-  const one = await accountServer(db.url, { rateLimits });
-  const other = await accountServer(db.url, { rateLimits });
-  const from = (on: typeof one, ip: string, username: string) =>
+  const from = (on: typeof server, ip: string, username: string) =>
     on.call('POST', '/_matrix/client/v3/register', {
       body: { username, password: 'a good password', auth: dummy },
       ip,
     });
-  expect((await from(one, '2001:db8::1', 'l1')).status).toBe(200);
-  expect((await from(other, '2001:db8::2', 'l2')).status).toBe(200);
-  expect((await from(one, '2001:db8::3', 'l3')).status).toBe(429);
-  expect((await from(other, '2001:db8:0:0:ffff::4', 'l4')).status).toBe(429);
-  expect((await from(one, '2001:db8:0:1::1', 'l5')).status).toBe(200);
+  expect((await from(oneProcess, '2001:db8::1', 'l1')).status).toBe(200);
+  expect((await from(otherProcess, '2001:db8::2', 'l2')).status).toBe(200);
+  expect((await from(oneProcess, '2001:db8::3', 'l3')).status).toBe(429);
+  expect((await from(otherProcess, '2001:db8:0:0:ffff::4', 'l4')).status).toBe(429);
+  expect((await from(oneProcess, '2001:db8:0:1::1', 'l5')).status).toBe(200);
 });

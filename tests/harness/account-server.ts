@@ -1,4 +1,5 @@
 import { afterAll } from 'vitest';
+import { registrationTokenRoutes } from '../../server/src/admin-api/registration-tokens.ts';
 import { setupRoutes } from '../../server/src/admin-api/setup.ts';
 import { sharedSecretRegistrationRoutes } from '../../server/src/admin-api/shared-secret-registration.ts';
 import type { BucketSize } from '../../server/src/base/token-buckets.ts';
@@ -76,7 +77,10 @@ export interface AccountServerOptions {
   readonly moreRoutes?: (db: Database) => ClientRoute[];
 }
 
-/** A server with the account routes on a database of the test's, listening on a real port; the second one is another process. */
+/**
+ * A server with the account routes on a database of the test's, listening on a real port. Call it at the top level of the
+ * file; a second one on the same database is like another process.
+ */
 export async function accountServer(url: string, options: AccountServerOptions = {}): Promise<AccountServer> {
   const db = openDatabase({ connection: url, poolSize: 5 });
   const clock = options.clock ?? testClock();
@@ -171,6 +175,7 @@ export async function accountServer(url: string, options: AccountServerOptions =
       change: (userId, change) => changePushRules(db, userId, change),
     }),
     ...openIdRoutes({ serverName: SERVER_NAME, newOpenIdToken: (userId) => newOpenIdToken(db, clock, userId) }),
+    ...registrationTokenRoutes(registration.tokens),
     ...setupRoutes({ accounts, setup: createSetup({ db, accounts, sessions, clock }) }),
     ...sharedSecretRegistrationRoutes({
       serverName: SERVER_NAME,

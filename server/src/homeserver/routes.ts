@@ -1,3 +1,4 @@
+import { registrationTokenRoutes } from '../admin-api/registration-tokens.ts';
 import { setupRoutes } from '../admin-api/setup.ts';
 import { sharedSecretRegistrationRoutes } from '../admin-api/shared-secret-registration.ts';
 import { accountDataRoutes } from '../client-server-api/account-data.ts';
@@ -109,6 +110,7 @@ function accountRoutes({ common, users, rooms, wellKnown }: RouteParts): ClientR
       newOpenIdToken: (userId) => newOpenIdToken(db, clock, userId),
     }),
     ...setupRoutes({ accounts, setup: users.setup }),
+    ...registrationTokenRoutes(registration.tokens),
     ...(sharedSecret === undefined
       ? []
       : sharedSecretRegistrationRoutes({

@@ -1,15 +1,22 @@
 import { randomInt } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
-import { forbidden, MatrixError } from '../protocol/errors.ts';
+import { forbidden, invalidParam, notFound } from '../protocol/errors.ts';
 import type { UserId } from '../protocol/event.ts';
 import type { Database } from '../storage/database.ts';
 import {
+  deleteRegistrationToken,
+  findRegistrationToken,
   findUsableRegistrationToken,
   insertRegistrationToken,
+  listRegistrationTokens,
+  type RegistrationToken,
+  updateRegistrationToken,
   useRegistrationToken,
 } from '../storage/registration-tokens.ts';
 import type { Accounts, NewAccount } from './accounts.ts';
 import type { Session, SessionRequest, Sessions } from './sessions.ts';
+
+export type { RegistrationToken };
 
 /** Who may make an account: everybody, who has a registration token, or nobody. */
 export type RegistrationPolicy = 'open' | 'token' | 'closed';
@@ -25,13 +32,20 @@ export interface Registration {
   newUsername(): string;
   /** Row id of a token that could make an account now. */
   findToken(token: string): Promise<number | undefined>;
-  /** Makes a registration token; a random one where none is given. Throws `M_INVALID_PARAM` when there is such a token. */
-  createToken(token: {
-    token?: string;
-    usesAllowed?: number | null;
-    /** Milliseconds since 1970. */
-    expiresAt?: number | null;
-  }): Promise<string>;
+  readonly tokens: RegistrationTokens;
+}
+
+/** What administrators do with registration tokens. */
+export interface RegistrationTokens {
+  list(): Promise<RegistrationToken[]>;
+  /** Throws 404 where there is none. */
+  get(token: string): Promise<RegistrationToken>;
+  /** Makes a token; a random one where none is given. Throws `M_INVALID_PARAM` when there is such a token. */
+  create(token: Partial<Omit<RegistrationToken, 'uses'>>): Promise<RegistrationToken>;
+  /** Changes what is given of a token; throws 404 where there is none. */
+  change(token: string, change: Partial<Omit<RegistrationToken, 'uses' | 'token'>>): Promise<RegistrationToken>;
+  /** Throws 404 where there is none. */
+  delete(token: string): Promise<void>;
 }
 
 export function createRegistration(options: {
@@ -64,12 +78,33 @@ export function createRegistration(options: {
     findToken: async (token) =>
       token.length > 64 ? undefined : await findUsableRegistrationToken(db, token, clock.now()),
 
-    async createToken({ token = randomText(16, TOKEN_CHARACTERS), usesAllowed = null, expiresAt = null }) {
+    tokens: registrationTokens(db),
+  };
+}
+
+function registrationTokens(db: Database): RegistrationTokens {
+  async function get(token: string): Promise<RegistrationToken> {
+    const found = await findRegistrationToken(db, token);
+    if (found === undefined) throw notFound('There is no such registration token.');
+    return found;
+  }
+  return {
+    list: async () => await listRegistrationTokens(db),
+    get,
+    async create({ token = randomText(16, TOKEN_CHARACTERS), usesAllowed = null, expiresAt = null }) {
       if (!/^[0-9A-Za-z\-._~]{1,64}$/.test(token))
-        throw new MatrixError('M_INVALID_PARAM', 'A token has 1 to 64 letters, digits, "-", ".", "_" or "~".', 400);
+        throw invalidParam('A registration token has 1 to 64 letters, digits, "-", ".", "_" or "~".');
       if (!(await insertRegistrationToken(db, { token, usesAllowed, expiresAt })))
-        throw new MatrixError('M_INVALID_PARAM', 'There is such a token already.', 400);
-      return token;
+        throw invalidParam('There is such a registration token already.');
+      return { token, usesAllowed, expiresAt, uses: 0 };
+    },
+    async change(token, change) {
+      const changed = { ...(await get(token)), ...change };
+      if (!(await updateRegistrationToken(db, changed))) throw notFound('There is no such registration token.');
+      return changed;
+    },
+    async delete(token) {
+      if (!(await deleteRegistrationToken(db, token))) throw notFound('There is no such registration token.');
     },
   };
 }
