@@ -4,6 +4,7 @@ import { testDatabase } from '../harness/test-database.ts';
 
 const db = await testDatabase();
 const server = await accountServer(db.url);
+const otherProcess = await accountServer(db.url);
 const alice = await server.register('alice');
 const bob = await server.register('bob');
 const token = alice.access_token;
@@ -89,6 +90,14 @@ test('A7.5 a proof for one device deletes no other', async () => {
   expect(misused.status).toBe(401);
   expect(misused.json.session).not.toBe(session);
   expect(await deviceIds()).toEqual(expect.arrayContaining(['ONE', 'TWO']));
+});
+
+test('a dialogue that one process began is ended by another', async () => {
+  await signIn('ELSEWHERE');
+  const { session } = (await server.call('DELETE', path('ELSEWHERE'), { token })).json;
+  const done = await otherProcess.call('DELETE', path('ELSEWHERE'), { token, body: { auth: { ...asAlice, session } } });
+  expect(done.status).toBe(200);
+  expect(await deviceIds()).not.toContain('ELSEWHERE');
 });
 
 test('several devices are deleted at once; unknown ones do not matter', async () => {

@@ -88,6 +88,7 @@ describe('answers', () => {
       expect(headers.get('access-control-allow-origin')).toBe('*');
       expect(headers.get('access-control-allow-credentials')).toBeNull();
       expect(headers.get('content-type')).toMatch(/^application\/json/);
+      expect(headers.get('cache-control')).toBe('no-store');
       expect(json).toMatchObject({ errcode: expect.stringMatching(/^M_/), error: expect.any(String) });
     }
   });

@@ -43,11 +43,12 @@ const CORS_HEADERS = {
   'access-control-allow-headers': 'X-Requested-With, Content-Type, Authorization',
   'access-control-expose-headers': 'Retry-After, Content-Disposition',
 };
-/** For every answer of the API; media and HTML pages replace the policy by their own. */
+/** For every answer of the API; media and the web client have a policy and caching of their own. */
 const API_HEADERS = {
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
+  'cache-control': 'no-store',
 };
 
 function pathOf(url: string): string {
