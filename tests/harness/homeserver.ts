@@ -5,12 +5,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { afterAll, inject } from 'vitest';
+import { inject } from 'vitest';
 import { type Clock, systemClock } from '../../server/src/base/clock.ts';
 import { createLogger, type Logger } from '../../server/src/base/logger.ts';
 import { loadConfig } from '../../server/src/config.ts';
 import { variableOf } from '../../server/src/config-sources.ts';
 import { createHomeserver, type Homeserver } from '../../server/src/homeserver.ts';
+import { atEnd } from './at-end.ts';
 import { freePort } from './free-port.ts';
 import { createTestDatabase } from './test-database.ts';
 
@@ -86,8 +87,8 @@ async function prepare(options: HomeserverOptions): Promise<Prepared> {
 }
 
 /**
- * A homeserver inside the test's own process, stopped and removed when the file is done. Call it at the top level of the file
- * or of a `describe`: `const alpha = await startHomeserver();`
+ * A homeserver inside the test's own process: `const alpha = await startHomeserver();` at the top level of the file, in a
+ * `describe` or in a test. It is stopped and removed when that is done.
  */
 export async function startHomeserver(
   options: HomeserverOptions & { readonly clock?: Clock; readonly logger?: Logger } = {},
@@ -102,7 +103,7 @@ export async function startHomeserver(
     if (isRunning) await homeserver.stop();
     isRunning = false;
   };
-  afterAll(async () => {
+  atEnd(async () => {
     await stop();
     await prepared.clear();
   });
@@ -116,7 +117,7 @@ export async function startHomeserver(
   };
 }
 
-/** A homeserver in a process of its own, which can be killed. The process ends with the test file at the latest. */
+/** A homeserver in a process of its own, which can be killed; it ends at the latest where `startHomeserver`'s would. */
 export async function spawnHomeserver(options: HomeserverOptions = {}): Promise<SpawnedHomeserver> {
   const prepared = await prepare({ ...options, settings: { 'log.level': 'info', ...options.settings } });
   const child = spawn(process.execPath, [MAIN], {
@@ -138,7 +139,7 @@ export async function spawnHomeserver(options: HomeserverOptions = {}): Promise<
     const [code] = await ended;
     return code;
   };
-  afterAll(async () => {
+  atEnd(async () => {
     await kill('SIGKILL');
     await prepared.clear();
   });

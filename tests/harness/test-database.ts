@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, inject } from 'vitest';
+import { inject } from 'vitest';
 import { type Database, openDatabase } from '../../server/src/storage/database.ts';
+import { atEnd } from './at-end.ts';
 import { databaseUrl, TEMPLATE } from './database-url.ts';
 
 export interface TestDatabase extends Database {
@@ -31,13 +32,13 @@ export async function createTestDatabase(
 }
 
 /**
- * A migrated database of the test file's own on a real Postgres, dropped when the file is done. Call it at the top level of
- * the file or of a `describe`: `const db = await testDatabase();`
+ * A migrated database of one's own on a real Postgres: `const db = await testDatabase();` at the top level of the file, in a
+ * `describe` or in a test. It is dropped when that is done.
  */
 export async function testDatabase(options: { poolSize?: number; migrated?: boolean } = {}): Promise<TestDatabase> {
   const { url, drop } = await createTestDatabase(options);
   const database = openDatabase({ connection: url, poolSize: options.poolSize ?? 5 });
-  afterAll(async () => {
+  atEnd(async () => {
     await database.close();
     await drop();
   });
