@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
+import { readdir, readlink } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { quarantineContent } from '../../server/src/storage/media.ts';
@@ -331,5 +331,31 @@ describe('limits over time', () => {
     const chunked = new Blob([randomBytes(700)]).stream();
     expect((await request('POST', UPLOAD, { as: 'erin', body: chunked })).status).toBe(200);
     expect(await (await put('erin', 100)).json()).toMatchObject({ retry_after_ms: 8000 });
+  });
+});
+
+/** Files below a folder that this process has open. */
+async function openFiles(folder: string): Promise<number> {
+  const descriptors = await readdir('/proc/self/fd');
+  const targets = await Promise.all(descriptors.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')));
+  return targets.filter((target) => target.startsWith(folder)).length;
+}
+
+describe.skipIf(process.platform !== 'linux')('files', async () => {
+  const large = await startMediaServer({ db });
+
+  test('are let go of when a download breaks off', async () => {
+    const mediaId = await large.upload(randomBytes(20_000_000));
+    const readers = await Promise.all(
+      Array.from({ length: 10 }, async () => {
+        const response = await large.request('GET', `${DOWNLOAD}/${mediaId}`, { as: 'bob' });
+        const reader = response.body?.getReader();
+        await reader?.read();
+        return reader;
+      }),
+    );
+    expect(await openFiles(large.folder)).toBe(10);
+    for (const reader of readers) await reader?.cancel();
+    await expect.poll(() => openFiles(large.folder)).toBe(0);
   });
 });
