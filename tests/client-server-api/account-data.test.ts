@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { RoomId, UserId } from '../../server/src/protocol/event.ts';
-import { accountDataSince, globalAccountDataSince } from '../../server/src/users/account-data.ts';
+import { accountDataSince } from '../../server/src/users/account-data.ts';
 import { accountServer } from '../harness/account-server.ts';
 import { testDatabase } from '../harness/test-database.ts';
 
@@ -73,12 +73,12 @@ describe('what a client is told by /sync', () => {
     const between = await head();
     await put(`${user}/account_data/org.example.y`, { y: 2 });
     await put(`${room}/account_data/org.example.x`, { room: 'again' });
-    expect(await globalAccountDataSince(db, userId, since)).toEqual([{ type: 'org.example.y', content: { y: 2 } }]);
-    expect(await globalAccountDataSince(db, userId, since, between)).toEqual([]);
+    expect((await accountDataSince(db, userId, since)).global).toEqual([{ type: 'org.example.y', content: { y: 2 } }]);
+    expect((await accountDataSince(db, userId, since, between)).global).toEqual([]);
     expect((await accountDataSince(db, userId, between)).rooms).toEqual(
       new Map([[ROOM, [{ type: 'org.example.x', content: { room: 'again' } }]]]),
     );
-    expect(await globalAccountDataSince(db, bob.user_id as UserId, since)).toEqual([]);
+    expect((await accountDataSince(db, bob.user_id as UserId, since)).global).toEqual([]);
   });
 
   test('the log names owner, room and row', async () => {

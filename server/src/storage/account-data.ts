@@ -35,19 +35,6 @@ export async function findAccountData(
   return row && (parseJson(row.content) as JsonObject);
 }
 
-/** Account data of one type of many users, by user id. */
-export async function findAccountDataOfUsers(
-  db: Queryable,
-  userIds: readonly string[],
-  type: string,
-): Promise<Map<string, JsonObject>> {
-  const rows = await db.query<{ user_id: string; content: string }>(
-    `SELECT user_id, content FROM account_data WHERE user_id = ANY ($1::text[]) AND room_id = '' AND type = $2`,
-    [userIds, type],
-  );
-  return new Map(rows.map((row) => [row.user_id, parseJson(row.content) as JsonObject]));
-}
-
 /** Account data, global and of rooms, that was last changed after position `since` and up to `until`. */
 export async function findAccountDataSince(
   db: Queryable,

@@ -23,19 +23,9 @@ export interface AccountData {
 }
 
 /**
- * Global account data of a user that changed after position `since` and up to `until`. From 0 on it is all there is, always
- * with `m.push_rules`, also of a user who never changed any.
+ * Account data of a user, global and per room, that changed after position `since` and up to `until`. From 0 on it is all there
+ * is, always with `m.push_rules`, also of a user who never changed any.
  */
-export async function globalAccountDataSince(
-  db: Queryable,
-  userId: UserId,
-  since: number,
-  until: number = Number.MAX_SAFE_INTEGER,
-): Promise<AccountData[]> {
-  return (await accountDataSince(db, userId, since, until)).global;
-}
-
-/** Global and per-room account data with one query; see `globalAccountDataSince`. */
 export async function accountDataSince(
   db: Queryable,
   userId: UserId,

@@ -1,7 +1,7 @@
 import type { UserId } from '../protocol/event.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import { type PushRuleset, pushRuleset, readStoredPushRules, type StoredPushRules } from '../protocol/push-rules.ts';
-import { findAccountData, findAccountDataOfUsers, holdAccountData, putAccountData } from '../storage/account-data.ts';
+import { findAccountData, holdAccountData, putAccountData } from '../storage/account-data.ts';
 import type { Database, Queryable } from '../storage/database.ts';
 
 /** Account data type under which push rules are stored, and shown to clients. */
@@ -15,15 +15,6 @@ export function shownPushRules(userId: UserId, stored: JsonObject | undefined): 
 /** All push rules of a user: the defaults, as changed by the user, and the user's own. */
 export async function pushRulesetOf(db: Queryable, userId: UserId): Promise<PushRuleset> {
   return pushRuleset(userId, readStoredPushRules(await findAccountData(db, userId, '', PUSH_RULES)));
-}
-
-/** What users have stored of push rules, for those who have: everybody else has the defaults. */
-export async function storedPushRulesOf(
-  db: Queryable,
-  userIds: readonly UserId[],
-): Promise<Map<UserId, StoredPushRules>> {
-  const found = await findAccountDataOfUsers(db, userIds, PUSH_RULES);
-  return new Map([...found].map(([userId, content]) => [userId as UserId, readStoredPushRules(content)]));
 }
 
 /** Changes a user's push rules; changes at the same time come one after the other. `change` may throw what the client is to see. */

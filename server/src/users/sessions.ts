@@ -24,7 +24,7 @@ import type { Requester } from './requester.ts';
 import { hashToken, newToken, tokenHash } from './tokens.ts';
 
 /** Lifetime of access tokens of clients that can refresh them. */
-export const ACCESS_TOKEN_LIFETIME_MS = 60 * 60 * 1000;
+const ACCESS_TOKEN_LIFETIME_MS = 60 * 60 * 1000;
 /** How long a retired refresh token is still honoured: for requests that crossed on the wire, or two tabs at once. */
 const REUSE_GRACE_MS = 30_000;
 /** How long retired refresh tokens are remembered, to notice that they were copied. */
