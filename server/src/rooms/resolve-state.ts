@@ -1,6 +1,7 @@
 import type { KnownEvent } from '../protocol/authorization.ts';
 import type { EventId, StateKey } from '../protocol/event.ts';
-import { resolveState } from '../protocol/state-resolution.ts';
+import { eventsToLoad, resolveState } from '../protocol/state-resolution.ts';
+import { authChain, eventIdsOf } from '../storage/events.ts';
 import { type Snapshot, snapshotDifference, snapshotEntries, snapshotGet } from '../storage/state-snapshots.ts';
 import { asRuleEvent } from './event-cache.ts';
 import type { OpenRoom } from './open-room.ts';
@@ -23,63 +24,143 @@ export async function resolveSnapshots(
   if (conflicted.size === 0) return first;
 
   const resolved = await resolveKeys(parts, open, distinct, conflicted);
-  const same = distinct.find((snapshot) =>
-    [...conflicted].every((key) => snapshotGet(snapshot, key) === resolved.get(key)),
-  );
+  const keys = [...new Set([...conflicted, ...resolved.keys()])];
+  const same = distinct.find((snapshot) => keys.every((key) => snapshotGet(snapshot, key) === resolved.get(key)));
   if (same !== undefined) return same;
   const changes = new Map<number, number>();
-  for (const key of conflicted) {
+  for (const key of keys) {
     const event = resolved.get(key) ?? 0;
     if ((snapshotGet(first, key) ?? 0) !== event) changes.set(key, event);
   }
   return await open.derive(first, changes);
 }
 
-/** Runs state resolution and answers the resolved event of each conflicted key. */
+/** Runs state resolution and answers the resolved event of each key that can differ between the snapshots. */
 async function resolveKeys(
   parts: RoomParts,
   open: OpenRoom,
   snapshots: readonly (Snapshot | undefined)[],
   conflicted: ReadonlySet<number>,
 ): Promise<Map<number, number>> {
+  const events = new ResolutionEvents(parts, open);
   const entries = snapshots.map((snapshot) => snapshotEntries(snapshot));
-  const nids = new Set(entries.flatMap((state) => [...state.values()]));
-  // What has just been added leads to stored events by its auth events.
-  for (const added of open.allAdded()) for (const nid of added.authEvents) nids.add(nid);
-  const keyNids = new Set(entries.flatMap((state) => [...state.keys()]));
-  const [keys, stored] = await Promise.all([
-    parts.stateKeys.resolve([...keyNids]),
-    parts.events.withAuthChain([...nids].filter((nid) => open.addedByNid(nid) === undefined)),
-  ]);
-  const known = new Map<EventId, KnownEvent>();
-  const ids = new Map<number, EventId>();
-  const nidOf = new Map<EventId, number>();
-  for (const [nid, event] of stored) {
-    known.set(event.eventId, { event: asRuleEvent(event, open.room.roomId), rejected: event.admission === 'rejected' });
-    ids.set(nid, event.eventId);
-    nidOf.set(event.eventId, nid);
-  }
-  for (const added of open.allAdded()) {
-    known.set(added.event.eventId, { event: added.event, rejected: added.admission === 'rejected' });
-    ids.set(added.nid, added.event.eventId);
-    nidOf.set(added.event.eventId, added.nid);
-  }
-  const stateSets = entries.map((state) => {
-    const set = new Map<StateKey, EventId>();
-    for (const [keyNid, nid] of state) {
-      const key = keys.get(keyNid);
-      const id = ids.get(nid);
-      if (key !== undefined && id !== undefined) set.set(key, id);
-    }
-    return set;
-  });
-  const resolved = resolveState({ version: open.version, stateSets, lookup: (id) => known.get(id) });
+  const stateSets = await events.stateSets(entries);
+  const authDifference = await events.authDifference(entries, conflicted);
+  const resolution = {
+    version: open.version,
+    stateSets,
+    authDifference,
+    lookup: (id: EventId) => events.lookup(id),
+  };
+  // The events that it asks for are few whatever the size of the room: those in conflict and their auth chains.
+  for (let ids = eventsToLoad(resolution); ids.length > 0; ids = eventsToLoad(resolution)) await events.load(ids);
+  const resolved = resolveState(resolution);
+  const unconflicted = new Set([...(entries[0]?.keys() ?? [])].filter((key) => !conflicted.has(key)));
+  const keys = [...resolved.keys()];
+  const keyNids = await parts.stateKeys.intern(keys);
   const result = new Map<number, number>();
-  for (const keyNid of conflicted) {
-    const key = keys.get(keyNid);
-    const id = key === undefined ? undefined : resolved.get(key);
-    const nid = id === undefined ? undefined : nidOf.get(id);
-    if (nid !== undefined) result.set(keyNid, nid);
+  for (const [index, key] of keys.entries()) {
+    const keyNid = keyNids[index];
+    const nid = events.nidOf(resolved.get(key));
+    if (keyNid !== undefined && nid !== undefined && !unconflicted.has(keyNid)) result.set(keyNid, nid);
   }
   return result;
+}
+
+/** The events of a room under resolution, by id, loaded as they are asked for. */
+class ResolutionEvents {
+  readonly #parts: RoomParts;
+  readonly #open: OpenRoom;
+  readonly #known = new Map<EventId, KnownEvent>();
+  readonly #nids = new Map<EventId, number>();
+  readonly #ids = new Map<number, EventId>();
+
+  constructor(parts: RoomParts, open: OpenRoom) {
+    this.#parts = parts;
+    this.#open = open;
+    for (const added of open.allAdded()) {
+      this.#name(added.nid, added.event.eventId);
+      this.#known.set(added.event.eventId, { event: added.event, rejected: added.admission === 'rejected' });
+    }
+  }
+
+  lookup(id: EventId): KnownEvent | undefined {
+    return this.#known.get(id);
+  }
+
+  nidOf(id: EventId | undefined): number | undefined {
+    return id === undefined ? undefined : this.#nids.get(id);
+  }
+
+  /** @throws Error if one of them is not held: events come in with their auth chains only */
+  async load(ids: readonly EventId[]): Promise<void> {
+    const stored = await this.#parts.events.byId(ids);
+    for (const id of ids) {
+      const event = stored.get(id);
+      if (event === undefined) throw new Error(`state resolution needs ${id}, which is not held`);
+      this.#name(event.nid, id);
+      const rejected = event.admission === 'rejected';
+      this.#known.set(id, { event: asRuleEvent(event, this.#open.room.roomId), rejected });
+    }
+  }
+
+  /** The states with text keys and ids, as the rules know them. */
+  async stateSets(entries: readonly ReadonlyMap<number, number>[]): Promise<Map<StateKey, EventId>[]> {
+    const keys = await this.#parts.stateKeys.resolve([...new Set(entries.flatMap((state) => [...state.keys()]))]);
+    await this.#nameAll([...new Set(entries.flatMap((state) => [...state.values()]))]);
+    return entries.map((state) => {
+      const set = new Map<StateKey, EventId>();
+      for (const [keyNid, nid] of state) {
+        const key = keys.get(keyNid);
+        const id = this.#ids.get(nid);
+        if (key !== undefined && id !== undefined) set.set(key, id);
+      }
+      return set;
+    });
+  }
+
+  /** Events in the auth chains of some of the states but not of all. Only ids are read for it. */
+  async authDifference(
+    entries: readonly ReadonlyMap<number, number>[],
+    conflicted: ReadonlySet<number>,
+  ): Promise<Set<EventId>> {
+    const shared = [...(entries[0] ?? [])].flatMap(([key, nid]) => (conflicted.has(key) ? [] : [nid]));
+    const ofAll = await this.#chain(shared);
+    const own = await Promise.all(
+      entries.map(async (state) => await this.#chain([...conflicted].flatMap((key) => state.get(key) ?? []))),
+    );
+    const everywhere = (nid: number) => own.every((chain) => chain.has(nid));
+    const different = new Set(own.flatMap((chain) => [...chain]).filter((nid) => !ofAll.has(nid) && !everywhere(nid)));
+    await this.#nameAll([...different]);
+    return new Set([...different].flatMap((nid) => this.#ids.get(nid) ?? []));
+  }
+
+  /** Auth chain of events, through those added in this transaction, the events themselves included. */
+  async #chain(start: readonly number[]): Promise<Set<number>> {
+    const chain = new Set<number>();
+    const stored: number[] = [];
+    const waiting = [...start];
+    for (let nid = waiting.pop(); nid !== undefined; nid = waiting.pop()) {
+      if (chain.has(nid)) continue;
+      const added = this.#open.addedByNid(nid);
+      if (added === undefined) {
+        stored.push(nid);
+        continue;
+      }
+      chain.add(nid);
+      waiting.push(...added.authEvents);
+    }
+    for (const nid of await authChain(this.#parts.db, stored)) chain.add(nid);
+    return chain;
+  }
+
+  async #nameAll(nids: readonly number[]): Promise<void> {
+    const unknown = nids.filter((nid) => !this.#ids.has(nid));
+    for (const [nid, id] of await eventIdsOf(this.#parts.db, unknown)) this.#name(nid, id);
+  }
+
+  #name(nid: number, id: EventId): void {
+    this.#ids.set(nid, id);
+    this.#nids.set(id, nid);
+  }
 }

@@ -32,8 +32,11 @@ interface RoomTyping {
 const NOTIFY = `SELECT pg_notify('${TYPING_CHANNEL}', json_build_array(nextval('typing_serials'), $1::bigint, $2::text, $3::integer)::text)`;
 
 export async function openTyping(db: Database, follower: LogFollower, clock: Clock): Promise<Typing> {
-  const [row] = await db.query<{ last_value: number }>('SELECT last_value FROM typing_serials');
-  let newest = row?.last_value ?? 0;
+  const [row] = await db.query<{ serial: number }>(
+    // Before its first use a sequence shows the value that it has yet to hand out.
+    'SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END AS serial FROM typing_serials',
+  );
+  let newest = row?.serial ?? 0;
   const rooms = new Map<number, RoomTyping>();
   const listeners = new Set<(roomNid: number, userId: UserId, typing: boolean) => void>();
 

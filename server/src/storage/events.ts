@@ -278,3 +278,11 @@ export async function authChain(db: Queryable, nids: readonly number[]): Promise
   if (nids.length === 0) return [];
   return (await db.query<{ nid: number }>(AUTH_CHAIN, [nids])).map((row) => row.nid);
 }
+
+/** Event ids by nid. */
+export async function eventIdsOf(db: Queryable, nids: readonly number[]): Promise<Map<number, EventId>> {
+  if (nids.length === 0) return new Map();
+  const sql = 'SELECT nid, event_id FROM events WHERE nid = ANY ($1::bigint[])';
+  const rows = await db.query<{ nid: number; event_id: string }>(sql, [nids]);
+  return new Map(rows.map((row) => [row.nid, fromStoredText(row.event_id) as EventId]));
+}

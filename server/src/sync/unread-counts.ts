@@ -162,11 +162,11 @@ function countEvent(
 ): void {
   const thread = threadOf(event);
   // Whoever writes in a thread has read it up to there.
-  if (event.sender === userId) {
+  if (event.sender === userId && event.stateKeyNid === null) {
     state.threads.delete(thread);
     return;
   }
-  if ((event.position ?? 0) <= (read.get(thread) ?? 0) || event.redactedBy !== null) return;
+  if (event.sender === userId || (event.position ?? 0) <= (read.get(thread) ?? 0) || event.redactedBy !== null) return;
   const prepared = preparePushEvent({ ...event.pdu, room_id: room.roomId, event_id: event.eventId });
   const verdict = evaluatePushRules(rules, prepared, contextOf(event));
   if (!verdict.notify) return;

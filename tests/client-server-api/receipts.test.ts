@@ -1,0 +1,136 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { enc, registerClient, type TestClient } from '../harness/client.ts';
+import { startHomeserver } from '../harness/homeserver.ts';
+
+const server = await startHomeserver();
+let users = 0;
+let ana: TestClient;
+let ben: TestClient;
+let roomId: string;
+
+beforeEach(async () => {
+  users += 1;
+  ana = await registerClient(server.baseUrl, `ana${users}`);
+  ben = await registerClient(server.baseUrl, `ben${users}`);
+  roomId = await ana.createRoom({ preset: 'public_chat' });
+  await ben.join(roomId);
+});
+
+function read(client: TestClient, type: string, eventId: string, body: unknown = {}) {
+  return client.request('POST', `v3/rooms/${enc(roomId)}/receipt/${type}/${enc(eventId)}`, body);
+}
+
+async function roomOf(client: TestClient, filter = {}) {
+  const answer = await client.ok('GET', `v3/sync?filter=${enc(JSON.stringify(filter))}`);
+  return answer.rooms.join[roomId];
+}
+
+async function unread(client: TestClient) {
+  return (await roomOf(client)).unread_notifications;
+}
+
+describe('receipts', () => {
+  it('public ones are seen by all, private ones by their owner alone', async () => {
+    const eventId = await ana.say(roomId, 'read me');
+    expect((await read(ben, 'm.read', eventId)).status).toBe(200);
+    expect((await read(ben, 'm.read.private', eventId)).status).toBe(200);
+    const content = async (client: TestClient) => {
+      const { ephemeral } = await roomOf(client);
+      return ephemeral.events.find((event: { type: string }) => event.type === 'm.receipt')?.content[eventId];
+    };
+    expect(Object.keys(await content(ana))).toEqual(['m.read']);
+    expect(Object.keys(await content(ben)).sort()).toEqual(['m.read', 'm.read.private']);
+  });
+
+  it('never move back', async () => {
+    const first = await ana.say(roomId, 'first');
+    const second = await ana.say(roomId, 'second');
+    await read(ben, 'm.read', second);
+    expect((await read(ben, 'm.read', first)).status).toBe(200);
+    const { ephemeral } = await roomOf(ana);
+    const receipts = ephemeral.events.find((event: { type: string }) => event.type === 'm.receipt').content;
+    expect(Object.keys(receipts)).toEqual([second]);
+  });
+
+  it('need a type that there is, and membership', async () => {
+    const eventId = await ana.say(roomId, 'x');
+    expect((await read(ben, 'm.seen', eventId)).body.errcode).toBe('M_INVALID_PARAM');
+    const cyn = await registerClient(server.baseUrl, `cyn${users}`);
+    expect((await read(cyn, 'm.read', eventId)).body.errcode).toBe('M_FORBIDDEN');
+    expect((await read(ben, 'm.read', eventId, { thread_id: '' })).body.errcode).toBe('M_INVALID_PARAM');
+  });
+
+  it('several markers can be set at once, the fully-read one as account data', async () => {
+    const eventId = await ana.say(roomId, 'x');
+    await ben.ok('POST', `v3/rooms/${enc(roomId)}/read_markers`, { 'm.fully_read': eventId, 'm.read': eventId });
+    const room = await roomOf(ben);
+    expect(room.account_data.events).toContainEqual({ type: 'm.fully_read', content: { event_id: eventId } });
+    expect(room.unread_notifications.notification_count).toBe(0);
+  });
+});
+
+describe('unread counts', () => {
+  it('count messages of others since the last receipt, and mentions among them', async () => {
+    await ana.say(roomId, 'one');
+    await ana.ok('PUT', `v3/rooms/${enc(roomId)}/send/m.room.message/m`, {
+      msgtype: 'm.text',
+      body: 'hey',
+      'm.mentions': { user_ids: [ben.userId] },
+    });
+    expect(await unread(ben)).toEqual({ notification_count: 2, highlight_count: 1 });
+    expect(await unread(ana)).toEqual({ notification_count: 0, highlight_count: 0 });
+    const last = await ana.say(roomId, 'three');
+    expect(await unread(ben)).toEqual({ notification_count: 3, highlight_count: 1 });
+    await read(ben, 'm.read.private', last);
+    expect(await unread(ben)).toEqual({ notification_count: 0, highlight_count: 0 });
+  });
+
+  it('start again with one’s own message', async () => {
+    await ana.say(roomId, 'a question');
+    await ben.say(roomId, 'an answer');
+    expect((await unread(ben)).notification_count).toBe(0);
+  });
+
+  it('do not count what came before joining, nor what was redacted', async () => {
+    await ana.say(roomId, 'old news');
+    const cyn = await registerClient(server.baseUrl, `cyn${users}`);
+    await cyn.join(roomId);
+    expect((await unread(cyn)).notification_count).toBe(0);
+    const eventId = await ana.say(roomId, 'oops');
+    await ana.ok('PUT', `v3/rooms/${enc(roomId)}/redact/${enc(eventId)}/r`, {});
+    expect((await unread(cyn)).notification_count).toBe(0);
+  });
+
+  it('survive a change of one’s name', async () => {
+    await ana.say(roomId, 'unread');
+    await ben.ok('PUT', `v3/profile/${enc(ben.userId)}/displayname`, { displayname: 'New name' });
+    await ana.syncUntil(undefined, (answer) =>
+      JSON.stringify(answer.rooms?.join?.[roomId] ?? {}).includes('New name') ? true : undefined,
+    );
+    expect((await unread(ben)).notification_count).toBe(1);
+  });
+
+  it('follow the push rules of the user', async () => {
+    await ben.ok('PUT', `v3/pushrules/global/room/${enc(roomId)}`, { actions: [] });
+    await ana.say(roomId, 'muted');
+    expect((await unread(ben)).notification_count).toBe(0);
+  });
+
+  it('are kept by thread where the client asks for it', async () => {
+    const root = await ana.say(roomId, 'root');
+    await ana.ok('PUT', `v3/rooms/${enc(roomId)}/send/m.room.message/t1`, {
+      msgtype: 'm.text',
+      body: 'in thread',
+      'm.relates_to': { rel_type: 'm.thread', event_id: root },
+    });
+    const filter = { room: { timeline: { unread_thread_notifications: true } } };
+    const room = await roomOf(ben, filter);
+    expect(room.unread_notifications.notification_count).toBe(1);
+    expect(room.unread_thread_notifications).toEqual({ [root]: { notification_count: 1, highlight_count: 0 } });
+    expect((await unread(ben)).notification_count).toBe(2);
+    await read(ben, 'm.read', root, { thread_id: 'main' });
+    const later = await roomOf(ben, filter);
+    expect(later.unread_notifications.notification_count).toBe(0);
+    expect(later.unread_thread_notifications[root].notification_count).toBe(1);
+  });
+});

@@ -1,0 +1,271 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { enc, registerClient, type TestClient } from '../harness/client.ts';
+import { startHomeserver } from '../harness/homeserver.ts';
+
+const server = await startHomeserver();
+let ana: TestClient;
+let ben: TestClient;
+
+beforeAll(async () => {
+  ana = await registerClient(server.baseUrl, 'ana');
+  ben = await registerClient(server.baseUrl, 'ben');
+});
+
+// biome-ignore lint/suspicious/noExplicitAny: what tests look into
+type Body = any;
+
+async function sync(client: TestClient, query: Record<string, string> = {}): Promise<Body> {
+  return await client.ok('GET', `v3/sync?${new URLSearchParams(query)}`);
+}
+
+const filterOf = (room: unknown) => JSON.stringify({ room });
+const types = (events: { type: string }[]) => events.map((event) => event.type);
+const bodies = (events: { content: { body?: string } }[]) => events.flatMap((event) => event.content.body ?? []);
+
+async function publicRoom(...members: TestClient[]): Promise<string> {
+  const roomId = await ana.createRoom({ preset: 'public_chat' });
+  for (const member of members) await member.join(roomId);
+  return roomId;
+}
+
+describe('an initial sync', () => {
+  it('of a new user has push rules and no rooms', async () => {
+    const answer = await sync(await registerClient(server.baseUrl, 'new'));
+    expect(answer.rooms).toBeUndefined();
+    expect(answer.account_data.events.map((event: { type: string }) => event.type)).toEqual(['m.push_rules']);
+    expect(answer.next_batch).toMatch(/^s\d+_/);
+  });
+
+  it('cuts a long timeline, gives the state before it, and a token to page back with', async () => {
+    const roomId = await publicRoom();
+    for (let index = 0; index < 15; index++) await ana.say(roomId, `m${index}`);
+    const room = (await sync(ana, { filter: filterOf({ timeline: { limit: 10 } }) })).rooms.join[roomId];
+    expect(bodies(room.timeline.events)).toEqual(Array.from({ length: 10 }, (_, index) => `m${index + 5}`));
+    expect(room.timeline.limited).toBe(true);
+    expect(types(room.state.events)).toContain('m.room.create');
+    const page = await ana.ok('GET', `v3/rooms/${enc(roomId)}/messages?dir=b&limit=5&from=${room.timeline.prev_batch}`);
+    expect(bodies(page.chunk)).toEqual(['m4', 'm3', 'm2', 'm1', 'm0']);
+  });
+
+  it('gives state and timeline without an overlap', async () => {
+    const roomId = await publicRoom();
+    const room = (await sync(ana)).rooms.join[roomId];
+    expect(types(room.timeline.events)[0]).toBe('m.room.create');
+    expect(room.state.events).toEqual([]);
+  });
+
+  it('summarises members, and whom a room without a name may be called by', async () => {
+    const roomId = await publicRoom(ben);
+    const room = (await sync(ana)).rooms.join[roomId];
+    expect(room.summary).toEqual({
+      'm.heroes': [ben.userId],
+      'm.joined_member_count': 2,
+      'm.invited_member_count': 0,
+    });
+  });
+});
+
+describe('an incremental sync', () => {
+  it('has what came since, once, and nothing else', async () => {
+    const roomId = await publicRoom(ben);
+    const since = (await sync(ben)).next_batch;
+    await ana.say(roomId, 'one');
+    await ana.say(roomId, 'two');
+    const answer = await sync(ben, { since });
+    expect(Object.keys(answer.rooms.join)).toEqual([roomId]);
+    const room = answer.rooms.join[roomId];
+    expect(bodies(room.timeline.events)).toEqual(['one', 'two']);
+    expect(room.timeline.limited).toBe(false);
+    expect(room.state.events).toEqual([]);
+    expect(await sync(ben, { since: answer.next_batch })).toEqual({ next_batch: answer.next_batch });
+  });
+
+  it('can be asked again with the same token and answers the same', async () => {
+    const roomId = await publicRoom(ben);
+    const since = (await sync(ben)).next_batch;
+    const eventId = await ana.say(roomId, 'again');
+    for (let round = 0; round < 2; round++) {
+      const { timeline } = (await sync(ben, { since })).rooms.join[roomId];
+      expect(timeline.events.map((event: { event_id: string }) => event.event_id)).toEqual([eventId]);
+    }
+  });
+
+  it('with a gap is limited and has the state that changed within the gap', async () => {
+    const roomId = await publicRoom(ben);
+    const since = (await sync(ben)).next_batch;
+    await ana.setState(roomId, 'm.room.topic', { topic: 'in the gap' });
+    for (let index = 0; index < 12; index++) await ana.say(roomId, `m${index}`);
+    const room = (await sync(ben, { since, filter: filterOf({ timeline: { limit: 10 } }) })).rooms.join[roomId];
+    expect(room.timeline.limited).toBe(true);
+    expect(room.timeline.events).toHaveLength(10);
+    expect(types(room.state.events)).toEqual(['m.room.topic']);
+  });
+
+  it('with use_state_after has the state at the end of the timeline', async () => {
+    const roomId = await publicRoom(ben);
+    const since = (await sync(ben)).next_batch;
+    await ana.setState(roomId, 'm.room.topic', { topic: 'new' });
+    await ana.say(roomId, 'after');
+    const room = (await sync(ben, { since, use_state_after: 'true' })).rooms.join[roomId];
+    expect(room).not.toHaveProperty('state');
+    expect(types(room.state_after.events)).toEqual(['m.room.topic']);
+  });
+
+  it('of a room joined since has all of its state', async () => {
+    const roomId = await publicRoom();
+    const since = (await sync(ben)).next_batch;
+    for (let index = 0; index < 25; index++) await ana.say(roomId, `m${index}`);
+    await ben.join(roomId);
+    const room = (await sync(ben, { since })).rooms.join[roomId];
+    expect(types(room.state.events)).toContain('m.room.create');
+    expect(room.timeline.events.at(-1).state_key).toBe(ben.userId);
+  });
+
+  it('after rejoining has the gap since the user left', async () => {
+    const roomId = await publicRoom(ben);
+    await ben.ok('POST', `v3/rooms/${enc(roomId)}/leave`, {});
+    const since = (await sync(ben)).next_batch;
+    await ana.setState(roomId, 'm.room.topic', { topic: 'without ben' });
+    await ben.join(roomId);
+    const room = (await sync(ben, { since })).rooms.join[roomId];
+    const shown = [...room.state.events, ...room.timeline.events];
+    expect(types(shown)).toEqual(expect.arrayContaining(['m.room.create', 'm.room.topic']));
+  });
+
+  it('A3.2 says goodbye to a room that was left, and then no more of it', async () => {
+    const roomId = await publicRoom(ben);
+    const since = (await sync(ben)).next_batch;
+    await ana.say(roomId, 'before');
+    await ana.ok('POST', `v3/rooms/${enc(roomId)}/kick`, { user_id: ben.userId });
+    await ana.say(roomId, 'after');
+    await ana.setState(roomId, 'm.room.topic', { topic: 'secret' });
+    const answer = await sync(ben, { since });
+    const left = answer.rooms.leave[roomId];
+    expect(bodies(left.timeline.events)).toEqual(['before']);
+    expect(left.timeline.events.at(-1).content.membership).toBe('leave');
+    expect(JSON.stringify(answer)).not.toContain('secret');
+    expect((await sync(ben, { since: answer.next_batch })).rooms).toBeUndefined();
+    const all = await sync(ben, { filter: filterOf({ include_leave: true }) });
+    expect(JSON.stringify(all.rooms.leave[roomId])).not.toContain('secret');
+    expect((await sync(ben)).rooms?.leave).toBeUndefined();
+  });
+
+  it('refuses tokens that are not of this server, and those from its future', async () => {
+    for (const since of ['nonsense', 's99999999_0', 't5']) {
+      const { status, body } = await ana.request('GET', `v3/sync?since=${since}`);
+      expect([status, body.errcode]).toEqual([400, 'M_INVALID_PARAM']);
+    }
+  });
+
+  it('with full_state has all state even where nothing is new', async () => {
+    const roomId = await publicRoom(ben);
+    const since = (await sync(ben)).next_batch;
+    const room = (await sync(ben, { since, full_state: 'true' })).rooms.join[roomId];
+    expect(types(room.state.events)).toContain('m.room.create');
+    expect(room.timeline.events).toEqual([]);
+  });
+});
+
+describe('a long poll', () => {
+  it('answers as soon as something comes', async () => {
+    const roomId = await publicRoom(ben);
+    const since = (await sync(ben)).next_batch;
+    const waiting = sync(ben, { since, timeout: '30000' });
+    await ana.say(roomId, 'wake up');
+    expect(bodies((await waiting).rooms.join[roomId].timeline.events)).toEqual(['wake up']);
+  });
+
+  it('sleeps through what is none of the user’s business', async () => {
+    const foreign = await ana.createRoom({});
+    const since = (await sync(ben)).next_batch;
+    const waiting = sync(ben, { since, timeout: '400' });
+    await ana.say(foreign, 'not for ben');
+    expect((await waiting).rooms).toBeUndefined();
+  });
+
+  it.each([
+    ['an invite', () => ana.createRoom({ invite: [ben.userId] }), (answer: Body) => answer.rooms?.invite],
+    [
+      'account data',
+      () => ben.ok('PUT', `v3/user/${enc(ben.userId)}/account_data/org.parley.x`, { a: 1 }),
+      (answer: Body) => answer.account_data?.events,
+    ],
+    [
+      'typing',
+      (path: string) => ana.ok('PUT', path, { typing: true, timeout: 20000 }),
+      (answer: Body) => answer.rooms?.join,
+    ],
+  ])('wakes for %s', async (_what, act, seen) => {
+    const roomId = await publicRoom(ben);
+    const since = (await sync(ben)).next_batch;
+    const waiting = sync(ben, { since, timeout: '20000' });
+    await act(`v3/rooms/${enc(roomId)}/typing/${enc(ana.userId)}`);
+    expect(seen(await waiting)).toBeDefined();
+  });
+
+  it('shows who is typing until they stop', async () => {
+    const roomId = await publicRoom(ben);
+    const path = `v3/rooms/${enc(roomId)}/typing/${enc(ana.userId)}`;
+    const typing = (answer: Body) => answer.rooms?.join?.[roomId]?.ephemeral.events[0]?.content.user_ids;
+    const since = (await sync(ben)).next_batch;
+    await ana.ok('PUT', path, { typing: true, timeout: 20000 });
+    const next = await ben.syncUntil(since, (answer) =>
+      typing(answer)?.includes(ana.userId) ? answer.next_batch : undefined,
+    );
+    await ana.ok('PUT', path, { typing: false });
+    expect(await ben.syncUntil(next, typing)).toEqual([]);
+  });
+});
+
+describe('filters', () => {
+  it('choose rooms, types and senders', async () => {
+    const one = await publicRoom(ben);
+    const other = await publicRoom(ben);
+    await ana.say(one, 'from ana');
+    await ben.say(one, 'from ben');
+    const only = await sync(ben, { filter: filterOf({ rooms: [one] }) });
+    expect(Object.keys(only.rooms.join)).toEqual([one]);
+    const without = await sync(ben, { filter: filterOf({ not_rooms: [one] }) });
+    expect(Object.keys(without.rooms.join)).toContain(other);
+    expect(Object.keys(without.rooms.join)).not.toContain(one);
+    const messages = await sync(ben, {
+      filter: filterOf({ rooms: [one], timeline: { types: ['m.room.message'], not_senders: [ben.userId] } }),
+    });
+    expect(bodies(messages.rooms.join[one].timeline.events)).toEqual(['from ana']);
+  });
+
+  it('can be uploaded and named by their id', async () => {
+    const { filter_id: id } = await ben.ok('POST', `v3/user/${enc(ben.userId)}/filter`, { room: { rooms: [] } });
+    expect((await sync(ben, { filter: id })).rooms).toBeUndefined();
+    expect((await ben.request('GET', 'v3/sync?filter=unknown')).status).toBe(400);
+  });
+
+  it('load members lazily: the senders of the timeline and oneself', async () => {
+    const cyn = await registerClient(server.baseUrl, 'cyn');
+    const roomId = await publicRoom(ben, cyn);
+    for (let index = 0; index < 5; index++) await ben.say(roomId, `m${index}`);
+    const lazy = filterOf({ rooms: [roomId], state: { lazy_load_members: true }, timeline: { limit: 3 } });
+    const { state } = (await sync(ana, { filter: lazy })).rooms.join[roomId];
+    const members = state.events.filter((event: { type: string }) => event.type === 'm.room.member');
+    expect(members.map((event: { state_key: string }) => event.state_key).sort()).toEqual(
+      [ana.userId, ben.userId].sort(),
+    );
+  });
+});
+
+describe('ignored users', () => {
+  it('are not heard, and cannot invite', async () => {
+    const dan = await registerClient(server.baseUrl, 'dan');
+    const roomId = await publicRoom(dan, ben);
+    await dan.ok('PUT', `v3/user/${enc(dan.userId)}/account_data/m.ignored_user_list`, {
+      ignored_users: { [ben.userId]: {} },
+    });
+    const since = (await sync(dan)).next_batch;
+    await ben.say(roomId, 'psst');
+    await ana.say(roomId, 'hello');
+    await ben.createRoom({ invite: [dan.userId] });
+    const answer = await sync(dan, { since });
+    expect(bodies(answer.rooms.join[roomId].timeline.events)).toEqual(['hello']);
+    expect(answer.rooms.invite).toBeUndefined();
+  });
+});
