@@ -45,8 +45,9 @@ export function watchOwnProfile(session: Session, listener: () => void): () => v
   session.client.on(UserEvent.AvatarUrl, onUser);
   session.client.on(ClientEvent.Sync, onFirstSync);
   function onFirstSync() {
-    // The own user is known only after the first sync.
-    if (!session.client.getUser(session.userId)) return;
+    // The own user is known only after the first sync, and by its id alone until a room or the cache brings its name.
+    const user = session.client.getUser(session.userId);
+    if (!user || user.displayName === user.userId) return;
     session.client.off(ClientEvent.Sync, onFirstSync);
     listener();
   }
