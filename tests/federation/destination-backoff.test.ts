@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { createDestinationBackoff, retryWaitMs } from '../../server/src/federation/destination-backoff.ts';
+import { RECOVERY_CHANNEL } from '../../server/src/storage/destinations.ts';
 import { testDatabase } from '../harness/test-database.ts';
 import { manualClock } from './manual-clock.ts';
 
@@ -45,25 +46,39 @@ test('an outage of ten minutes is found to be over within seconds, at the cost o
   expect(tries).toBeLessThan(400);
 });
 
-test('an outage is known to all processes and ends for all', async () => {
+test('an outage is known to all processes and ends for all, who are told', async () => {
   const { first, second } = scene();
-  const recovered: string[] = [];
-  second.onRecovery((server) => recovered.push(server));
+  const connection = await db.connect(() => {});
+  const told: string[] = [];
+  const lastTold = new Promise<void>((resolve) => {
+    connection.onNotification((_channel, server) => {
+      told.push(server);
+      if (server === 'last.example') resolve();
+    });
+  });
+  await connection.query(`LISTEN ${RECOVERY_CHANNEL}`);
   await first.failed('b.example');
   expect(await second.outage('b.example')).toEqual({ waitMs: 1_000 });
   await second.succeeded('b.example');
   expect(await first.outage('b.example')).toBeUndefined();
   await second.succeeded('b.example');
-  expect(recovered).toEqual(['b.example']);
+  await first.failed('last.example');
+  await first.succeeded('last.example');
+  await lastTold;
+  expect(told).toEqual(['b.example', 'last.example']);
+  await connection.close();
 });
 
 test('an outage ends when the server talks to us', async () => {
   const { first, second } = scene();
+  const connection = await db.connect(() => {});
+  const told = new Promise<string>((resolve) => connection.onNotification((_channel, server) => resolve(server)));
+  await connection.query(`LISTEN ${RECOVERY_CHANNEL}`);
   await first.failed('c.example');
-  const recovered = new Promise<string>((resolve) => second.onRecovery(resolve));
   second.heardFrom('c.example');
-  expect(await recovered).toBe('c.example');
+  expect(await told).toBe('c.example');
   expect(await first.outage('c.example')).toBeUndefined();
+  await connection.close();
 });
 
 test('the wall clock being set back does not make a wait longer than the longest', async () => {

@@ -19,8 +19,6 @@ export interface DestinationBackoff {
   succeeded(server: ServerName): Promise<void>;
   /** A server has proven to be there by talking to us: an outage of it is over. Returns at once. */
   heardFrom(server: ServerName): void;
-  /** Calls the listener whenever an outage ends in this process, by an answer or by hearing from the server. */
-  onRecovery(listener: (server: ServerName) => void): void;
 }
 
 /** How long to wait after a failure, `outageMs` into the outage, so that the wait is always a small part of it. */
@@ -37,12 +35,6 @@ export function createDestinationBackoff(options: {
 }): DestinationBackoff {
   const { db, clock, random, onError } = options;
   const heard = new LruCache<ServerName, number>(10_000);
-  const listeners: ((server: ServerName) => void)[] = [];
-
-  async function recover(server: ServerName): Promise<void> {
-    if (await endOutage(db, server)) for (const listener of listeners) listener(server);
-  }
-
   return {
     async outage(server) {
       const outage = await readOutage(db, server);
@@ -57,15 +49,12 @@ export function createDestinationBackoff(options: {
       const wait = retryWaitMs(now - failingSince, random());
       await writeOutage(db, server, { failingSince, retryAt: now + wait });
     },
-    succeeded: recover,
+    succeeded: (server) => endOutage(db, server),
     heardFrom(server) {
       const last = heard.get(server);
       if (last !== undefined && clock.monotonic() - last < HEARD_INTERVAL_MS) return;
       heard.set(server, clock.monotonic());
-      recover(server).catch(onError);
-    },
-    onRecovery(listener) {
-      listeners.push(listener);
+      endOutage(db, server).catch(onError);
     },
   };
 }

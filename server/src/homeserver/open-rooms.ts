@@ -5,6 +5,7 @@ import type { RoomParts } from '../rooms/room-parts.ts';
 import { RoomWriter } from '../rooms/room-writer.ts';
 import { openTyping, TYPING_CHANNEL, type Typing } from '../rooms/typing.ts';
 import { findAccountData } from '../storage/account-data.ts';
+import { RECOVERY_CHANNEL } from '../storage/destinations.ts';
 import { openIdBlocks } from '../storage/id-blocks.ts';
 import { LogFollower } from '../storage/log-follower.ts';
 import { profileOf } from '../storage/profiles.ts';
@@ -28,7 +29,7 @@ export interface RoomsAndSync {
 
 export async function openRooms(common: CommonParts, federation: Federation): Promise<RoomsAndSync> {
   const { config, db, clock, onError } = common;
-  const follower = await LogFollower.start(db, [TYPING_CHANNEL, PRESENCE_CHANNEL], onError);
+  const follower = await LogFollower.start(db, [TYPING_CHANNEL, PRESENCE_CHANNEL, RECOVERY_CHANNEL], onError);
   const typing = await openTyping(db, follower, clock);
   const presence = await openPresence(db, follower, clock, onError);
   const parts: RoomParts = {

@@ -27,12 +27,15 @@ export async function writeOutage(db: Queryable, server: ServerName, outage: Out
   );
 }
 
-/** @returns whether there was an outage to end */
-export async function endOutage(db: Queryable, server: ServerName): Promise<boolean> {
-  const rows = await db.query(
-    `UPDATE destinations SET failing_since = NULL, retry_at = NULL
-     WHERE server_name = $1 AND failing_since IS NOT NULL RETURNING 1`,
+/** Channel on which every process is told the names of servers whose outage has ended. */
+export const RECOVERY_CHANNEL = 'server_recovered';
+
+/** Ends the outage of a server, if there is one, and tells all processes. */
+export async function endOutage(db: Queryable, server: ServerName): Promise<void> {
+  await db.query(
+    `WITH ended AS (UPDATE destinations SET failing_since = NULL, retry_at = NULL
+       WHERE server_name = $1 AND failing_since IS NOT NULL RETURNING server_name)
+     SELECT pg_notify('${RECOVERY_CHANNEL}', server_name) FROM ended`,
     [server],
   );
-  return rows.length > 0;
 }

@@ -1,0 +1,222 @@
+import type { Clock } from '../base/clock.ts';
+import { Limiter } from '../base/limiter.ts';
+import type { Logger } from '../base/logger.ts';
+import type { DestinationBackoff } from '../federation/destination-backoff.ts';
+import type { FederationClient } from '../federation/federation-client.ts';
+import type { ServerName, UserId } from '../protocol/event.ts';
+import { serverNameOf } from '../protocol/identifiers.ts';
+import type { Database } from '../storage/database.ts';
+import { RECOVERY_CHANNEL } from '../storage/destinations.ts';
+import { destinationsBehind, remoteServers } from '../storage/federation-queue.ts';
+import type { LogFollower, LogRow } from '../storage/log-follower.ts';
+import { DestinationQueue, type QueueParts } from './destination-queue.ts';
+import { ShardLocks } from './shard-locks.ts';
+
+const CONCURRENT_TRANSACTIONS = 256;
+/** To servers that failed lately: however many of them hang, they take nothing from the others. */
+const CONCURRENT_RETRIES = 64;
+/** Receipts that come within this time go out together. */
+const RECEIPT_DELAY_MS = 250;
+/** Others forget who is typing after about a minute, so whoever goes on typing is named again. */
+const TYPING_RENEWAL_MS = 30_000;
+const TYPING_LOOK_MS = 5_000;
+/** How long it is believed that nobody from elsewhere is in a room, unless a membership changes. */
+const LOCAL_ROOM_MS = 60_000;
+const LOCAL_ROOMS_REMEMBERED = 100_000;
+const RETRY_MS = 1_000;
+/** Queues that look into the database at a time: ten thousand of them must not keep clients from it. */
+const CONCURRENT_LOOKS = 8;
+
+/** Who is typing: what `rooms/typing.ts` knows. */
+export interface TypingSource {
+  in(roomNid: number): { readonly users: readonly UserId[] } | undefined;
+  onChange(listener: (roomNid: number, userId: UserId, isTyping: boolean) => void): () => void;
+}
+
+export interface FederationSenderOptions {
+  readonly db: Database;
+  readonly serverName: ServerName;
+  readonly follower: LogFollower;
+  readonly typing: TypingSource;
+  readonly client: FederationClient;
+  readonly backoff: DestinationBackoff;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly logger: Logger;
+}
+
+/**
+ * Sends events, receipts and typing notifications of our users to the other servers in their rooms. It reads the log and
+ * nobody tells it anything; each destination goes on from its own position, also after a crash or in another process.
+ */
+export class FederationSender {
+  readonly #options: FederationSenderOptions;
+  readonly #locks: ShardLocks;
+  readonly #queueParts: QueueParts;
+  readonly #queues = new Map<ServerName, DestinationQueue>();
+  readonly #stopListening: (() => void)[] = [];
+  /** Rooms with new events that nobody has looked at yet. */
+  readonly #changedRooms = new Set<number>();
+  readonly #receiptRooms = new Set<number>();
+  /** Rooms without members from elsewhere, and when that was seen, in monotonic milliseconds. */
+  readonly #localRooms = new Map<number, number>();
+  /** Users who are typing and when that was last said, in monotonic milliseconds. */
+  readonly #typing = new Map<string, { roomNid: number; userId: UserId; saidAt: number }>();
+  #looking: Promise<void> | undefined;
+  #receiptTimer: NodeJS.Timeout | undefined;
+  #typingTimer: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  constructor(options: FederationSenderOptions) {
+    this.#options = options;
+    const { db, serverName, client, backoff, follower, random, logger } = options;
+    this.#queueParts = {
+      db,
+      serverName,
+      client,
+      backoff,
+      owns: (server) => this.#locks.owns(server),
+      logPosition: () => follower.position(),
+      reading: new Limiter(CONCURRENT_LOOKS),
+      working: new Limiter(CONCURRENT_TRANSACTIONS),
+      failing: new Limiter(CONCURRENT_RETRIES),
+      random,
+      logger,
+    };
+    this.#locks = new ShardLocks(db, (gained) => this.#onGained(gained), this.#onError);
+  }
+
+  async start(): Promise<void> {
+    const { follower, typing } = this.#options;
+    this.#stopListening.push(follower.onRows((rows) => this.#onRows(rows)));
+    this.#stopListening.push(typing.onChange((room, user, isTyping) => this.#onTyping(room, user, isTyping)));
+    follower.onMessage(RECOVERY_CHANNEL, (server) => this.#queues.get(server)?.wakeNow());
+    this.#typingTimer = setInterval(() => this.#renewTyping(), TYPING_LOOK_MS);
+    await this.#locks.start();
+  }
+
+  /** Waits for the transactions that are under way. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const stop of this.#stopListening) stop();
+    clearInterval(this.#typingTimer);
+    clearTimeout(this.#receiptTimer);
+    await Promise.all([...this.#queues.values()].map((queue) => queue.stop()));
+    await this.#looking;
+    await this.#locks.stop();
+  }
+
+  readonly #onError = (error: unknown) =>
+    this.#options.logger.error({ err: error }, 'Looking for what other servers must get failed');
+
+  #run(work: () => Promise<void>): void {
+    if (!this.#stopped) work().catch(this.#onError);
+  }
+
+  #onGained(gained: (server: ServerName) => boolean): void {
+    for (const [server, queue] of this.#queues) if (gained(server)) queue.takeOver();
+    this.#run(() => this.#wakeBehind(null, gained));
+  }
+
+  #isLocal(roomNid: number): boolean {
+    const seenAt = this.#localRooms.get(roomNid);
+    return seenAt !== undefined && this.#options.clock.monotonic() - seenAt < LOCAL_ROOM_MS;
+  }
+
+  /** The queue of a destination that this process serves. */
+  #queueOf(server: ServerName): DestinationQueue | undefined {
+    if (this.#stopped || !this.#locks.owns(server)) return undefined;
+    let queue = this.#queues.get(server);
+    if (queue === undefined) {
+      queue = new DestinationQueue(this.#queueParts, server);
+      this.#queues.set(server, queue);
+    }
+    return queue;
+  }
+
+  #onRows(rows: readonly LogRow[]): void {
+    for (const { kind, roomNid, userId } of rows) {
+      if (roomNid === null) continue;
+      if (kind === 'event') {
+        if (userId !== null) this.#localRooms.delete(roomNid);
+        if (!this.#isLocal(roomNid)) this.#changedRooms.add(roomNid);
+      } else if (kind === 'receipt' && this.#isOurs(userId) && !this.#isLocal(roomNid)) {
+        this.#receiptRooms.add(roomNid);
+        this.#receiptTimer ??= setTimeout(() => {
+          this.#receiptTimer = undefined;
+          this.#run(() => this.#wakeForReceipts());
+        }, RECEIPT_DELAY_MS);
+      }
+    }
+    if (this.#changedRooms.size > 0) this.#look();
+  }
+
+  #isOurs(userId: string | null): boolean {
+    return userId !== null && serverNameOf(userId as UserId) === this.#options.serverName;
+  }
+
+  /** One look at a time: what changes meanwhile is looked at together. */
+  #look(): void {
+    if (this.#looking !== undefined || this.#stopped) return;
+    const rooms = [...this.#changedRooms];
+    this.#changedRooms.clear();
+    let pauseMs = 0;
+    this.#looking = this.#wakeForEvents(rooms)
+      .catch((error: unknown) => {
+        // Postgres is away: the same rooms are looked at again.
+        for (const room of rooms) this.#changedRooms.add(room);
+        pauseMs = RETRY_MS;
+        this.#onError(error);
+      })
+      .finally(() => {
+        this.#looking = undefined;
+        if (this.#changedRooms.size > 0) setTimeout(() => this.#look(), pauseMs);
+      });
+  }
+
+  async #wakeForEvents(rooms: readonly number[]): Promise<void> {
+    const { db, serverName, clock } = this.#options;
+    await this.#wakeBehind(rooms, () => true);
+    const shared = new Set((await remoteServers(db, serverName, rooms)).map(({ roomNid }) => roomNid));
+    if (this.#localRooms.size > LOCAL_ROOMS_REMEMBERED) this.#localRooms.clear();
+    for (const room of rooms)
+      if (!shared.has(room) && !this.#changedRooms.has(room)) this.#localRooms.set(room, clock.monotonic());
+  }
+
+  async #wakeBehind(rooms: readonly number[] | null, isWanted: (server: ServerName) => boolean): Promise<void> {
+    const { db, serverName } = this.#options;
+    for (const server of await destinationsBehind(db, serverName, rooms))
+      if (isWanted(server)) this.#queueOf(server)?.wake();
+  }
+
+  async #wakeForReceipts(): Promise<void> {
+    const rooms = [...this.#receiptRooms];
+    this.#receiptRooms.clear();
+    const { db, serverName } = this.#options;
+    for (const { roomNid, server } of await remoteServers(db, serverName, rooms))
+      this.#queueOf(server)?.addReceipt(roomNid);
+  }
+
+  #onTyping(roomNid: number, userId: UserId, isTyping: boolean): void {
+    if (!this.#isOurs(userId)) return;
+    const key = JSON.stringify([roomNid, userId]);
+    if (isTyping) this.#typing.set(key, { roomNid, userId, saidAt: this.#options.clock.monotonic() });
+    else this.#typing.delete(key);
+    if (!this.#isLocal(roomNid) && this.#locks.ownsAny()) this.#run(() => this.#tell(roomNid, userId, isTyping));
+  }
+
+  async #tell(roomNid: number, userId: UserId, isTyping: boolean): Promise<void> {
+    const { db, serverName } = this.#options;
+    for (const { roomId, server } of await remoteServers(db, serverName, [roomNid]))
+      this.#queueOf(server)?.addTyping(roomId, userId, isTyping);
+  }
+
+  #renewTyping(): void {
+    const { typing, clock } = this.#options;
+    for (const [key, entry] of this.#typing) {
+      if (clock.monotonic() - entry.saidAt < TYPING_RENEWAL_MS) continue;
+      if (typing.in(entry.roomNid)?.users.includes(entry.userId)) this.#onTyping(entry.roomNid, entry.userId, true);
+      else this.#typing.delete(key);
+    }
+  }
+}
