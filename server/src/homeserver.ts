@@ -8,6 +8,7 @@ import type { Logger } from './base/logger.ts';
 import { systemNameLookup } from './base/name-lookup.ts';
 import { createOutboundHttp, type OutboundHttp } from './base/outbound-http.ts';
 import { type Config, isDevelopmentServerName } from './config.ts';
+import { FederationSender } from './delivery/federation-sender.ts';
 import { type Federation, openFederation } from './federation/federation.ts';
 import { type FederationTls, federationTls } from './federation/federation-tls.ts';
 import type { CommonParts } from './homeserver/common-parts.ts';
@@ -54,6 +55,7 @@ interface Parts extends RouteParts {
   readonly store: Store;
   readonly http: OutboundHttp;
   readonly tls: FederationTls;
+  readonly sender: FederationSender;
 }
 
 function portOf(app: FastifyInstance): number {
@@ -94,10 +96,12 @@ export async function createHomeserver(config: Config, { logger, clock }: Surrou
       ports.client = portOf(client);
       await federation?.listen({ host: config.bind, port: config.federation_port });
       if (federation !== undefined) ports.federation = portOf(federation);
+      await parts.sender.start();
     },
     async stop() {
       await Promise.all([client.close(), federation?.close()]);
       parts.media.stop();
+      await parts.sender.stop();
       await parts.rooms.stop();
       await parts.users.stop();
       parts.federation.stop();
@@ -145,7 +149,18 @@ async function openParts(config: Config, store: Store, { logger, clock }: Surrou
     contacts: [],
     supportPage: undefined,
   };
-  return { common, store, http, tls, federation, rooms, users, media, wellKnown };
+  const sender = new FederationSender({
+    db,
+    serverName: config.server_name,
+    follower: rooms.parts.follower,
+    typing: rooms.typing,
+    client: federation.client,
+    backoff: federation.backoff,
+    clock,
+    random: Math.random,
+    logger,
+  });
+  return { common, store, http, tls, federation, rooms, users, media, sender, wellKnown };
 }
 
 /** Every request is logged, but at a level that is off unless it is asked for. */

@@ -195,7 +195,7 @@ export async function receiveFrom(
     auth_events: auth.map((row) => row.event_id),
   };
   const { pdu } = hashAndSignEvent(template, version, receiver.serverName, key);
-  const [result] = await receivePdus(parts, new KeyedLock(), receiver.serverName, [pdu]);
+  const [result] = await receivePdus(parts, new KeyedLock(), receiver.serverName, [pdu], AbortSignal.timeout(10_000));
   if (result?.error !== undefined) throw new Error(`The event was refused: ${result.error}`);
 }
 
