@@ -18,6 +18,7 @@ import type { Person, TimelineEvent } from './timeline-event.ts';
 /** How many events a timeline holds at most; beyond it the end that is farther from the reader is let go. */
 const WINDOW_LIMIT = 800;
 const INITIAL_SIZE = 60;
+const CONTEXT_SIZE = 30;
 export const PAGE_SIZE = 50;
 const MAX_QUOTES = 200;
 
@@ -86,6 +87,11 @@ export class RoomTimeline {
     this.#releaseWindow();
     this.#window = this.#openWindow();
     await this.#window.load(eventId, INITIAL_SIZE);
+    if (eventId !== undefined) {
+      // Only the event itself is known so far; what surrounds it is shown with it, not after it.
+      await this.#window.paginate(Direction.Backward, CONTEXT_SIZE);
+      await this.#window.paginate(Direction.Forward, CONTEXT_SIZE);
+    }
     this.#rebuild();
   }
 

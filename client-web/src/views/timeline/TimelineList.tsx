@@ -1,5 +1,5 @@
 import { defaultRangeExtractor, useVirtualizer } from '@tanstack/react-virtual';
-import { type ReactNode, useCallback, useMemo, useRef, useState } from 'react';
+import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { TimelineState, TimelineViewModel } from '../../view-models/timeline.ts';
 import type { MessageItem, TimelineItem } from '../../view-models/timeline-items.ts';
 import { useT } from '../i18n.tsx';
@@ -13,10 +13,18 @@ import { RoomStart, START_HEIGHT } from './RoomStart.tsx';
 import { estimateRow } from './row-estimate.ts';
 import { DaySeparator, NewSeparator } from './Separators.tsx';
 import styles from './TimelineList.module.css';
-import { END_THRESHOLD, useReadingPlace } from './use-reading-place.ts';
+import { END_THRESHOLD, type ListVirtualizer, useReadingPlace } from './use-reading-place.ts';
 import { useRowFocus } from './use-row-focus.ts';
 
 const END_PADDING = 8;
+
+/** The exact height: whole pixels would add up to a visible shift. A row that is known is not measured again here. */
+function measureElement(element: HTMLElement, entry: ResizeObserverEntry | undefined, list: ListVirtualizer): number {
+  const observed = entry?.borderBoxSize[0]?.blockSize;
+  if (observed !== undefined) return observed;
+  const known = list.itemSizeCache.get(list.options.getItemKey(list.indexFromElement(element)));
+  return known ?? element.getBoundingClientRect().height;
+}
 
 /** The rows, of which only those near the window exist; anchored at the end, as a conversation is read. */
 export function TimelineList({ timeline, state }: { timeline: TimelineViewModel; state: TimelineState }) {
@@ -26,6 +34,10 @@ export function TimelineList({ timeline, state }: { timeline: TimelineViewModel;
   const list = useRef<HTMLDivElement>(null);
   const focusedIndex = useRef<number>(undefined);
   const [openImage, setOpenImage] = useState<string>();
+  const wasAtLiveEnd = useRef(state.isAtLiveEnd);
+  useEffect(() => {
+    wasAtLiveEnd.current = state.isAtLiveEnd;
+  }, [state.isAtLiveEnd]);
   const images = useMemo(() => items.filter(isPicture), [items]);
 
   const virtualizer = useVirtualizer<HTMLDivElement, HTMLElement>({
@@ -38,9 +50,10 @@ export function TimelineList({ timeline, state }: { timeline: TimelineViewModel;
       const kept = focusedIndex.current;
       return kept === undefined || drawn.includes(kept) ? drawn : [...drawn, kept].sort((a, b) => a - b);
     },
-    // The size itself, not the kept one: a row drawn again may have been measured at another width.
+    measureElement,
     anchorTo: 'end',
-    followOnAppend: true,
+    // Pages of newer messages are not followed, only what comes live.
+    followOnAppend: wasAtLiveEnd.current,
     scrollEndThreshold: END_THRESHOLD,
     overscan: 8,
     paddingStart: START_HEIGHT,
@@ -54,7 +67,7 @@ export function TimelineList({ timeline, state }: { timeline: TimelineViewModel;
     <div className={styles.frame} data-timeline>
       <DayOverlay items={items} virtualizer={virtualizer} scroller={scroller} />
       <Sentinel onFocus={rowFocus.onSentinelFocus} />
-      <div ref={scroller} className={styles.scroller} tabIndex={-1}>
+      <div ref={scroller} className={styles.scroller} tabIndex={-1} data-scroller>
         <div className={styles.sizer} style={{ height: virtualizer.getTotalSize() }}>
           <div className={styles.start}>
             <RoomStart

@@ -1,7 +1,7 @@
 import { mediaBox } from '../../view-models/media-box.ts';
 import type { TimelineItem } from '../../view-models/timeline-items.ts';
 
-const LINE = 22.5;
+const LINE = 22;
 
 function linesOf(text: string, columns: number): number {
   let lines = 0;

@@ -54,7 +54,11 @@ export function useReadingPlace(
   useEffect(() => {
     const element = scroller.current;
     if (!element) return;
+    let height = element.clientHeight;
     const observer = new ResizeObserver(() => {
+      // The first call only reports the size that is known.
+      if (element.clientHeight === height) return;
+      height = element.clientHeight;
       if (wasAtEnd.current) virtualizer.scrollToEnd();
     });
     observer.observe(element);

@@ -1,0 +1,197 @@
+import type { Page } from 'playwright-core';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { CHROMIUM } from '../harness/chromium.ts';
+import { startHomeserver } from '../harness/homeserver.ts';
+import { createRoom, openRoom, registerUser, type TestUser, useBrowser } from './browser-session.ts';
+import { gateRequests } from './request-gate.ts';
+
+const WORDS = 'the reader keeps the place while history loads above and pictures arrive in their boxes'.split(' ');
+const MESSAGES = 260;
+
+/** Text of between one and about eight lines, the same for the same number. */
+const textOf = (index: number): string =>
+  Array.from({ length: 3 + ((index * 37) % 90) }, (_, word) => WORDS[(index + word) % WORDS.length]).join(' ');
+
+// The browser's DOM, as far as the functions below that run in the page use it.
+interface Box {
+  dataset: { key?: string };
+  scrollTop: number;
+  scrollHeight: number;
+  scrollTo(left: number, top: number): void;
+  getBoundingClientRect(): { top: number; bottom: number };
+  querySelectorAll(selector: string): Iterable<Box>;
+}
+declare const document: { querySelector(selector: string): Box };
+declare const window: { drift: number; watched: string };
+declare function requestAnimationFrame(callback: () => void): void;
+
+/** The row in the middle of what is seen: its key, and where it is. */
+const anchorOf = (page: Page): Promise<{ key: string; top: number }> =>
+  page.evaluate(() => {
+    const frame = document.querySelector('[data-timeline]');
+    const { top, bottom } = frame.getBoundingClientRect();
+    const middle = (top + bottom) / 2;
+    for (const row of frame.querySelectorAll('[data-kind="message"]')) {
+      const box = row.getBoundingClientRect();
+      if (box.bottom > middle) return { key: row.dataset.key ?? '', top: box.top };
+    }
+    throw new Error('no row in sight');
+  });
+
+const scroller = (page: Page) => page.locator('[data-scroller]');
+const scrollTo = (page: Page, top: number): Promise<void> =>
+  scroller(page).evaluate((element: Box, offset) => element.scrollTo(0, offset), top);
+const heightOf = (page: Page): Promise<number> => scroller(page).evaluate((element: Box) => element.scrollHeight);
+const feed = (page: Page) => page.getByRole('feed');
+const busy = (page: Page) => feed(page).getAttribute('aria-busy');
+
+/**
+ * Watches a row in every frame from now on. The returned function waits until the list no longer changes its height and
+ * answers the farthest that the row was from where it had been, in pixels.
+ */
+async function watch(page: Page, anchor: { key: string; top: number }): Promise<() => Promise<number>> {
+  await page.evaluate(({ key, top }) => {
+    window.drift = 0;
+    window.watched = key;
+    const look = (): void => {
+      if (window.watched !== key) return;
+      const row = document.querySelector(`[data-key="${key}"]`);
+      window.drift = Math.max(
+        window.drift,
+        row ? Math.abs(row.getBoundingClientRect().top - top) : Number.POSITIVE_INFINITY,
+      );
+      requestAnimationFrame(look);
+    };
+    look();
+  }, anchor);
+  return async () => {
+    let height = -1;
+    const isSettled = async (): Promise<boolean> => {
+      const before = height;
+      height = await heightOf(page);
+      return before === height;
+    };
+    await expect.poll(isSettled, { timeout: 10_000, interval: 250 }).toBe(true);
+    return await page.evaluate(() => window.drift);
+  };
+}
+
+describe.skipIf(CHROMIUM === undefined)('the reader keeps the place', async () => {
+  const server = await startHomeserver();
+  const browser = useBrowser();
+  let ana: TestUser;
+  let ben: TestUser;
+  let roomId: string;
+
+  beforeAll(async () => {
+    ana = await registerUser(server, 'Ana');
+    ben = await registerUser(server, 'Ben');
+    roomId = await createRoom([ana, ben]);
+    for (let index = 0; index < MESSAGES; index += 1) {
+      const sender = index % 5 < 3 ? ana : ben;
+      const image = { msgtype: 'm.image', body: 'p.png', url: 'mxc://none/none', info: { w: 600, h: 400 } };
+      await sender.send(roomId, index % 11 === 4 ? image : { msgtype: 'm.text', body: `${index}: ${textOf(index)}` });
+    }
+  });
+
+  test('while pages of history are put on top, to the pixel, up to the start of the room', async () => {
+    const { page, complaints } = await openRoom(browser.current, server, ana, roomId);
+    await feed(page)
+      .getByText(`${MESSAGES - 1}:`)
+      .waitFor();
+    const gate = await gateRequests(page, /\/messages\?/);
+    for (const offset of [0, 300, 900]) {
+      const { arrived } = gate.close();
+      await scrollTo(page, offset);
+      await arrived;
+      expect(await busy(page)).toBe('true');
+      const drift = await watch(page, await anchorOf(page));
+      gate.open();
+      await expect.poll(() => busy(page)).toBe('false');
+      expect(await drift()).toBeLessThanOrEqual(1);
+    }
+    const isAtStart = async (): Promise<boolean> => {
+      await scrollTo(page, 0);
+      return await page.getByText(/This is the start of/).isVisible();
+    };
+    await expect.poll(isAtStart, { timeout: 20_000, interval: 250 }).toBe(true);
+    expect(complaints).toEqual([]);
+  });
+
+  test('while pictures arrive, in the boxes that were kept for them', async () => {
+    const upload = await fetch(`${server.baseUrl}/_matrix/media/v3/upload`, {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${ana.accessToken}`, 'Content-Type': 'image/png' },
+      body: Buffer.from(
+        'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
+        'base64',
+      ),
+    });
+    const { content_uri: url } = (await upload.json()) as { content_uri: string };
+    const pictures = await createRoom([ana]);
+    for (let index = 0; index < 12; index += 1) {
+      await ana.send(pictures, {
+        msgtype: 'm.image',
+        body: 'p.png',
+        url,
+        info: { w: 300 + index * 40, h: 200, size: 9 },
+      });
+      await ana.send(pictures, { msgtype: 'm.text', body: `${index}: ${textOf(index)}` });
+    }
+    const { page } = await openRoom(browser.current, server, ana, pictures);
+    const gate = await gateRequests(page, /\/media\//);
+    gate.close();
+    await page.reload();
+    await feed(page).getByText('11:').waitFor();
+    await scrollTo(page, 1200);
+    const drift = await watch(page, await anchorOf(page));
+    gate.open();
+    await page.locator('[data-kind="message"] img[alt="p.png"]').first().waitFor();
+    expect(await drift()).toBeLessThanOrEqual(1);
+  });
+
+  test('when a message comes while reading further up, which is counted instead', async () => {
+    const { page } = await openRoom(browser.current, server, ana, roomId);
+    await feed(page)
+      .getByText(`${MESSAGES - 1}:`)
+      .waitFor();
+    const height = await heightOf(page);
+    await scrollTo(page, height - 2500);
+    const drift = await watch(page, await anchorOf(page));
+    await ben.send(roomId, { msgtype: 'm.text', body: 'one more' });
+    await page.getByRole('button', { name: '1 new message' }).waitFor();
+    expect(await drift()).toBeLessThanOrEqual(1);
+    await page.getByRole('button', { name: '1 new message' }).click();
+    await feed(page).getByText('one more').waitFor();
+    await expect.poll(() => page.getByRole('button', { name: /new message|latest message/ }).count()).toBe(0);
+  });
+
+  test('at the end, when messages come and when the composer grows', async () => {
+    const { page } = await openRoom(browser.current, server, ana, roomId);
+    const distanceFromEnd = () =>
+      scroller(page).evaluate(
+        (element: Box & { clientHeight: number }) => element.scrollHeight - element.scrollTop - element.clientHeight,
+      );
+    await feed(page).getByText('one more').waitFor();
+    await ben.send(roomId, { msgtype: 'm.text', body: `the very last\n${textOf(40)}` });
+    await feed(page).getByText('the very last').waitFor();
+    await expect.poll(distanceFromEnd).toBeLessThanOrEqual(1);
+    await page.getByRole('textbox').click();
+    for (let line = 0; line < 8; line += 1) await page.keyboard.press('Shift+Enter');
+    await expect.poll(distanceFromEnd).toBeLessThanOrEqual(1);
+  });
+
+  test('at a message that a link points to, far back in the history', async () => {
+    const eventId = await ben.send(roomId, { msgtype: 'm.text', body: 'the message linked to' });
+    for (let index = 0; index < 120; index += 1) await ben.send(roomId, { msgtype: 'm.text', body: `after ${index}` });
+    const { page } = await openRoom(browser.current, server, ana, roomId, {
+      search: `?event=${encodeURIComponent(eventId)}`,
+    });
+    await feed(page).getByText('the message linked to').waitFor();
+    const box = await feed(page).getByText('the message linked to').boundingBox();
+    expect(box?.y).toBeGreaterThan(60);
+    expect(box?.y).toBeLessThan(700);
+    await page.getByRole('button', { name: 'Go to the latest message' }).click();
+    await feed(page).getByText('after 119').waitFor();
+  });
+});
