@@ -1,6 +1,17 @@
 import { execFileSync } from 'node:child_process';
 import { type Browser, chromium } from 'playwright-core';
 
+// The tests run with `--disable-proto=throw`, but playwright-core itself sets prototypes this way when it words an error.
+Object.defineProperty(Object.prototype, '__proto__', {
+  configurable: true,
+  get() {
+    return Object.getPrototypeOf(this);
+  },
+  set(prototype: object | null) {
+    Object.setPrototypeOf(this, prototype);
+  },
+});
+
 /** Debian's Chromium, or Google's Chrome. Undefined where there is neither: browser tests are skipped then. */
 export const CHROMIUM: string | undefined = find();
 

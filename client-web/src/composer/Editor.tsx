@@ -69,7 +69,6 @@ export function Editor(props: EditorProps) {
   useEffect(() => {
     const attributes = {
       'aria-label': label,
-      'aria-expanded': String(completionId !== undefined),
       'aria-controls': completionId,
       'aria-activedescendant': activeCompletionId,
     };
@@ -111,7 +110,7 @@ function editorOptions(latest: Latest): Partial<EditorOptions> {
     onTransaction: ({ editor }) => latest.current.onFormats(readFormats(editor)),
     onBlur: ({ editor }) => latest.current.onFormats({ ...readFormats(editor), selection: undefined }),
     editorProps: {
-      attributes: { role: 'textbox', 'aria-multiline': 'true', 'aria-haspopup': 'listbox', dir: 'auto' },
+      attributes: { role: 'textbox', 'aria-multiline': 'true', 'aria-autocomplete': 'list', dir: 'auto' },
       handleKeyDown: (view, event) => {
         const { editor } = view.dom as HTMLElement & { editor?: TiptapEditor };
         return editor !== undefined && handleChatKey(editor, event, latest.current.keys);

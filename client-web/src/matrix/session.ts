@@ -58,7 +58,6 @@ export class Session {
     const store = platform.indexedDB
       ? new IndexedDBStore({ indexedDB: platform.indexedDB, dbName: databaseName(credentials) })
       : new MemoryStore();
-    await store.startup();
     const client = createClient({
       baseUrl,
       userId,
@@ -70,6 +69,8 @@ export class Session {
     });
     // There are no calls yet, so nobody needs to know how the server carries them.
     client.cachedRtcTransports.start = () => {};
+    // Only now: what was kept is read into rooms that belong to this client.
+    await store.startup();
     return new Session(credentials, platform, client);
   }
 

@@ -80,8 +80,8 @@ export function TimelineList({ timeline, state }: { timeline: TimelineViewModel;
           </div>
           <div
             ref={list}
-            role="feed"
-            aria-label={t('label', { name: state.room.name })}
+            // An empty room has no articles, which a feed must have.
+            {...(items.length > 0 && { role: 'feed', 'aria-label': t('label', { name: state.room.name }) })}
             aria-busy={state.isLoadingOlder || state.isLoadingNewer}
             {...rowFocus.listProps}
           >
