@@ -29,7 +29,7 @@ const CONCURRENT_LOOKS = 8;
 
 /** Who is typing: what `rooms/typing.ts` knows. */
 export interface TypingSource {
-  in(roomNid: number): { readonly users: readonly UserId[] } | undefined;
+  in(roomNid: number): readonly UserId[] | undefined;
   onChange(listener: (roomNid: number, userId: UserId, isTyping: boolean) => void): () => void;
 }
 
@@ -215,7 +215,7 @@ export class FederationSender {
     const { typing, clock } = this.#options;
     for (const [key, entry] of this.#typing) {
       if (clock.monotonic() - entry.saidAt < TYPING_RENEWAL_MS) continue;
-      if (typing.in(entry.roomNid)?.users.includes(entry.userId)) this.#onTyping(entry.roomNid, entry.userId, true);
+      if (typing.in(entry.roomNid)?.includes(entry.userId)) this.#onTyping(entry.roomNid, entry.userId, true);
       else this.#typing.delete(key);
     }
   }

@@ -3,7 +3,7 @@ import { isJsonObject } from '../protocol/json.ts';
 import { openEventCache } from '../rooms/event-cache.ts';
 import type { RoomParts } from '../rooms/room-parts.ts';
 import { RoomWriter } from '../rooms/room-writer.ts';
-import { openTyping, TYPING_CHANNEL, type Typing } from '../rooms/typing.ts';
+import { TYPING_CHANNEL, Typing } from '../rooms/typing.ts';
 import { findAccountData } from '../storage/account-data.ts';
 import { RECOVERY_CHANNEL } from '../storage/destinations.ts';
 import { openIdBlocks } from '../storage/id-blocks.ts';
@@ -30,7 +30,7 @@ export interface RoomsAndSync {
 export async function openRooms(common: CommonParts, federation: Federation): Promise<RoomsAndSync> {
   const { config, db, clock, onError } = common;
   const follower = await LogFollower.start(db, [TYPING_CHANNEL, PRESENCE_CHANNEL, RECOVERY_CHANNEL], onError);
-  const typing = await openTyping(db, follower, clock);
+  const typing = new Typing(db, follower, clock);
   const presence = await openPresence(db, follower, clock, onError);
   const parts: RoomParts = {
     serverName: config.server_name,

@@ -10,7 +10,7 @@ export function timelineToken(position: number): string {
 
 /** @throws MatrixError M_INVALID_PARAM */
 export function parseTimelineToken(token: string): number {
-  const match = /^(?:t(-?\d{1,15})|s(\d{1,15})(?:_\d{1,15})?)$/.exec(token);
+  const match = /^(?:t(-?\d{1,15})|s(\d{1,15})_[\w.]{1,64})$/.exec(token);
   const digits = match?.[1] ?? match?.[2];
   if (digits === undefined) throw invalidParam('This pagination token is not one of ours.');
   return Number(digits);

@@ -1,90 +1,122 @@
+import { randomBytes } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
 import type { UserId } from '../protocol/event.ts';
 import type { Database } from '../storage/database.ts';
 import type { LogFollower } from '../storage/log-follower.ts';
-
-/** Who is typing where, in all processes: not durable, told around by notifications. */
-export interface Typing {
-  /** @param timeoutMs how long unless renewed; 0 stops. Clamped to two minutes. */
-  set(roomNid: number, userId: UserId, timeoutMs: number): Promise<void>;
-  /** The users typing in a room, and when that last changed. */
-  in(roomNid: number): { readonly users: readonly UserId[]; readonly serial: number } | undefined;
-  /** Rooms whose typing users changed after a serial. */
-  changedSince(serial: number): number[];
-  /** Serial of the newest change. */
-  serial(): number;
-  /** @returns stops listening */
-  onChange(listener: (roomNid: number, userId: UserId, typing: boolean) => void): () => void;
-  stop(): void;
-}
 
 /** Channel of the notifications. */
 export const TYPING_CHANNEL = 'typing';
 
 const MAX_TIMEOUT_MS = 120_000;
 const SWEEP_MS = 1_000;
+/** Rooms remembered after the last of their users has stopped typing, so that clients are told of that. */
+const MAX_QUIET_ROOMS = 10_000;
 
 interface RoomTyping {
   readonly until: Map<UserId, number>;
+  /** Number of the last change. */
   serial: number;
 }
 
-const NOTIFY = `SELECT pg_notify('${TYPING_CHANNEL}', json_build_array(nextval('typing_serials'), $1::bigint, $2::text, $3::integer)::text)`;
+type TypingListener = (roomNid: number, userId: UserId, typing: boolean) => void;
 
-export async function openTyping(db: Database, follower: LogFollower, clock: Clock): Promise<Typing> {
-  const [row] = await db.query<{ serial: number }>(
-    // Before its first use a sequence shows the value that it has yet to hand out.
-    'SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END AS serial FROM typing_serials',
-  );
-  let newest = row?.serial ?? 0;
-  const rooms = new Map<number, RoomTyping>();
-  const listeners = new Set<(roomNid: number, userId: UserId, typing: boolean) => void>();
+/**
+ * Who is typing where: not durable, told to all processes by notifications, and run out by each for itself. Changes are
+ * numbered per process, so a token of another process, or from before a restart, means nothing: its holder is told everything.
+ */
+export class Typing {
+  readonly #db: Database;
+  readonly #clock: Clock;
+  readonly #epoch = randomBytes(4).toString('hex');
+  readonly #rooms = new Map<number, RoomTyping>();
+  readonly #listeners = new Set<TypingListener>();
+  readonly #sweep: NodeJS.Timeout;
+  #serial = 0;
 
-  function change(roomNid: number, userId: UserId, timeoutMs: number, serial: number): void {
-    const room = rooms.get(roomNid) ?? { until: new Map<UserId, number>(), serial };
-    rooms.set(roomNid, room);
-    const was = room.until.has(userId);
-    if (timeoutMs > 0) room.until.set(userId, clock.monotonic() + timeoutMs);
-    else room.until.delete(userId);
-    newest = Math.max(newest, serial);
-    if (was === timeoutMs > 0) return; // Renewed, or not typing anyway: nothing to show.
-    room.serial = serial;
-    for (const listener of listeners) listener(roomNid, userId, timeoutMs > 0);
+  constructor(db: Database, follower: LogFollower, clock: Clock) {
+    this.#db = db;
+    this.#clock = clock;
+    follower.onMessage(TYPING_CHANNEL, (payload) => {
+      const [roomNid, userId, timeoutMs] = JSON.parse(payload) as [number, UserId, number];
+      this.#change(roomNid, userId, timeoutMs);
+    });
+    this.#sweep = setInterval(() => this.#runOut(), SWEEP_MS);
+    this.#sweep.unref();
   }
 
-  follower.onMessage(TYPING_CHANNEL, (payload) => {
-    const [serial, roomNid, userId, timeoutMs] = JSON.parse(payload) as [number, number, UserId, number];
-    change(roomNid, userId, timeoutMs, serial);
-  });
+  /** @param timeoutMs how long unless renewed; 0 stops. Clamped to two minutes. */
+  async set(roomNid: number, userId: UserId, timeoutMs: number): Promise<void> {
+    const payload = JSON.stringify([roomNid, userId, Math.min(timeoutMs, MAX_TIMEOUT_MS)]);
+    await this.#db.query('SELECT pg_notify($1, $2)', [TYPING_CHANNEL, payload]);
+  }
 
-  // Every process lets its own picture run out: the serial only has to be newer than what its clients have seen.
-  const sweep = setInterval(() => {
-    const now = clock.monotonic();
-    for (const [roomNid, room] of rooms) {
+  /** The users typing in a room; undefined where nobody has been for long. */
+  in(roomNid: number): readonly UserId[] | undefined {
+    const room = this.#rooms.get(roomNid);
+    return room === undefined ? undefined : [...room.until.keys()];
+  }
+
+  /** Where a client stands that has seen everything. */
+  token(): string {
+    return `${this.#epoch}.${this.#serial}`;
+  }
+
+  /** Whether the typing users of a room are other ones than at the token. */
+  hasChanged(roomNid: number, token: string): boolean {
+    return (this.#rooms.get(roomNid)?.serial ?? 0) > this.#serialOf(token);
+  }
+
+  /** Rooms whose typing users changed after the token. */
+  changedSince(token: string): number[] {
+    const since = this.#serialOf(token);
+    return [...this.#rooms].flatMap(([nid, room]) => (room.serial > since ? [nid] : []));
+  }
+
+  /** @returns stops listening */
+  onChange(listener: TypingListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  stop(): void {
+    clearInterval(this.#sweep);
+  }
+
+  #serialOf(token: string): number {
+    const [epoch, serial] = token.split('.');
+    return epoch === this.#epoch ? Number(serial) : 0;
+  }
+
+  #change(roomNid: number, userId: UserId, timeoutMs: number): void {
+    const room = this.#rooms.get(roomNid) ?? { until: new Map<UserId, number>(), serial: 0 };
+    const was = room.until.has(userId);
+    const is = timeoutMs > 0;
+    if (is) room.until.set(userId, this.#clock.monotonic() + timeoutMs);
+    else room.until.delete(userId);
+    if (was === is) return; // Renewed, or not typing anyway: nothing to show.
+    this.#rooms.delete(roomNid); // To the end: the rooms are in the order of their last change.
+    this.#rooms.set(roomNid, room);
+    this.#announce(roomNid, room, userId, is);
+  }
+
+  #runOut(): void {
+    const now = this.#clock.monotonic();
+    for (const [roomNid, room] of this.#rooms) {
       for (const [userId, until] of room.until) {
         if (until > now) continue;
         room.until.delete(userId);
-        room.serial = ++newest;
-        for (const listener of listeners) listener(roomNid, userId, false);
+        this.#announce(roomNid, room, userId, false);
       }
     }
-  }, SWEEP_MS);
-  sweep.unref();
+    for (const [roomNid, room] of this.#rooms) {
+      if (this.#rooms.size <= MAX_QUIET_ROOMS) break;
+      if (room.until.size === 0) this.#rooms.delete(roomNid);
+    }
+  }
 
-  return {
-    async set(roomNid, userId, timeoutMs) {
-      await db.query(NOTIFY, [roomNid, userId, Math.min(timeoutMs, MAX_TIMEOUT_MS)]);
-    },
-    in(roomNid) {
-      const room = rooms.get(roomNid);
-      return room === undefined ? undefined : { users: [...room.until.keys()], serial: room.serial };
-    },
-    changedSince: (serial) => [...rooms].flatMap(([nid, room]) => (room.serial > serial ? [nid] : [])),
-    serial: () => newest,
-    onChange(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    stop: () => clearInterval(sweep),
-  };
+  #announce(roomNid: number, room: RoomTyping, userId: UserId, typing: boolean): void {
+    this.#serial += 1;
+    room.serial = this.#serial;
+    for (const listener of this.#listeners) listener(roomNid, userId, typing);
+  }
 }

@@ -24,7 +24,7 @@ export async function ephemeralEvents(
     ...(await receiptsSince(db, nids(false), sync.since, sync.until)),
   ];
   const byRoom = Map.groupBy(receipts, (receipt) => receipt.roomNid);
-  const typingSince = sync.query.since?.typing ?? 0;
+  const typingSince = sync.query.since?.typing ?? '';
   const filter = sync.query.filter.room.ephemeral;
   const found = new Map<number, Ephemeral>();
   for (const { room, isNew } of rooms) {
@@ -37,8 +37,9 @@ export async function ephemeralEvents(
     );
     if (visible.length > 0) events.push({ type: 'm.receipt', content: receiptContent(visible) });
     const typing = parts.typing.in(room.roomNid);
-    if (typing !== undefined && (isNew ? typing.users.length > 0 : typing.serial > typingSince)) {
-      const users = typing.users.filter((userId) => !sync.ignored.has(userId));
+    const isNews = isNew ? typing?.length !== 0 : parts.typing.hasChanged(room.roomNid, typingSince);
+    if (typing !== undefined && isNews) {
+      const users = typing.filter((userId) => !sync.ignored.has(userId));
       events.push({ type: 'm.typing', content: { user_ids: users } });
     }
     found.set(room.roomNid, {

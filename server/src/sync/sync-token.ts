@@ -1,10 +1,10 @@
 import { invalidParam } from '../protocol/errors.ts';
 
-/** Where a client's picture stands: position in the log, serial of the newest typing change, and the presence it has seen. */
+/** Where a client's picture stands: position in the log, and the typing and presence that it has seen. */
 export interface SyncToken {
   readonly position: number;
-  readonly typing: number;
-  /** Means something only to the process that made it. */
+  /** These two mean something only to the process that made them. */
+  readonly typing: string;
   readonly presence: string;
 }
 
@@ -14,7 +14,7 @@ export function formatSyncToken(token: SyncToken): string {
 
 /** @throws MatrixError M_INVALID_PARAM */
 export function parseSyncToken(text: string): SyncToken {
-  const match = /^s(\d{1,15})_(\d{1,15})_([0-9a-f]{8}\.\d{1,15})$/.exec(text);
+  const match = /^s(\d{1,15})_([0-9a-f]{8}\.\d{1,15})_([0-9a-f]{8}\.\d{1,15})$/.exec(text);
   if (match === null) throw invalidParam('since is not a token of this server.');
-  return { position: Number(match[1]), typing: Number(match[2]), presence: match[3] ?? '' };
+  return { position: Number(match[1]), typing: match[2] ?? '', presence: match[3] ?? '' };
 }

@@ -53,11 +53,11 @@ export async function sync(
   const deadline = clock.monotonic() + Math.min(query.timeoutMs, MAX_TIMEOUT_MS);
   let since = query.since;
   for (;;) {
-    const typing = parts.typing.serial();
+    const typing = parts.typing.token();
     const overview = await overviewFrom(parts, viewer, since);
     const answer = await round(parts, viewer, { ...query, since }, overview);
     const presence = query.since?.presence ?? '';
-    const next = { position: overview.position, typing: Math.max(typing, since?.typing ?? 0), presence };
+    const next = { position: overview.position, typing, presence };
     const left = deadline - clock.monotonic();
     const isEmpty = Object.keys(answer).length === 0;
     if (since === undefined || query.fullState || !isEmpty || left <= 0 || signal.aborted)

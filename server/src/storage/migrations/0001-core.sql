@@ -19,8 +19,6 @@ CREATE SEQUENCE event_nids INCREMENT BY 256;
 CREATE SEQUENCE state_snapshot_ids INCREMENT BY 64;
 -- Positions of events from before what we had: they count downwards.
 CREATE SEQUENCE backfill_positions INCREMENT BY -1 START WITH -1;
--- Order of typing changes. Typing is not durable, but every process must agree on what is newer.
-CREATE SEQUENCE typing_serials;
 
 -- A room and its head. The row is locked by whoever adds events, so the head is never a guess inside a transaction.
 CREATE TABLE rooms (
