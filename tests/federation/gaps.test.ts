@@ -1,0 +1,68 @@
+import { expect, test } from 'vitest';
+import { startHomeserver } from '../harness/homeserver.ts';
+import { Person } from '../harness/person.ts';
+import { PuppetRoom } from '../harness/puppet-room.ts';
+import { startPuppetServer } from '../harness/puppet-server.ts';
+
+const alpha = await startHomeserver();
+const puppet = await startPuppetServer();
+let names = 0;
+let txns = 0;
+
+async function send(...events: { pdu: unknown }[]) {
+  const body = { pdus: events.map((event) => event.pdu), origin: puppet.serverName, origin_server_ts: 1 };
+  const answer = await puppet.call(alpha.serverName, 'PUT', `/v1/send/${txns++}`, body as never);
+  expect(answer.status, answer.text).toBe(200);
+  return answer.body.pdus as Record<string, { error?: string }>;
+}
+
+async function personInPuppetRoom(version = '12') {
+  const room = PuppetRoom.create(puppet, version);
+  room.serve();
+  const alice = await Person.register(alpha, `alice${names++}`);
+  await alice.join(room.roomId, [puppet.serverName]);
+  return { room, alice, creator: puppet.user('creator') };
+}
+
+for (const version of ['10', '11', '12']) {
+  test(`in room version ${version} somebody joins a room of a foreign implementation and reads what is said there`, async () => {
+    const { room, alice, creator } = await personInPuppetRoom(version);
+    const hello = room.message(creator, 'hello');
+    expect(await send(hello)).toEqual({ [hello.eventId]: {} });
+    await alice.untilText(room.roomId, 'hello');
+  });
+}
+
+test('events that were missed are fetched by get_missing_events, in as many rounds as it takes', async () => {
+  const { room, alice, creator } = await personInPuppetRoom();
+  for (let i = 0; i < 120; i++) room.message(creator, `missed ${i}`);
+  const last = room.message(creator, 'here again');
+  expect(await send(last)).toEqual({ [last.eventId]: {} });
+  const texts = await alice.texts(room.roomId);
+  expect(texts).toEqual([...Array.from({ length: 120 }, (_, i) => `missed ${i}`), 'here again']);
+  expect(puppet.calls).not.toContain('state_ids');
+});
+
+test('where missed events cannot be had, the state before the event stands in for them', async () => {
+  const { room, alice, creator } = await personInPuppetRoom();
+  const lost = room.add({ type: 'm.room.name', sender: creator, stateKey: '', content: { name: 'New name' } });
+  room.message(creator, 'lost');
+  puppet.answers.set('get_missing_events', () => ({ events: [] }));
+  const last = room.message(creator, 'found');
+  expect(await send(last)).toEqual({ [last.eventId]: {} });
+  expect(await alice.texts(room.roomId)).toContain('found');
+  expect((await alice.roomOk('GET', room.roomId, 'state/m.room.name/')).name).toBe('New name');
+  expect((await alice.history(room.roomId)).map((event) => event.event_id)).toContain(lost.eventId);
+});
+
+test('history from before the join is fetched while scrolling back', async () => {
+  const room = PuppetRoom.create(puppet);
+  room.serve();
+  const creator = puppet.user('creator');
+  for (let i = 0; i < 60; i++) room.message(creator, `old ${i}`);
+  const alice = await Person.register(alpha, `alice${names++}`);
+  await alice.join(room.roomId, [puppet.serverName]);
+  expect(await alice.texts(room.roomId)).toEqual(Array.from({ length: 60 }, (_, i) => `old ${i}`));
+  const history = await alice.history(room.roomId);
+  expect(history[0]?.type).toBe('m.room.create');
+});

@@ -1,0 +1,114 @@
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { Agent, request as httpRequest } from 'undici';
+import { afterAll, inject } from 'vitest';
+import { systemClock } from '../../server/src/base/clock.ts';
+import { issueDevelopmentCertificate } from '../../server/src/federation/development-ca.ts';
+import { authorizationHeader } from '../../server/src/federation/x-matrix.ts';
+import { canonicalJson } from '../../server/src/protocol/canonical-json.ts';
+import type { JsonObject, JsonValue } from '../../server/src/protocol/json.ts';
+import { newSigningKeySeed, type SigningKey, signingKeyFromSeed, signJson } from '../../server/src/protocol/signing.ts';
+
+/** A request that the puppet has been asked. */
+export interface PuppetRequest {
+  readonly method: string;
+  /** Parameters of the path after the name of the call, decoded. */
+  readonly params: readonly string[];
+  readonly query: URLSearchParams;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into bodies of every shape
+  readonly body: any;
+}
+
+export interface PuppetAnswer {
+  readonly status: number;
+  /** The body exactly as it came. */
+  readonly text: string;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
+  readonly body: any;
+}
+
+/** The peer of a homeserver under test: it has a real key, a real certificate, and no manners but those that the test gives it. */
+export interface PuppetServer {
+  readonly serverName: string;
+  readonly key: SigningKey;
+  /** Answers by the name of the call, such as `state_ids`. Calls without one, and answers that are undefined, are a 404. */
+  readonly answers: Map<string, (request: PuppetRequest) => unknown>;
+  /** Names of the calls that have come in. */
+  readonly calls: string[];
+  /** Makes a signed request to another server. `path` starts after `/_matrix/federation`. */
+  call(serverName: string, method: 'GET' | 'PUT' | 'POST', path: string, body?: JsonValue): Promise<PuppetAnswer>;
+  /** A user of this server. */
+  user(localpart: string): `@${string}`;
+}
+
+const DAY_MS = 86_400_000;
+
+/** Starts a puppet on a port of its own; it ends with the test file. */
+export async function startPuppetServer(): Promise<PuppetServer> {
+  const {
+    key: tlsKey,
+    cert,
+    ca,
+  } = await issueDevelopmentCertificate('localhost', inject('developmentCa'), systemClock);
+  const key = signingKeyFromSeed('puppet', newSigningKeySeed());
+  const answers = new Map<string, (request: PuppetRequest) => unknown>();
+  const calls: string[] = [];
+  let serverName = '';
+
+  const keyAnswer = () =>
+    signJson(
+      {
+        server_name: serverName,
+        valid_until_ts: Date.now() + DAY_MS,
+        verify_keys: { [key.keyId]: { key: key.publicKey } },
+        old_verify_keys: {},
+      },
+      serverName,
+      key,
+    );
+  const server = createServer({ key: tlsKey, cert }, async (request, response) => {
+    const url = new URL(request.url ?? '/', 'https://puppet');
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const text = Buffer.concat(chunks).toString();
+    const [, , api, , name = '', ...params] = url.pathname.split('/').map(decodeURIComponent);
+    const call = {
+      method: request.method ?? '',
+      params,
+      query: url.searchParams,
+      body: text === '' ? undefined : JSON.parse(text),
+    };
+    if (api !== 'key') calls.push(name);
+    const answer = api === 'key' ? keyAnswer() : await answers.get(name)?.(call);
+    response.writeHead(answer === undefined ? 404 : 200, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(answer ?? { errcode: 'M_NOT_FOUND', error: 'The puppet does not answer this.' }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  serverName = `localhost:${(server.address() as AddressInfo).port}`;
+  const agent = new Agent({ connect: { ca } });
+  afterAll(async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+    await agent.close();
+  });
+  return {
+    serverName,
+    key,
+    answers,
+    calls,
+    user: (localpart) => `@${localpart}:${serverName}`,
+    async call(destination, method, path, body) {
+      const uri = `/_matrix/federation${path}`;
+      const content = body === undefined ? undefined : canonicalJson(body);
+      const authorization = authorizationHeader({ method, uri, origin: serverName, destination, content }, key);
+      const response = await httpRequest(`https://${destination}${uri}`, {
+        dispatcher: agent,
+        method,
+        headers: { authorization, ...(content === undefined ? {} : { 'content-type': 'application/json' }) },
+        ...(content === undefined ? {} : { body: content }),
+      });
+      const text = await response.body.text();
+      return { status: response.statusCode, text, body: JSON.parse(text) as JsonObject };
+    },
+  };
+}
