@@ -37,6 +37,8 @@ export interface PuppetServer {
   readonly calls: string[];
   /** Makes a signed request to another server. `path` starts after `/_matrix/federation`. */
   call(serverName: string, method: 'GET' | 'PUT' | 'POST', path: string, body?: JsonValue): Promise<PuppetAnswer>;
+  /** The same with a body that no serialiser would write. */
+  callWithText(serverName: string, method: 'PUT' | 'POST', path: string, text: string): Promise<PuppetAnswer>;
   /** A user of this server. */
   user(localpart: string): `@${string}`;
 }
@@ -91,24 +93,26 @@ export async function startPuppetServer(): Promise<PuppetServer> {
     await new Promise((resolve) => server.close(resolve));
     await agent.close();
   });
+  async function request(destination: string, method: string, path: string, content: string | undefined) {
+    const uri = `/_matrix/federation${path}`;
+    const authorization = authorizationHeader({ method, uri, origin: serverName, destination, content }, key);
+    const response = await httpRequest(`https://${destination}${uri}`, {
+      dispatcher: agent,
+      method: method as 'GET',
+      headers: { authorization, ...(content === undefined ? {} : { 'content-type': 'application/json' }) },
+      ...(content === undefined ? {} : { body: content }),
+    });
+    const text = await response.body.text();
+    return { status: response.statusCode, text, body: JSON.parse(text) as JsonObject };
+  }
   return {
     serverName,
     key,
     answers,
     calls,
     user: (localpart) => `@${localpart}:${serverName}`,
-    async call(destination, method, path, body) {
-      const uri = `/_matrix/federation${path}`;
-      const content = body === undefined ? undefined : canonicalJson(body);
-      const authorization = authorizationHeader({ method, uri, origin: serverName, destination, content }, key);
-      const response = await httpRequest(`https://${destination}${uri}`, {
-        dispatcher: agent,
-        method,
-        headers: { authorization, ...(content === undefined ? {} : { 'content-type': 'application/json' }) },
-        ...(content === undefined ? {} : { body: content }),
-      });
-      const text = await response.body.text();
-      return { status: response.statusCode, text, body: JSON.parse(text) as JsonObject };
-    },
+    call: (destination, method, path, body) =>
+      request(destination, method, path, body === undefined ? undefined : canonicalJson(body)),
+    callWithText: request,
   };
 }
