@@ -33,6 +33,8 @@ export function versionNamed(id: string): RoomVersion {
   return version;
 }
 
+let roomsMade = 0;
+
 /** A room as a puppet sees it: it can build events for it, good and bad, and answer for it as an honest server would. */
 export class PuppetRoom {
   readonly puppet: PuppetServer;
@@ -54,7 +56,8 @@ export class PuppetRoom {
   static create(puppet: PuppetServer, versionId = '12', creator = puppet.user('creator')): PuppetRoom {
     const room = new PuppetRoom(puppet, versionNamed(versionId));
     if (room.version.roomIdInCreateEvent) room.roomId = `!${Math.random().toString(36).slice(2)}:${puppet.serverName}`;
-    const content: JsonObject = { room_version: versionId };
+    // Two rooms made in the same millisecond must not have the same id.
+    const content: JsonObject = { room_version: versionId, 'org.example.number': roomsMade++ };
     if (room.version.creatorInContent) content.creator = creator;
     const create = room.build({ type: 'm.room.create', sender: creator, stateKey: '', content });
     room.roomId = create.roomId;
