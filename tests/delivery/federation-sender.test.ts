@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { inviteUser } from '../../server/src/rooms/invite.ts';
 import { ban, kick } from '../../server/src/rooms/membership.ts';
 import { sendReceipt } from '../../server/src/rooms/receipts.ts';
 import { sendJson } from '../federation/federation-scene.ts';
@@ -119,6 +120,22 @@ test.each([
   await say(process, roomId, 'more');
   await other.until(({ texts }) => texts().length === 3);
   expect(removed.texts()).toEqual(['last']);
+});
+
+test('a server whose user was invited is told when the invite is taken back, and nothing else', async () => {
+  const { url } = await createTestDatabase();
+  const process = await startProcess(url);
+  const roomId = await publicRoom(process);
+  const receiver = await startReceiver();
+  await inviteUser(process.parts, sender, roomId, { userId: receiver.user });
+  await say(process, roomId, 'secret');
+  await kick(process.parts, sender, roomId, { userId: receiver.user });
+  await receiver.until(({ taken }) => taken.length === 1);
+  await say(process, roomId, 'more');
+  expect(receiver.taken.flatMap(({ pdus }) => pdus)).toEqual([
+    expect.objectContaining({ type: 'm.room.member', state_key: receiver.user, sender: ALICE }),
+  ]);
+  expect(receiver.seen.length).toBe(1);
 });
 
 test('a server that comes back gets what is said from then on', async () => {

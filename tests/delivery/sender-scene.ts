@@ -9,8 +9,8 @@ import type { Federation } from '../../server/src/federation/federation.ts';
 import { openRooms, type RoomsAndSync } from '../../server/src/homeserver/open-rooms.ts';
 import { noRateLimits } from '../../server/src/http/rate-limits.ts';
 import { authEventKeys } from '../../server/src/protocol/auth-events.ts';
-import type { EventId, RoomId, UserId } from '../../server/src/protocol/event.ts';
-import { hashAndSignEvent } from '../../server/src/protocol/event-signing.ts';
+import type { EventId, Pdu, RoomId, UserId } from '../../server/src/protocol/event.ts';
+import { cosignEvent, hashAndSignEvent } from '../../server/src/protocol/event-signing.ts';
 import type { JsonObject } from '../../server/src/protocol/json.ts';
 import { roomVersion } from '../../server/src/protocol/room-versions.ts';
 import { createRoom } from '../../server/src/rooms/create-room.ts';
@@ -75,6 +75,7 @@ export async function startReceiver(): Promise<Receiver> {
       }),
   });
   peer.handle = async (request, response) => {
+    if (request.url?.includes('/v2/invite/')) return await agreeToInvite(receiver, request, response);
     const txnId = decodeURIComponent(/\/send\/([^/?]+)$/.exec(request.url ?? '')?.[1] ?? '');
     if (txnId === '') return sendJson(response, { errcode: 'M_UNRECOGNIZED' }, 404);
     const { pdus, edus } = JSON.parse((await readBody(request)).toString()) as ReceivedTransaction;
@@ -89,6 +90,15 @@ export async function startReceiver(): Promise<Receiver> {
     for (const look of [...waiting]) look();
   };
   return receiver;
+}
+
+/** Signs an invite of its user, as the specification wants it. */
+async function agreeToInvite(receiver: Receiver, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const invite = JSON.parse((await readBody(request)).toString()) as { event: Pdu; room_version: string };
+  const version = roomVersion(invite.room_version);
+  const key = receiver.keys.current[0];
+  if (version === undefined || key === undefined) throw new Error('The invite cannot be signed.');
+  sendJson(response, { event: cosignEvent(invite.event, version, receiver.serverName, key) });
 }
 
 export interface Process extends RoomsAndSync {

@@ -44,6 +44,11 @@ export class Person {
     return new Person(server, body.user_id, body.access_token);
   }
 
+  /** The same device, talking to another process of its homeserver, or to the one that runs after a restart. */
+  at(server: TestHomeserver): Person {
+    return new Person(server, this.userId, this.#token);
+  }
+
   /** Any call below `/_matrix/client/v3`. */
   async call(method: 'GET' | 'PUT' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<Answer> {
     const response = await fetch(`${this.server.baseUrl}/_matrix/client/v3${path}`, {

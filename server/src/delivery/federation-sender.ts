@@ -7,7 +7,7 @@ import type { ServerName, UserId } from '../protocol/event.ts';
 import { serverNameOf } from '../protocol/identifiers.ts';
 import type { Database } from '../storage/database.ts';
 import { RECOVERY_CHANNEL } from '../storage/destinations.ts';
-import { destinationsBehind, remoteServers } from '../storage/federation-queue.ts';
+import { destinationsBehind, localAmong, remoteServers } from '../storage/federation-queue.ts';
 import type { LogFollower, LogRow } from '../storage/log-follower.ts';
 import { DestinationQueue, type QueueParts } from './destination-queue.ts';
 import { ShardLocks } from './shard-locks.ts';
@@ -57,6 +57,8 @@ export class FederationSender {
   readonly #stopListening: (() => void)[] = [];
   /** Rooms with new events that nobody has looked at yet. */
   readonly #changedRooms = new Set<number>();
+  /** Events that changed the membership of somebody from elsewhere, and their server. */
+  readonly #changedMembers = new Map<number, ServerName>();
   readonly #receiptRooms = new Set<number>();
   /** Rooms without members from elsewhere, and when that was seen, in monotonic milliseconds. */
   readonly #localRooms = new Map<number, number>();
@@ -135,10 +137,12 @@ export class FederationSender {
   }
 
   #onRows(rows: readonly LogRow[]): void {
-    for (const { kind, roomNid, userId } of rows) {
+    for (const { kind, roomNid, userId, ref } of rows) {
       if (roomNid === null) continue;
       if (kind === 'event') {
         if (userId !== null) this.#localRooms.delete(roomNid);
+        if (userId !== null && ref !== null && !this.#isOurs(userId))
+          this.#changedMembers.set(ref, serverNameOf(userId as UserId));
         if (!this.#isLocal(roomNid)) this.#changedRooms.add(roomNid);
       } else if (kind === 'receipt' && this.#isOurs(userId) && !this.#isLocal(roomNid)) {
         this.#receiptRooms.add(roomNid);
@@ -159,12 +163,15 @@ export class FederationSender {
   #look(): void {
     if (this.#looking !== undefined || this.#stopped) return;
     const rooms = [...this.#changedRooms];
+    const members = [...this.#changedMembers];
     this.#changedRooms.clear();
+    this.#changedMembers.clear();
     let pauseMs = 0;
-    this.#looking = this.#wakeForEvents(rooms)
+    this.#looking = this.#wakeForEvents(rooms, new Map(members))
       .catch((error: unknown) => {
-        // Postgres is away: the same rooms are looked at again.
+        // Postgres is away: the same is looked at again.
         for (const room of rooms) this.#changedRooms.add(room);
+        for (const [nid, server] of members) this.#changedMembers.set(nid, server);
         pauseMs = RETRY_MS;
         this.#onError(error);
       })
@@ -174,9 +181,11 @@ export class FederationSender {
       });
   }
 
-  async #wakeForEvents(rooms: readonly number[]): Promise<void> {
+  async #wakeForEvents(rooms: readonly number[], members: ReadonlyMap<number, ServerName>): Promise<void> {
     const { db, serverName, clock } = this.#options;
     await this.#wakeBehind(rooms, () => true);
+    // The server of somebody whom we have removed need not be in the room, and has to know.
+    for (const nid of await localAmong(db, [...members.keys()])) this.#queueOf(members.get(nid) ?? '')?.wake();
     const shared = new Set((await remoteServers(db, serverName, rooms)).map(({ roomNid }) => roomNid));
     if (this.#localRooms.size > LOCAL_ROOMS_REMEMBERED) this.#localRooms.clear();
     for (const room of rooms)

@@ -34,15 +34,22 @@ export interface PendingReceipt {
   readonly position: number;
 }
 
-const BEHIND = `SELECT DISTINCT s.server FROM rooms r
+const BEHIND = `SELECT s.server FROM rooms r
   JOIN room_servers s ON s.room_nid = r.nid
   LEFT JOIN destinations d ON d.server_name = s.server
   WHERE s.server <> $1 AND ($2::bigint[] IS NULL OR r.nid = ANY ($2))
     AND r.last_local_position > greatest(d.sent_position, s.since_position)
-    AND (s.until_position IS NULL OR s.until_position > coalesce(d.sent_position, 0))`;
+    AND (s.until_position IS NULL OR s.until_position > coalesce(d.sent_position, 0))
+  UNION
+  SELECT m.server FROM memberships m
+  JOIN events e ON e.nid = m.event_nid AND e.local
+  LEFT JOIN destinations d ON d.server_name = m.server
+  WHERE $2::bigint[] IS NULL AND m.server <> $1 AND m.membership IN ('leave', 'ban')
+    AND m.position > coalesce(d.sent_position, 0)`;
 
 /**
- * Servers that may lack events of ours in the given rooms.
+ * Servers that may lack events of ours in the given rooms. Those whose users were removed without having a member in the room
+ * are found for all rooms only: see `localAmong`.
  * @param roomNids null for all rooms
  */
 export async function destinationsBehind(
@@ -51,6 +58,13 @@ export async function destinationsBehind(
   roomNids: readonly number[] | null,
 ): Promise<ServerName[]> {
   return (await db.query<{ server: string }>(BEHIND, [ownServer, roomNids])).map((row) => row.server);
+}
+
+/** Which of the events are ours to send. */
+export async function localAmong(db: Queryable, eventNids: readonly number[]): Promise<Set<number>> {
+  if (eventNids.length === 0) return new Set();
+  const sql = 'SELECT nid FROM events WHERE nid = ANY ($1::bigint[]) AND local';
+  return new Set((await db.query<{ nid: number }>(sql, [eventNids])).map((row) => row.nid));
 }
 
 /** Other servers with a member in each of the rooms; rooms with none of them are left out. */
@@ -75,7 +89,7 @@ export async function deliveryState(db: Queryable, server: ServerName): Promise<
 }
 
 const PENDING_PDUS = `SELECT e.event_id, e.position, e.pdu FROM (
-    SELECT e.nid, e.position FROM room_servers s
+    (SELECT e.nid, e.position FROM room_servers s
     JOIN rooms r ON r.nid = s.room_nid AND r.last_local_position > greatest($2, s.since_position)
     CROSS JOIN LATERAL (
       SELECT e.nid, e.position FROM events e
@@ -83,12 +97,19 @@ const PENDING_PDUS = `SELECT e.event_id, e.position, e.pdu FROM (
         AND e.position <= least($3, s.until_position) AND right(e.sender, length($1) + 1) <> ':' || $1
       ORDER BY e.position LIMIT $4) e
     WHERE s.server = $1 AND (s.until_position IS NULL OR s.until_position > $2)
-    ORDER BY e.position LIMIT $4) pending
+    ORDER BY e.position LIMIT $4)
+    UNION
+    (SELECT e.nid, e.position FROM memberships m JOIN events e ON e.nid = m.event_nid AND e.local
+    WHERE m.server = $1 AND m.membership IN ('leave', 'ban') AND m.position > $2 AND m.position <= $3
+      AND right(e.sender, length($1) + 1) <> ':' || $1
+    ORDER BY m.position LIMIT $4)
+    ORDER BY position LIMIT $4) pending
   JOIN events e ON e.nid = pending.nid ORDER BY e.position`;
 
 /**
  * Events of ours after `since` and up to `upTo` that the server must get, in the order of the log. The event that took its last
- * member out of a room is the last one of that room.
+ * member out of a room is the last one of that room. Where a user of it was invited, and the invite has been taken back, it
+ * is told that alone.
  */
 export async function pendingPdus(
   db: Queryable,
