@@ -6,6 +6,7 @@ import {
   RoomStateEvent,
   UserEvent,
 } from 'matrix-js-sdk';
+import { readText } from './room-summary.ts';
 import type { Session } from './session.ts';
 
 export type Role = 'owner' | 'admin' | 'moderator' | 'member';
@@ -59,6 +60,20 @@ export function readMembers(session: Session, roomId: string): Member[] {
 export function readMember(session: Session, roomId: string, userId: string): Member | undefined {
   const member = session.client.getRoom(roomId)?.getMember(userId);
   return member ? toMember(session, member) : undefined;
+}
+
+/** Who kicked or banned us and why, if that is how our membership ended. */
+export function readRemoval(
+  session: Session,
+  roomId: string,
+): { name: string; reason: string | undefined } | undefined {
+  const room = session.client.getRoom(roomId);
+  const membership = room?.getMyMembership();
+  const event = room?.getMember(session.userId)?.events.member;
+  const senderId = event?.getSender();
+  if (!event || !senderId || senderId === session.userId) return undefined;
+  if (membership !== 'leave' && membership !== 'ban') return undefined;
+  return { name: room?.getMember(senderId)?.name ?? senderId, reason: readText(event, 'reason') };
 }
 
 export function readPermissions(session: Session, roomId: string): RoomPermissions {

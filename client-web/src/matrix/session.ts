@@ -19,7 +19,7 @@ import { RoomStore } from './rooms.ts';
  * - `cached`: what was kept from the last visit is there, the server has not answered yet
  * - `live`: up to date
  * - `reconnecting`: the connection broke a moment ago
- * - `offline`: several attempts have failed
+ * - `offline`: several attempts have failed, or the browser has no connection at all
  * - `expired`: the server no longer knows this login, but keeps the device (soft logout)
  * - `signed-out`: the server no longer knows this login
  */
@@ -38,6 +38,7 @@ export class Session {
   readonly platform: Platform;
   #status: SyncStatus = 'starting';
   readonly #listeners = new Set<() => void>();
+  readonly #unwatchNetwork: () => void;
 
   private constructor(credentials: Credentials, platform: Platform, client: MatrixClient) {
     this.userId = credentials.userId;
@@ -50,6 +51,7 @@ export class Session {
     this.rooms = new RoomStore(client);
     client.on(ClientEvent.Sync, this.#onSync);
     client.on(HttpApiEvent.SessionLoggedOut, this.#onLoggedOut);
+    this.#unwatchNetwork = platform.network.onChange(this.#onNetwork);
   }
 
   /** Opens the local store and makes a session that is not syncing yet. */
@@ -87,6 +89,7 @@ export class Session {
   stop(): void {
     this.client.off(ClientEvent.Sync, this.#onSync);
     this.client.off(HttpApiEvent.SessionLoggedOut, this.#onLoggedOut);
+    this.#unwatchNetwork();
     this.client.stopClient();
     this.rooms.dispose();
     this.media.dispose();
@@ -124,6 +127,13 @@ export class Session {
     else if (state === SyncState.Syncing) this.#setStatus('live');
     else if (state === SyncState.Reconnecting || state === SyncState.Catchup) this.#setStatus('reconnecting');
     else if (state === SyncState.Error) this.#setStatus('offline');
+  };
+
+  readonly #onNetwork = (): void => {
+    if (this.#status === 'expired' || this.#status === 'signed-out') return;
+    // A long poll may hang for half a minute before it notices.
+    if (this.platform.network.isOnline()) this.reconnect();
+    else if (this.#status !== 'starting') this.#setStatus('offline');
   };
 
   readonly #onLoggedOut = (error: MatrixError): void => {

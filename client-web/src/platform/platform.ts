@@ -1,5 +1,6 @@
 import { createDesktopNotifications, type DesktopNotifications } from './desktop-notifications.ts';
 import { createLocalStore, type KeyValueStore } from './key-value-store.ts';
+import { createNetwork, type Network } from './network.ts';
 
 /** Everything the rest of the client takes from the browser, in one object that is passed along. */
 export interface Platform {
@@ -10,6 +11,7 @@ export interface Platform {
   /** Absent where the browser refuses it (some private windows): then nothing is kept between visits. */
   indexedDB: IDBFactory | undefined;
   notifications: DesktopNotifications;
+  network: Network;
   /** Where the page came from: the homeserver's own origin. */
   origin: string;
 }
@@ -20,6 +22,7 @@ export function createBrowserPlatform(window: Window & typeof globalThis): Platf
     storage: createLocalStore(window.localStorage),
     indexedDB: readIndexedDB(window),
     notifications: createDesktopNotifications(window),
+    network: createNetwork(window),
     origin: window.location.origin,
   };
 }

@@ -11,7 +11,6 @@ export interface Preferences {
   notifications: boolean;
   /** The user said "not now" to the offer of notifications. */
   notificationOfferDismissed: boolean;
-  density: 'comfortable' | 'compact';
   lastRoomId: string | undefined;
 }
 
@@ -56,7 +55,6 @@ function readPreferences(stored: unknown): Preferences {
       : ['lowPriority'],
     notifications: value.notifications === true,
     notificationOfferDismissed: value.notificationOfferDismissed === true,
-    density: value.density === 'compact' ? 'compact' : 'comfortable',
     lastRoomId: typeof value.lastRoomId === 'string' ? value.lastRoomId : undefined,
   };
 }

@@ -1,5 +1,5 @@
 import { fetchRoomPreview, resolveAlias } from '../matrix/directory.ts';
-import { readMember } from '../matrix/members.ts';
+import { readMember, readRemoval } from '../matrix/members.ts';
 import { joinRoom, leaveRoom } from '../matrix/room-actions.ts';
 import type { Session } from '../matrix/session.ts';
 import { errcodeOf, type Problem } from './problem.ts';
@@ -18,6 +18,8 @@ export interface RoomPreviewState extends TaskState {
   inviter: { userId: string; name: string; avatarMxc: string | undefined } | undefined;
   isDirect: boolean;
   isBanned: boolean;
+  /** Set when somebody else ended our membership. */
+  removal: { name: string; reason: string | undefined } | undefined;
 }
 
 /** A room that we are not in: an invitation, a link, or one from the list of public rooms. */
@@ -72,9 +74,10 @@ export class RoomPreviewViewModel extends TaskViewModel<RoomPreviewState> {
     this.set({
       status: 'ready',
       roomId,
-      name: preview?.name ?? this.#target,
-      topic: preview?.topic,
-      avatarMxc: preview?.avatarMxc,
+      // For a room that says nothing about itself, what we knew when we were in it is better than its id.
+      name: preview?.name ?? this.getState().name,
+      topic: preview?.topic ?? this.getState().topic,
+      avatarMxc: preview?.avatarMxc ?? this.getState().avatarMxc,
       memberCount: preview?.memberCount,
     });
   }
@@ -94,5 +97,6 @@ function describePreview(session: Session, target: string): Omit<RoomPreviewStat
     inviter: inviter && { ...inviter, avatarMxc: readMember(session, target, inviter.userId)?.avatarMxc },
     isDirect: summary?.kind === 'direct',
     isBanned: summary?.membership === 'ban',
+    removal: readRemoval(session, target),
   };
 }

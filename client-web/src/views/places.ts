@@ -1,13 +1,7 @@
-export type PanelName = 'members' | 'member' | 'settings' | 'thread' | 'pinned' | 'search';
+/** What the side panel can show. */
+export type PanelName = 'members' | 'member' | 'settings' | 'thread';
 
-const panelNames: ReadonlySet<string> = new Set<PanelName>([
-  'members',
-  'member',
-  'settings',
-  'thread',
-  'pinned',
-  'search',
-]);
+const panelNames: ReadonlySet<string> = new Set<PanelName>(['members', 'member', 'settings', 'thread']);
 
 /** What the URL of a room says beside its id. */
 export interface RoomSearch {

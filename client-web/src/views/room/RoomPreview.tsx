@@ -69,7 +69,12 @@ function Card({ state, viewModel }: { state: RoomPreviewState; viewModel: RoomPr
         <p className={styles.text}>{t('memberCount', { count: state.memberCount })}</p>
       )}
       {state.topic && <p className={styles.topic}>{state.topic}</p>}
-      {state.isBanned && <p className={styles.text}>{t('banned')}</p>}
+      {state.removal && (
+        <p className={styles.text}>
+          {t(state.isBanned ? 'bannedBy' : 'removedBy', { name: state.removal.name })}
+          {state.removal.reason && <span className={styles.reason}>{state.removal.reason}</span>}
+        </p>
+      )}
       <ProblemBanner problem={state.problem} />
       {!state.isBanned && (
         <div className={styles.actions}>

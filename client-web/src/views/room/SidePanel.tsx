@@ -10,6 +10,7 @@ import { IconButton } from '../ui/IconButton.tsx';
 import { Splitter } from '../ui/Splitter.tsx';
 import { useViewModel } from '../ui/use-view-model.ts';
 import styles from './SidePanel.module.css';
+import { ThreadPanel } from './ThreadPanel.tsx';
 
 const MemberListPanel = lazy(() =>
   import('../members/MemberListPanel.tsx').then((m) => ({ default: m.MemberListPanel })),
@@ -20,7 +21,7 @@ const RoomSettingsPanel = lazy(() => import('./RoomSettingsPanel.tsx').then((m) 
 /** The region beside the main one. The URL says what is in it, so the way back leads through it. */
 export function SidePanel({ roomId, viewModel }: { roomId: string; viewModel: RoomViewModel }) {
   const t = useT('room');
-  const { panel, user } = usePlace();
+  const { panel, user, thread, event } = usePlace();
   const { preferences } = useSession();
   const { panelWidth } = useViewModel(preferences);
   const { summary } = useViewModel(viewModel);
@@ -38,6 +39,10 @@ export function SidePanel({ roomId, viewModel }: { roomId: string; viewModel: Ro
       title = t('profile');
       back = () => openPanel('members');
       content = user ? <MemberPanel key={user} roomId={roomId} userId={user} /> : null;
+      break;
+    case 'thread':
+      title = t('thread');
+      content = thread ? <ThreadPanel key={thread} roomId={roomId} threadId={thread} eventId={event} /> : null;
       break;
     case 'settings':
       title = t(summary?.kind === 'direct' ? 'details' : 'settings');

@@ -1,14 +1,12 @@
-import { House, Plus } from 'lucide-react';
+import { House } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { Button } from 'react-aria-components/Button';
 import { useT } from '../i18n.tsx';
 import { useNavigation } from '../navigation.ts';
 import { useSession } from '../session-context.tsx';
 import { Avatar } from '../ui/Avatar.tsx';
-import { IconButton } from '../ui/IconButton.tsx';
 import { Tooltip } from '../ui/Tooltip.tsx';
 import { useViewModel } from '../ui/use-view-model.ts';
-import { AddMenu } from './AddMenu.tsx';
 import styles from './Rail.module.css';
 import { UserMenu } from './UserMenu.tsx';
 
@@ -46,10 +44,6 @@ export function Rail() {
           <Avatar id={space.roomId} name={space.name} mxc={space.avatarMxc} size={40} shape="room" />
         </RailItem>
       ))}
-      <AddMenu
-        trigger={<IconButton icon={Plus} size="l" label={t('add')} tooltipPlacement="right" />}
-        placement="right top"
-      />
       <div className={styles.spacer} />
       <UserMenu placement="right bottom" />
     </nav>
