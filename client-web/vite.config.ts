@@ -1,6 +1,7 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig, type Plugin } from 'vite';
 import { contentSecurityPolicy } from './content-security-policy.ts';
+import { leaveOutUnused } from './leave-out-unused.ts';
 
 /**
  * Writes the policy into the built page, so that it holds whatever serves the files. The development server is left
@@ -28,7 +29,7 @@ const proxy = Object.fromEntries(
 
 export default defineConfig({
   root: import.meta.dirname,
-  plugins: [react(), strictContentSecurityPolicy()],
+  plugins: [react(), strictContentSecurityPolicy(), leaveOutUnused()],
   server: { proxy },
   preview: { proxy },
   css: { modules: { localsConvention: 'camelCaseOnly' } },
@@ -38,5 +39,11 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 1500,
+    rolldownOptions: {
+      treeshake: {
+        // The SDK does not say so, but nothing in it acts by being imported: what we do not use can be left out.
+        moduleSideEffects: [{ test: /node_modules\/matrix-(js-sdk|widget-api|events-sdk)\//, sideEffects: false }],
+      },
+    },
   },
 });

@@ -12,7 +12,6 @@ import { AppViewModel } from './view-models/app.ts';
 import { AppContext } from './views/app-context.tsx';
 import { createTranslations, I18nProvider, pickLanguage } from './views/i18n.tsx';
 import { createAppRouter } from './views/router.tsx';
-import { ToastProvider } from './views/ui/Toast.tsx';
 
 async function start(container: HTMLElement): Promise<void> {
   const platform = createBrowserPlatform(window);
@@ -28,9 +27,7 @@ async function start(container: HTMLElement): Promise<void> {
     <StrictMode>
       <I18nProvider instance={translations}>
         <AppContext value={app}>
-          <ToastProvider>
-            <RouterProvider router={router} />
-          </ToastProvider>
+          <RouterProvider router={router} />
         </AppContext>
       </I18nProvider>
     </StrictMode>,

@@ -92,7 +92,7 @@ async function prepare(options: HomeserverOptions): Promise<Prepared> {
  */
 export async function startHomeserver(
   options: HomeserverOptions & { readonly clock?: Clock; readonly logger?: Logger } = {},
-): Promise<TestHomeserver & Pick<Homeserver, 'routes'>> {
+): Promise<TestHomeserver & Pick<Homeserver, 'routes' | 'setupLink'>> {
   const prepared = await prepare(options);
   const config = await loadConfig({}, prepared.environment);
   const logger = options.logger ?? createLogger({ level: config.log.level, format: 'text' });
@@ -113,6 +113,7 @@ export async function startHomeserver(
     federationPort: prepared.federationPort,
     databaseUrl: prepared.databaseUrl,
     routes: homeserver.routes,
+    setupLink: () => homeserver.setupLink(),
     stop,
   };
 }

@@ -19,7 +19,7 @@ export interface IncomingMessage {
 /** Calls back for each new message of somebody else that the push rules notify about. History never counts as new. */
 export function watchIncomingMessages(session: Session, listener: (message: IncomingMessage) => void): () => void {
   const { client } = session;
-  let isLive = false;
+  let isLive = client.getSyncState() === SyncState.Syncing;
   const onSync = (state: SyncState) => {
     // Everything up to the end of the first sync has been there before.
     if (state === SyncState.Syncing) isLive = true;

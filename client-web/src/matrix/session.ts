@@ -12,6 +12,7 @@ import {
 import type { Credentials } from '../platform/credentials.ts';
 import type { Platform } from '../platform/platform.ts';
 import { MediaLoader } from './media.ts';
+import { quietLogger } from './quiet-logger.ts';
 import { RoomStore } from './rooms.ts';
 
 /**
@@ -68,8 +69,10 @@ export class Session {
       store,
       timelineSupport: true,
       disableVoip: true,
+      logger: quietLogger,
     });
-    // There are no calls yet, so nobody needs to know how the server carries them.
+    // There are no calls yet, so nobody needs to look for them in every room or to know how the server carries them.
+    client.matrixRTC.start = () => {};
     client.cachedRtcTransports.start = () => {};
     // Only now: what was kept is read into rooms that belong to this client.
     await store.startup();

@@ -1,8 +1,11 @@
 import { useLocation } from '@tanstack/react-router';
+import { lazy, Suspense } from 'react';
 import type { Credentials } from '../../platform/credentials.ts';
-import { SetupPage } from './SetupPage.tsx';
 import { SignInPage } from './SignInPage.tsx';
-import { SignUpPage } from './SignUpPage.tsx';
+
+// Each is seen once, if at all.
+const SetupPage = lazy(() => import('./SetupPage.tsx').then((module) => ({ default: module.SetupPage })));
+const SignUpPage = lazy(() => import('./SignUpPage.tsx').then((module) => ({ default: module.SignUpPage })));
 
 export interface AuthPagesProps {
   reason: 'signed-out-elsewhere' | 'expired' | undefined;
@@ -13,7 +16,10 @@ export interface AuthPagesProps {
 export function AuthPages({ reason, previous }: AuthPagesProps) {
   const { pathname, search } = useLocation();
   const token = 'token' in search ? search.token : undefined;
-  if (pathname === '/setup') return <SetupPage token={token ?? ''} />;
-  if (pathname === '/sign-up') return <SignUpPage invitationToken={token} />;
-  return <SignInPage reason={reason} previous={previous} />;
+  if (pathname !== '/setup' && pathname !== '/sign-up') return <SignInPage reason={reason} previous={previous} />;
+  return (
+    <Suspense>
+      {pathname === '/setup' ? <SetupPage token={token ?? ''} /> : <SignUpPage invitationToken={token} />}
+    </Suspense>
+  );
 }

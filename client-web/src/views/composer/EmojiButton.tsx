@@ -1,10 +1,12 @@
 import type { LucideIcon } from 'lucide-react';
-import { useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import { Button } from 'react-aria-components/Button';
 import { DialogTrigger } from 'react-aria-components/Dialog';
 import { Popover } from '../ui/Popover.tsx';
 import { Tooltip } from '../ui/Tooltip.tsx';
-import { EmojiPicker } from './EmojiPicker.tsx';
+
+// With its data it is larger than the whole frame of a room.
+const EmojiPicker = lazy(() => import('./EmojiPicker.tsx').then((module) => ({ default: module.EmojiPicker })));
 
 export interface EmojiButtonProps {
   icon: LucideIcon;
@@ -30,12 +32,14 @@ export function EmojiButton({ icon: Icon, label, className, onPick, onOpenChange
         </Button>
       </Tooltip>
       <Popover label={label} placement="bottom end">
-        <EmojiPicker
-          onPick={(emoji) => {
-            change(false);
-            onPick(emoji);
-          }}
-        />
+        <Suspense>
+          <EmojiPicker
+            onPick={(emoji) => {
+              change(false);
+              onPick(emoji);
+            }}
+          />
+        </Suspense>
       </Popover>
     </DialogTrigger>
   );

@@ -4,6 +4,7 @@ import type { SessionViewModel } from '../../view-models/session-view-model.ts';
 import { DialogsProvider } from '../dialogs/DialogsProvider.tsx';
 import { RoomList } from '../room-list/RoomList.tsx';
 import { SessionContext } from '../session-context.tsx';
+import { ToastProvider } from '../ui/Toast.tsx';
 import { useViewModel } from '../ui/use-view-model.ts';
 import { ConnectionBar } from './ConnectionBar.tsx';
 import { DesktopNotifier } from './DesktopNotifier.tsx';
@@ -21,9 +22,11 @@ export function Shell({ session }: { session: SessionViewModel }) {
   if (sync === 'starting') return <StartScreen />;
   return (
     <SessionContext value={session}>
-      <DialogsProvider>
-        <Frame />
-      </DialogsProvider>
+      <ToastProvider>
+        <DialogsProvider>
+          <Frame />
+        </DialogsProvider>
+      </ToastProvider>
     </SessionContext>
   );
 }
