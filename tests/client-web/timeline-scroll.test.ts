@@ -17,6 +17,7 @@ interface Box {
   dataset: { key?: string };
   scrollTop: number;
   scrollHeight: number;
+  clientHeight: number;
   scrollTo(left: number, top: number): void;
   getBoundingClientRect(): { top: number; bottom: number };
   querySelectorAll(selector: string): Iterable<Box>;
@@ -42,6 +43,8 @@ const scroller = (page: Page) => page.locator('[data-scroller]');
 const scrollTo = (page: Page, top: number): Promise<void> =>
   scroller(page).evaluate((element: Box, offset) => element.scrollTo(0, offset), top);
 const heightOf = (page: Page): Promise<number> => scroller(page).evaluate((element: Box) => element.scrollHeight);
+const distanceFromEnd = (page: Page): Promise<number> =>
+  scroller(page).evaluate((element: Box) => element.scrollHeight - element.scrollTop - element.clientHeight);
 const feed = (page: Page) => page.getByRole('feed');
 const busy = (page: Page) => feed(page).getAttribute('aria-busy');
 
@@ -168,17 +171,29 @@ describe.skipIf(CHROMIUM === undefined)('the reader keeps the place', { timeout:
 
   test('at the end, when messages come and when the composer grows', async () => {
     const { page } = await openRoom(browser.current, server, ana, roomId);
-    const distanceFromEnd = () =>
-      scroller(page).evaluate(
-        (element: Box & { clientHeight: number }) => element.scrollHeight - element.scrollTop - element.clientHeight,
-      );
     await feed(page).getByRole('article').last().waitFor();
     await ben.send(roomId, { msgtype: 'm.text', body: `the very last\n${textOf(40)}` });
     await feed(page).getByText('the very last').waitFor();
-    await expect.poll(distanceFromEnd).toBeLessThanOrEqual(1);
+    await expect.poll(() => distanceFromEnd(page)).toBeLessThanOrEqual(1);
     await page.getByRole('textbox').click();
     for (let line = 0; line < 8; line += 1) await page.keyboard.press('Shift+Enter');
-    await expect.poll(distanceFromEnd).toBeLessThanOrEqual(1);
+    await expect.poll(() => distanceFromEnd(page)).toBeLessThanOrEqual(1);
+  });
+
+  test('at the end, when the first events that come do not fill the window', async () => {
+    const reactions = await createRoom([ana, ben]);
+    const eventId = await ana.send(reactions, { msgtype: 'm.text', body: 'react to this' });
+    for (let index = 0; index < 40; index += 1) {
+      await ana.send(reactions, { msgtype: 'm.text', body: `${index}: ${textOf(index)}` });
+    }
+    for (const key of 'abcdefghijklmnopqrst') {
+      const relation = { rel_type: 'm.annotation', event_id: eventId, key };
+      await ben.send(reactions, { 'm.relates_to': relation }, 'm.reaction');
+    }
+    await ben.send(reactions, { msgtype: 'm.text', body: 'the end' });
+    const { page } = await openRoom(browser.current, server, ana, reactions);
+    await feed(page).getByText('39:').waitFor();
+    await expect.poll(() => distanceFromEnd(page)).toBeLessThanOrEqual(1);
   });
 
   test('at a message that a link points to, far back in the history', async () => {

@@ -97,6 +97,7 @@ function editorOptions(latest: Latest): Partial<EditorOptions> {
         heading: { levels: [1, 2, 3] },
         link: { openOnClick: false, autolink: false, linkOnPaste: true, defaultProtocol: 'https' },
         dropcursor: false,
+        trailingNode: false,
       }),
       Mention,
       Placeholder.configure({ placeholder: () => latest.current.placeholder }),

@@ -73,7 +73,8 @@ export class ComposerViewModel extends ViewModel<ComposerState> {
       roomName: facts.name,
       blocked: blockedReason(facts),
       replacementRoomId: facts.replacementRoomId,
-      ...conversation.getState(),
+      replyTo: conversation.getState().replyTo,
+      editing: conversation.getState().editing,
       load: { request: 0, ...(draft && { draft }) },
       focusRequest: 0,
     });
@@ -163,7 +164,7 @@ export class ComposerViewModel extends ViewModel<ComposerState> {
     const written = document && documentToMessage(document);
     const relatesTo = replyTo && { 'm.in_reply_to': { event_id: replyTo.eventId } };
     const files = this.uploads.getState().items.filter((item) => item.status === 'waiting').length;
-    this.#conversation.cancel();
+    this.#conversation.send();
     if (written && files !== 1) {
       const mentioned = replyTo && replyTo.sender.id !== this.#session.userId ? [replyTo.sender.id] : [];
       void sendMessage(this.#session, this.#target, {

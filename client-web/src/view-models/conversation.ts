@@ -7,6 +7,8 @@ export interface ConversationState {
   replyTo: TimelineEvent | undefined;
   /** The own message that is being edited. */
   editing: TimelineEvent | undefined;
+  /** How many messages were sent from here. */
+  sent: number;
 }
 
 /**
@@ -18,7 +20,7 @@ export class Conversation extends ViewModel<ConversationState> {
   findLastEditable: () => TimelineEvent | undefined = () => undefined;
 
   constructor() {
-    super({ replyTo: undefined, editing: undefined });
+    super({ replyTo: undefined, editing: undefined, sent: 0 });
   }
 
   reply(event: TimelineEvent): void {
@@ -27,6 +29,11 @@ export class Conversation extends ViewModel<ConversationState> {
 
   edit(event: TimelineEvent): void {
     this.set({ editing: event, replyTo: undefined });
+  }
+
+  /** A message is about to be sent, which answers what was to be answered. */
+  send(): void {
+    this.set({ replyTo: undefined, sent: this.getState().sent + 1 });
   }
 
   /** Ends editing, or else answering. */

@@ -234,6 +234,15 @@ export class TimelineViewModel extends ViewModel<TimelineState> {
         this.set({ room: shareStructure(before, roomFacts(this.#session, room)) });
       }),
     );
+    let { sent } = this.#conversation.getState();
+    this.own(
+      this.#conversation.subscribe(() => {
+        const now = this.#conversation.getState().sent;
+        // What one sends oneself is always shown.
+        if (now !== sent) void this.jumpToLatest();
+        sent = now;
+      }),
+    );
     const findLastEditable = () => this.#timeline.events.findLast((event) => this.canEdit(event));
     this.#conversation.findLastEditable = findLastEditable;
     this.own(() => {

@@ -1,5 +1,5 @@
 import { defaultRangeExtractor, useVirtualizer } from '@tanstack/react-virtual';
-import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { type ReactNode, useCallback, useMemo, useRef, useState } from 'react';
 import type { TimelineState, TimelineViewModel } from '../../view-models/timeline.ts';
 import type { MessageItem, TimelineItem } from '../../view-models/timeline-items.ts';
 import { useT } from '../i18n.tsx';
@@ -34,10 +34,6 @@ export function TimelineList({ timeline, state }: { timeline: TimelineViewModel;
   const list = useRef<HTMLDivElement>(null);
   const focusedIndex = useRef<number>(undefined);
   const [openImage, setOpenImage] = useState<string>();
-  const wasAtLiveEnd = useRef(state.isAtLiveEnd);
-  useEffect(() => {
-    wasAtLiveEnd.current = state.isAtLiveEnd;
-  }, [state.isAtLiveEnd]);
   const images = useMemo(() => items.filter(isPicture), [items]);
 
   const virtualizer = useVirtualizer<HTMLDivElement, HTMLElement>({
@@ -52,8 +48,6 @@ export function TimelineList({ timeline, state }: { timeline: TimelineViewModel;
     },
     measureElement,
     anchorTo: 'end',
-    // Pages of newer messages are not followed, only what comes live.
-    followOnAppend: wasAtLiveEnd.current,
     scrollEndThreshold: END_THRESHOLD,
     overscan: 8,
     paddingStart: START_HEIGHT,

@@ -1,5 +1,5 @@
 import type { Virtualizer } from '@tanstack/react-virtual';
-import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
+import { type RefObject, useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import type { TimelineState, TimelineViewModel } from '../../view-models/timeline.ts';
 
 export type ListVirtualizer = Virtualizer<HTMLDivElement, HTMLElement>;
@@ -21,7 +21,7 @@ export interface ReadingPlace {
  */
 export function useReadingPlace(
   virtualizer: ListVirtualizer,
-  scroller: React.RefObject<HTMLDivElement | null>,
+  scroller: RefObject<HTMLDivElement | null>,
   timeline: TimelineViewModel,
   state: TimelineState,
 ): ReadingPlace {
@@ -46,6 +46,7 @@ export function useReadingPlace(
   }, [virtualizer, scroller, timeline, hasPagingFailed]);
 
   useOpening(virtualizer, state);
+  useFollowing(virtualizer, state, wasAtEnd);
 
   // After each change of the rows or of what is loading: there may be room for another page.
   // biome-ignore lint/correctness/useExhaustiveDependencies: these are what the place depends on
@@ -74,6 +75,20 @@ export function useReadingPlace(
   }, [virtualizer, scroller, update]);
 
   return place;
+}
+
+/**
+ * Stays at the end when rows come there live, or above while the rows do not yet fill the window. Pages of newer
+ * messages are not followed.
+ */
+function useFollowing(virtualizer: ListVirtualizer, state: TimelineState, wasAtEnd: RefObject<boolean>): void {
+  const { items, isAtLiveEnd } = state;
+  const before = useRef({ items, isAtLiveEnd });
+  useLayoutEffect(() => {
+    const isChanged = before.current.items !== items;
+    if (isChanged && before.current.isAtLiveEnd && isAtLiveEnd && wasAtEnd.current) virtualizer.scrollToEnd();
+    before.current = { items, isAtLiveEnd };
+  }, [virtualizer, items, isAtLiveEnd, wasAtEnd]);
 }
 
 /** Goes to the end at first, and to what the view model asks for afterwards. */
