@@ -1,15 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { ClientRoute, FederationRoute } from '../../server/src/http/route.ts';
 import { startHomeserver } from '../harness/homeserver.ts';
-
-// The specification's endpoint lists lie beside the repository where it is developed; they are not part of it.
-const SPEC = [process.env.MATRIX_SPEC, '../shared/spec', '../../shared/spec']
-  .filter((folder) => folder !== undefined)
-  .map((folder) => path.resolve(fileURLToPath(new URL('../..', import.meta.url)), folder))
-  .find((folder) => existsSync(path.join(folder, 'endpoints-client.tsv')));
+import { type Operation, readOperations, SPECIFICATION } from '../harness/specification.ts';
 
 /** Paths that are ours or another server's and not the specification's. */
 const BESIDE_THE_SPEC = /^\/(_parley|_synapse)\//;
@@ -22,27 +14,6 @@ const EXCEPTIONS: Readonly<Record<string, string>> = {
   'POST /_matrix/client/v3/logout': 'guests may end their sessions too',
   'POST /_matrix/client/v3/logout/all': 'guests may end their sessions too',
 };
-
-interface Operation {
-  readonly endpoint: string;
-  readonly auth: string;
-  readonly isDeprecated: boolean;
-}
-
-function readOperations(file: string): Operation[] {
-  const rows = readFileSync(path.join(SPEC ?? '', file), 'utf8')
-    .trimEnd()
-    .split('\n');
-  const names = rows[0]?.split('\t') ?? [];
-  return rows.slice(1).map((row) => {
-    const cells = new Map(row.split('\t').map((cell, index) => [names[index], cell]));
-    return {
-      endpoint: `${cells.get('method')} ${cells.get('path')?.trim()}`,
-      auth: cells.get('auth') ?? '',
-      isDeprecated: cells.get('deprecated') === 'y',
-    };
-  });
-}
 
 /** Parameters are named differently here and there: `{roomIdOrAlias}`, `{roomId}`. */
 function anonymous(endpoint: string): string {
@@ -73,11 +44,11 @@ function unknownRoutes(
     .filter((endpoint) => !known.has(endpoint) && !(endpoint in EXCEPTIONS));
 }
 
-if (SPEC === undefined)
+if (SPECIFICATION === undefined)
   console.log('The lists of endpoints (MATRIX_SPEC) are not here: the routes are not compared with the specification.');
 
-describe.skipIf(SPEC === undefined)('the registered routes', async () => {
-  const isHere = SPEC !== undefined;
+describe.skipIf(SPECIFICATION === undefined)('the registered routes', async () => {
+  const isHere = SPECIFICATION !== undefined;
   const routes = isHere ? (await startHomeserver()).routes : { client: [], federation: [] };
   const client = isHere ? readOperations('endpoints-client.tsv') : [];
   const federation = isHere ? readOperations('endpoints-federation.tsv') : [];
