@@ -1,4 +1,4 @@
-import { ClientEvent, type MatrixEvent } from 'matrix-js-sdk';
+import { type MatrixEvent, type RoomMember, RoomMemberEvent } from 'matrix-js-sdk';
 import { memberOf } from './event-projection.ts';
 import type { Session } from './session.ts';
 import type { Person } from './timeline-event.ts';
@@ -17,17 +17,15 @@ export function watchTyping(
   roomId: string,
   onChange: (people: readonly Person[]) => void,
 ): () => void {
-  const onEvent = (event: MatrixEvent): void => {
+  // The notice itself does not say which room it came from; the members it names do.
+  const onTyping = (_event: MatrixEvent, { roomId: changed }: RoomMember): void => {
     const room = session.client.getRoom(roomId);
-    if (event.getType() !== 'm.typing' || event.getRoomId() !== roomId || !room) return;
-    const ids: unknown = event.getContent().user_ids;
-    const others = Array.isArray(ids)
-      ? ids.filter((id): id is string => typeof id === 'string' && id !== session.userId)
-      : [];
-    onChange(others.slice(0, MAX_NAMED).map((id) => memberOf(room, id)));
+    if (changed !== roomId || !room) return;
+    const others = room.getMembers().filter((member) => member.typing && member.userId !== session.userId);
+    onChange(others.slice(0, MAX_NAMED).map((member) => memberOf(room, member.userId)));
   };
-  session.client.on(ClientEvent.Event, onEvent);
-  return () => void session.client.off(ClientEvent.Event, onEvent);
+  session.client.on(RoomMemberEvent.Typing, onTyping);
+  return () => void session.client.off(RoomMemberEvent.Typing, onTyping);
 }
 
 /** Tells others that we type: at the first key, again while it goes on, and when it ends. */
