@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 
 /** Pictures for people to look at. Git ignores the folder. */
 const FOLDER = fileURLToPath(new URL('../screenshots/', import.meta.url));
@@ -24,4 +24,12 @@ export async function photograph(
     }
   }
   await page.setViewportSize(SIZES.desktop);
+}
+
+/** Takes a picture of every page that is open, as `failed-<what>-<number>.png`. */
+export async function photographFailure(browser: Browser | undefined, what: string): Promise<void> {
+  const pages = browser?.contexts().flatMap((context) => context.pages()) ?? [];
+  const name = what.replaceAll(/[^a-z0-9]+/gi, '-').slice(0, 60);
+  for (const [index, page] of pages.entries())
+    await page.screenshot({ path: path.join(FOLDER, `failed-${name}-${index}.png`) });
 }

@@ -1,7 +1,8 @@
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import { launchChromium } from '../harness/chromium.ts';
 import type { TestHomeserver } from '../harness/homeserver.ts';
+import { photographFailure } from './screenshots.ts';
 
 /** How long anything may take to appear, in milliseconds. Plenty, for machines that do other work at the same time. */
 const PATIENCE_MS = 20_000;
@@ -15,11 +16,14 @@ export interface Visitor {
   readonly complaints: readonly string[];
 }
 
-/** One browser for the whole test file. */
+/** One browser for the whole test file. What its pages show when a test fails is kept as pictures. */
 export function sharedBrowser(): () => Browser {
   let browser: Browser | undefined;
   beforeAll(async () => {
     browser = await launchChromium();
+  });
+  afterEach(async ({ task }) => {
+    if (task.result?.state === 'fail') await photographFailure(browser, task.name);
   });
   afterAll(async () => await browser?.close());
   return () => {
