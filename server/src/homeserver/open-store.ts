@@ -15,6 +15,7 @@ export interface Store {
 
 /** Opens `database_url`, or the embedded Postgres in the data folder, and brings its schema up to date. */
 export async function openStore(config: Config, logger: Logger): Promise<Store> {
+  logger.info(config.database_url === undefined ? 'Starting PostgreSQL' : 'Connecting to the database');
   const embedded =
     config.database_url === undefined
       ? await startEmbeddedPostgres({
