@@ -64,7 +64,7 @@ describe.skipIf(CHROMIUM === undefined)('two people on two servers', { timeout: 
     await ana.page.getByText('Invitation sent').waitFor();
 
     await roomInList(ben.page, 'Design').click();
-    await ben.page.getByText(`@ana:${alpha.serverName}`).waitFor();
+    await ben.page.getByText(`Ana Ruiz invites you to this channel@ana:${alpha.serverName}`).waitFor();
     await photograph(ben.page, 'invitation');
     await ben.page.getByRole('button', { name: 'Accept' }).click();
     await composer(ben.page).waitFor();

@@ -81,7 +81,7 @@ async function signByInvitee(
       eventId: ours.eventId,
       event: ours.pdu,
       roomVersion: open.version.id,
-      inviteRoomState: await strippedState(open),
+      inviteRoomState: await strippedState(open, draft.sender),
     },
     { ignoreBackoff: true },
   );
@@ -98,8 +98,9 @@ const STRIPPED = [
   'm.room.encryption',
 ];
 
-/** State that tells an invited user what they are invited to, as full PDUs (Server-Server API, "Inviting to a room"). */
-export async function strippedState(open: OpenRoom): Promise<JsonObject[]> {
-  const events = await open.stateEvents(STRIPPED.map((type) => stateKey(type, '')));
+/** State that tells an invited user to what and by whom they are invited, as full PDUs (Server-Server API, "Inviting to a room"). */
+async function strippedState(open: OpenRoom, inviter: UserId): Promise<JsonObject[]> {
+  const keys = [...STRIPPED.map((type) => stateKey(type, '')), stateKey('m.room.member', inviter)];
+  const events = await open.stateEvents(keys);
   return [...events.values()].map(({ event }) => event.pdu);
 }
