@@ -82,7 +82,7 @@ const ATTRIBUTES = [
 ];
 
 const MAX_DEPTH = 100;
-const MAX_NODES = 10_000;
+const MAX_NODES = 5000;
 const MAX_HTML_LENGTH = 65_536;
 const LINK = /^(?:https?|ftp|mailto|magnet|matrix):/i;
 const MXC = /^mxc:\/\/[^/?#\s]+\/[A-Za-z0-9_-]{1,255}$/;

@@ -34,6 +34,7 @@ export const MessageRow = memo(function MessageRow({ item, flash, onOpenImage }:
     <div
       className={classes(styles.row, startsGroup && styles.start, event.isHighlighted && styles.mention)}
       data-status={event.status}
+      data-message={event.eventId}
       {...attention.handlers}
     >
       {flash !== undefined && <span key={flash} className={styles.flash} aria-hidden />}
@@ -41,7 +42,9 @@ export const MessageRow = memo(function MessageRow({ item, flash, onOpenImage }:
       <div className={styles.content}>
         {startsGroup && <Heading event={event} />}
         {event.replyTo && <ReplyQuoteView quote={event.replyTo} />}
-        <MessageBodyView event={event} onOpenImage={() => onOpenImage(item.key)} />
+        <div data-body>
+          <MessageBodyView event={event} onOpenImage={() => onOpenImage(item.key)} />
+        </div>
         {event.thread && <ThreadLine thread={event.thread} />}
         {event.reactions.length > 0 && <ReactionsView event={event} />}
         {event.status === 'failed' && <FailedLine event={event} />}
