@@ -162,6 +162,22 @@ test('hung servers do not delay the others', async () => {
   expect(performance.now() - started).toBeLessThan(3_000);
 });
 
+test('hundreds of dead servers do not delay the one that works', async () => {
+  const { process, roomId, receiver } = await scene();
+  await process.parts.db.query(
+    `INSERT INTO room_servers (room_nid, server, joined_members, since_position)
+     SELECT nid, 'dead' || i || '.localhost:9', 1, 0 FROM rooms, generate_series(1, 300) AS i WHERE room_id = $1`,
+    [roomId],
+  );
+  await say(process, roomId, 'first');
+  const failing = `SELECT count(*)::int AS n FROM destinations WHERE failing_since IS NOT NULL`;
+  while ((await process.parts.db.query<{ n: number }>(failing))[0]?.n !== 300) await delay(100);
+  const started = performance.now();
+  await say(process, roomId, 'second');
+  await receiver.until(({ texts }) => texts().length === 2);
+  expect(performance.now() - started).toBeLessThan(2_000);
+});
+
 test('A8.7 an event that a server refuses for good is left out with an alarm, and all others arrive', async () => {
   const { process, roomId, receiver } = await scene();
   receiver.answer = ({ pdus }, response) => {

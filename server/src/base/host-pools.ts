@@ -17,6 +17,10 @@ export interface HostPoolsOptions {
   readonly connectorFor: (endpoint: Endpoint) => buildConnector.connector;
 }
 
+function keyOf({ protocol, host, port, certificateName, hostHeader, requestedHost }: Endpoint): string {
+  return JSON.stringify([protocol, host, port, certificateName, hostHeader, requestedHost]);
+}
+
 /** Keep-alive connections, a pool for each endpoint; those of endpoints that were not used for long are closed. */
 export class HostPools {
   readonly #options: HostPoolsOptions;
@@ -30,14 +34,17 @@ export class HostPools {
 
   /** The pool for one request, which must be released once. Refuses as `overloaded` when too many are under way. */
   enter(endpoint: Endpoint): { pool: Pool; release: () => void } {
-    const host = this.#hostFor(endpoint);
+    const key = keyOf(endpoint);
+    const host = this.#hostFor(key, endpoint);
     if (host.requests >= this.#options.requestsPerHost)
       throw new OutboundError('overloaded', `Too many requests to ${endpoint.host} are waiting.`);
     host.requests++;
     let released = false;
     const release = () => {
-      if (!released) host.requests--;
+      if (released) return;
       released = true;
+      host.requests--;
+      this.#retireIfUnused(key);
     };
     return { pool: host.pool, release };
   }
@@ -49,14 +56,14 @@ export class HostPools {
     await Promise.allSettled(this.#closing);
   }
 
-  #hostFor(endpoint: Endpoint): Host {
-    const { protocol, host, port, certificateName, hostHeader, requestedHost } = endpoint;
-    const key = JSON.stringify([protocol, host, port, certificateName, hostHeader, requestedHost]);
+  #hostFor(key: string, endpoint: Endpoint): Host {
     let entry = this.#hosts.get(key);
     if (entry === undefined) {
       if (this.#hosts.size >= this.#options.maxHosts && !this.#retireIdle())
         throw new OutboundError('overloaded', 'Requests to too many hosts are under way.');
-      entry = { pool: this.#open(endpoint), requests: 0 };
+      const pool = this.#open(endpoint);
+      pool.on('disconnect', () => this.#retireIfUnused(key));
+      entry = { pool, requests: 0 };
     }
     this.#hosts.delete(key);
     this.#hosts.set(key, entry);
@@ -78,13 +85,23 @@ export class HostPools {
     });
   }
 
+  /** An endpoint to which nothing is connected costs memory and saves nothing: dead servers leave nothing behind. */
+  #retireIfUnused(key: string): void {
+    const host = this.#hosts.get(key);
+    if (host !== undefined && host.requests === 0 && host.pool.stats.connected === 0) this.#retire(key, host.pool);
+  }
+
+  #retire(key: string, pool: Pool): void {
+    this.#hosts.delete(key);
+    const closed = pool.close().finally(() => this.#closing.delete(closed));
+    this.#closing.add(closed);
+  }
+
   /** Closes the connections to the endpoint that was used longest ago and has no requests, if there is one. */
   #retireIdle(): boolean {
     for (const [key, { pool, requests }] of this.#hosts) {
       if (requests > 0) continue;
-      this.#hosts.delete(key);
-      const closed = pool.close().finally(() => this.#closing.delete(closed));
-      this.#closing.add(closed);
+      this.#retire(key, pool);
       return true;
     }
     return false;

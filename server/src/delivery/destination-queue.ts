@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { backoffMs } from '../base/backoff.ts';
 import type { Limiter } from '../base/limiter.ts';
 import type { Logger } from '../base/logger.ts';
+import type { Pace } from '../base/pace.ts';
 import type { DestinationBackoff } from '../federation/destination-backoff.ts';
 import type { Transaction } from '../federation/event-calls.ts';
 import type { FederationClient } from '../federation/federation-client.ts';
@@ -12,6 +13,7 @@ import type { JsonObject } from '../protocol/json.ts';
 import { parsePeerJson } from '../protocol/json-parser.ts';
 import type { Database } from '../storage/database.ts';
 import {
+  type DeliveryState,
   deliveryState,
   markSending,
   markSent,
@@ -34,6 +36,8 @@ const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 300_000;
 /** How long a transaction that is under way may hold up the end of the process. */
 const STOP_MS = 1_000;
+/** After this long without an answer the end of a transaction is stored. */
+const SLOW_MS = 500;
 
 /** What all queues of a process share. */
 export interface QueueParts {
@@ -50,6 +54,8 @@ export interface QueueParts {
   /** Transactions under way to servers that work, and to those that may not. */
   readonly working: Limiter;
   readonly failing: Limiter;
+  /** How fast servers that failed are tried again, all of them together. */
+  readonly retries: Pace;
   readonly random: () => number;
   readonly logger: Logger;
 }
@@ -62,6 +68,8 @@ interface Batch {
   readonly transaction: Transaction;
   /** Whether the end of the batch is stored already. */
   readonly isRepeated: boolean;
+  /** Whether it reaches to the end of the log. */
+  readonly isLast: boolean;
 }
 
 type Outcome = 'sent' | 'failed' | FederationError;
@@ -86,6 +94,10 @@ export class DestinationQueue {
   #wokenAgain = false;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
+  /** Where the delivery stands: nobody else moves it while the destination is ours. Undefined when it has to be read. */
+  #state: DeliveryState | undefined;
+  /** Whether there is an outage; undefined when it has to be looked up. */
+  #hasOutage: boolean | undefined;
   #refusals = 0;
   /** While it is found out which item is refused: items up to here are sent one by one. */
   #singlyUpTo = 0;
@@ -101,6 +113,12 @@ export class DestinationQueue {
     this.#startUnlessPaused();
   }
 
+  /** There are events to send, but not before the outage has to be looked at again. */
+  wakeLater(waitMs: number): void {
+    this.#isBehind = true;
+    if (this.#running === undefined && this.#timer === undefined) this.#pause(waitMs);
+  }
+
   /** The destination is there again: what waits is sent now. */
   wakeNow(): void {
     clearTimeout(this.#timer);
@@ -110,6 +128,8 @@ export class DestinationQueue {
 
   /** The destination is ours again after another process may have served it. */
   takeOver(): void {
+    this.#state = undefined;
+    this.#hasOutage = undefined;
     this.#mayLackReceipts = true;
   }
 
@@ -150,6 +170,7 @@ export class DestinationQueue {
       .catch((error: unknown) => {
         // The database is away, or this is a bug: neither may stop the delivery for good.
         this.#parts.logger.error({ err: error, destination: this.#server }, 'Sending to a server was interrupted');
+        this.#state = undefined;
         this.#pause(FIRST_RETRY_MS);
       })
       .finally(() => {
@@ -162,23 +183,35 @@ export class DestinationQueue {
     if (this.#stopped) return;
     this.#typing.clear();
     this.#mayLackReceipts = true;
-    this.#timer = setTimeout(() => this.wakeNow(), ms);
-    this.#timer.unref();
+    this.#hasOutage = undefined;
+    this.#timer = setTimeout(() => this.#awaitTurn(), ms).unref();
+  }
+
+  #awaitTurn(): void {
+    const waitMs = this.#parts.retries.reserve();
+    if (waitMs > 0) this.#timer = setTimeout(() => this.wakeNow(), waitMs).unref();
+    else this.wakeNow();
   }
 
   async #run(): Promise<void> {
     const { backoff, owns, reading, working, failing } = this.#parts;
     while (!this.#stopped && owns(this.#server)) {
       this.#wokenAgain = false;
-      const outage = await reading.run(() => backoff.outage(this.#server));
-      if (outage !== undefined && outage.waitMs > 0) return this.#pause(outage.waitMs);
+      if (this.#hasOutage === undefined) {
+        const outage = await reading.run(() => backoff.outage(this.#server));
+        if (outage !== undefined && outage.waitMs > 0) return this.#pause(outage.waitMs);
+        this.#hasOutage = outage !== undefined;
+      }
       const batch = await reading.run(() => this.#nextBatch());
       if (batch === undefined) return;
-      const isSuspect = outage !== undefined || this.#refusals > 0;
+      const isSuspect = this.#hasOutage || this.#refusals > 0;
       const outcome = await (isSuspect ? failing : working).run(() => this.#send(batch));
-      if (outcome === 'sent') this.#refusals = 0;
-      // At the next round it is seen how long to wait; not every failure is an outage.
-      else if (outcome === 'failed') return this.#pause(FIRST_RETRY_MS);
+      if (outcome === 'sent') {
+        this.#refusals = 0;
+        this.#hasOutage = false;
+        if (batch.isLast && !this.#wokenAgain) return;
+        // At the next round it is seen how long to wait; not every failure is an outage.
+      } else if (outcome === 'failed') return this.#pause(FIRST_RETRY_MS);
       else if (!(await this.#settleRefusal(batch, outcome))) return;
     }
   }
@@ -186,10 +219,11 @@ export class DestinationQueue {
   /** What comes next; undefined when there is nothing. */
   async #nextBatch(): Promise<Batch | undefined> {
     const { db } = this.#parts;
-    const { sentPosition: since, sendingPosition } = await deliveryState(db, this.#server);
+    this.#state ??= await deliveryState(db, this.#server);
+    const { sentPosition: since, sendingPosition: repeatTo } = this.#state;
     const isSingle = since < this.#singlyUpTo;
     const end = this.#parts.logPosition();
-    const head = sendingPosition !== null && !isSingle ? Math.min(sendingPosition, end) : end;
+    const head = repeatTo !== null && repeatTo > since && !isSingle ? Math.min(repeatTo, end) : end;
     const limit = isSingle ? 1 : MAX_PDUS;
     const pdus = await pendingPdus(db, this.#server, { since, upTo: head, limit });
     const reach = pdus.length === limit ? (pdus.at(-1)?.position ?? head) : head;
@@ -199,8 +233,8 @@ export class DestinationQueue {
     const edus = [...receiptEdus(receipts), ...(isSingle ? [] : this.#takeTyping())];
 
     if (events.length === 0 && edus.length === 0) {
-      const isMoved = upTo > since && (this.#isBehind || pdus.length > 0 || sendingPosition !== null);
-      if (isMoved) await markSent(db, this.#server, upTo);
+      const isMoved = upTo > since && (this.#isBehind || pdus.length > 0 || repeatTo !== null);
+      if (isMoved) await this.#settle(upTo);
       if (upTo === end) this.#isBehind = false;
       return isMoved && upTo < end ? await this.#nextBatch() : undefined;
     }
@@ -209,7 +243,14 @@ export class DestinationQueue {
     // The range makes it the same when it is repeated; the digest makes it another one when the database is.
     const txnId = `${since}-${upTo}-${digest.digest('base64url').slice(0, 12)}`;
     const transaction = { txnId, pdus: events.map((pdu) => pdu.json), edus };
-    return { since, upTo, eventIds, transaction, isRepeated: sendingPosition === upTo };
+    const isLast = upTo === end && this.#typing.size === 0;
+    return { since, upTo, eventIds, transaction, isRepeated: repeatTo === upTo, isLast };
+  }
+
+  /** Everything up to the position has been delivered, or given up. */
+  async #settle(upTo: number): Promise<void> {
+    await markSent(this.#parts.db, this.#server, upTo);
+    this.#state = { sentPosition: upTo, sendingPosition: null };
   }
 
   /** Receipts after `since` and up to `reach`, or to where there are too many of them. */
@@ -254,20 +295,37 @@ export class DestinationQueue {
   }
 
   async #send(batch: Batch): Promise<Outcome> {
-    const { db, client } = this.#parts;
-    if (!batch.isRepeated) await markSending(db, this.#server, batch.upTo);
+    const { client, logger } = this.#parts;
+    const knownOutage = this.#hasOutage ?? true;
+    // Most answers come at once, and then the end of the transaction need not be stored.
+    let stored: Promise<void> | undefined;
+    const store = () => {
+      if (!batch.isRepeated) stored ??= this.#storeEnd(batch);
+    };
+    const slow = setTimeout(store, SLOW_MS);
     try {
-      const options = { ignoreBackoff: true, signal: this.#patience.signal };
+      const options = { ignoreBackoff: true, knownOutage, signal: this.#patience.signal };
       const { pdus } = await client.sendTransaction(this.#server, batch.transaction, options);
-      await markSent(db, this.#server, batch.upTo);
+      clearTimeout(slow);
+      await stored;
+      await this.#settle(batch.upTo);
       for (const [eventId, { error }] of pdus)
         if (error !== undefined)
-          this.#parts.logger.info({ destination: this.#server, eventId, error }, 'A server has refused an event');
+          logger.info({ destination: this.#server, eventId, error }, 'A server refuses an event');
       return 'sent';
     } catch (error) {
+      clearTimeout(slow);
       if (!(error instanceof FederationError)) throw error;
+      store();
+      await stored;
       return error.reason === 'refused' ? error : 'failed';
     }
+  }
+
+  /** Makes sure that the transaction is repeated as it is, also by another process. */
+  async #storeEnd({ since, upTo }: Batch): Promise<void> {
+    await markSending(this.#parts.db, this.#server, upTo);
+    this.#state = { sentPosition: since, sendingPosition: upTo };
   }
 
   /**
@@ -276,7 +334,7 @@ export class DestinationQueue {
    * @returns whether to go on at once
    */
   async #settleRefusal(batch: Batch, refusal: FederationError): Promise<boolean> {
-    const { db, client, logger, random } = this.#parts;
+    const { client, logger, random } = this.#parts;
     const destination = this.#server;
     this.#refusals++;
     const wait = backoffMs(this.#refusals, FIRST_RETRY_MS, LAST_RETRY_MS, random());
@@ -312,7 +370,7 @@ export class DestinationQueue {
       { destination, eventId, remote: refusal.remote },
       'A server refuses an event for good; it is left out',
     );
-    await markSent(db, destination, batch.upTo);
+    await this.#settle(batch.upTo);
     this.#refusals = 0;
     return true;
   }

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { Limiter } from '../base/limiter.ts';
 import type { Logger } from '../base/logger.ts';
+import { Pace } from '../base/pace.ts';
 import type { DestinationBackoff } from '../federation/destination-backoff.ts';
 import type { FederationClient } from '../federation/federation-client.ts';
 import type { ServerName, UserId } from '../protocol/event.ts';
@@ -12,17 +13,19 @@ import type { LogFollower, LogRow } from '../storage/log-follower.ts';
 import { DestinationQueue, type QueueParts } from './destination-queue.ts';
 import { ShardLocks } from './shard-locks.ts';
 
-const CONCURRENT_TRANSACTIONS = 256;
+const CONCURRENT_TRANSACTIONS = 512;
 /** To servers that failed lately: however many of them hang, they take nothing from the others. */
 const CONCURRENT_RETRIES = 64;
+/** Ten thousand dead servers are tried again as fast as this, whatever the wait of each would be. */
+const RETRY_INTERVAL_MS = 40;
 /** Receipts that come within this time go out together. */
 const RECEIPT_DELAY_MS = 250;
 /** Others forget who is typing after about a minute, so whoever goes on typing is named again. */
 const TYPING_RENEWAL_MS = 30_000;
 const TYPING_LOOK_MS = 5_000;
-/** How long it is believed that nobody from elsewhere is in a room, unless a membership changes. */
-const LOCAL_ROOM_MS = 60_000;
-const LOCAL_ROOMS_REMEMBERED = 100_000;
+/** How long it is believed whether anybody from elsewhere is in a room, unless a membership changes. */
+const ROOM_MS = 60_000;
+const ROOMS_REMEMBERED = 100_000;
 const RETRY_MS = 1_000;
 /** Queues that look into the database at a time: ten thousand of them must not keep clients from it. */
 const CONCURRENT_LOOKS = 8;
@@ -60,8 +63,8 @@ export class FederationSender {
   /** Events that changed the membership of somebody from elsewhere, and their server. */
   readonly #changedMembers = new Map<number, ServerName>();
   readonly #receiptRooms = new Set<number>();
-  /** Rooms without members from elsewhere, and when that was seen, in monotonic milliseconds. */
-  readonly #localRooms = new Map<number, number>();
+  /** Whether nobody from elsewhere is in a room, and when that was seen, in monotonic milliseconds. */
+  readonly #rooms = new Map<number, { isLocal: boolean; seenAt: number }>();
   /** Users who are typing and when that was last said, in monotonic milliseconds. */
   readonly #typing = new Map<string, { roomNid: number; userId: UserId; saidAt: number }>();
   #looking: Promise<void> | undefined;
@@ -71,7 +74,7 @@ export class FederationSender {
 
   constructor(options: FederationSenderOptions) {
     this.#options = options;
-    const { db, serverName, client, backoff, follower, random, logger } = options;
+    const { db, serverName, client, backoff, follower, clock, random, logger } = options;
     this.#queueParts = {
       db,
       serverName,
@@ -82,6 +85,7 @@ export class FederationSender {
       reading: new Limiter(CONCURRENT_LOOKS),
       working: new Limiter(CONCURRENT_TRANSACTIONS),
       failing: new Limiter(CONCURRENT_RETRIES),
+      retries: new Pace(RETRY_INTERVAL_MS, clock),
       random,
       logger,
     };
@@ -117,12 +121,22 @@ export class FederationSender {
 
   #onGained(gained: (server: ServerName) => boolean): void {
     for (const [server, queue] of this.#queues) if (gained(server)) queue.takeOver();
-    this.#run(() => this.#wakeBehind(null, gained));
+    this.#run(async () => {
+      const { db, serverName, backoff } = this.#options;
+      const outages = await backoff.outages();
+      for (const server of await destinationsBehind(db, serverName, null)) {
+        if (!gained(server)) continue;
+        const outage = outages.get(server);
+        if (outage === undefined) this.#queueOf(server)?.wake();
+        else this.#queueOf(server)?.wakeLater(outage.waitMs);
+      }
+    });
   }
 
-  #isLocal(roomNid: number): boolean {
-    const seenAt = this.#localRooms.get(roomNid);
-    return seenAt !== undefined && this.#options.clock.monotonic() - seenAt < LOCAL_ROOM_MS;
+  /** Whether nobody from elsewhere is in the room; undefined when that has to be looked up. */
+  #isLocal(roomNid: number): boolean | undefined {
+    const room = this.#rooms.get(roomNid);
+    return room === undefined || this.#options.clock.monotonic() - room.seenAt > ROOM_MS ? undefined : room.isLocal;
   }
 
   /** The queue of a destination that this process serves. */
@@ -140,7 +154,7 @@ export class FederationSender {
     for (const { kind, roomNid, userId, ref } of rows) {
       if (roomNid === null) continue;
       if (kind === 'event') {
-        if (userId !== null) this.#localRooms.delete(roomNid);
+        if (userId !== null) this.#rooms.delete(roomNid);
         if (userId !== null && ref !== null && !this.#isOurs(userId))
           this.#changedMembers.set(ref, serverNameOf(userId as UserId));
         if (!this.#isLocal(roomNid)) this.#changedRooms.add(roomNid);
@@ -183,19 +197,16 @@ export class FederationSender {
 
   async #wakeForEvents(rooms: readonly number[], members: ReadonlyMap<number, ServerName>): Promise<void> {
     const { db, serverName, clock } = this.#options;
-    await this.#wakeBehind(rooms, () => true);
+    for (const server of await destinationsBehind(db, serverName, rooms)) this.#queueOf(server)?.wake();
     // The server of somebody whom we have removed need not be in the room, and has to know.
     for (const nid of await localAmong(db, [...members.keys()])) this.#queueOf(members.get(nid) ?? '')?.wake();
-    const shared = new Set((await remoteServers(db, serverName, rooms)).map(({ roomNid }) => roomNid));
-    if (this.#localRooms.size > LOCAL_ROOMS_REMEMBERED) this.#localRooms.clear();
-    for (const room of rooms)
-      if (!shared.has(room) && !this.#changedRooms.has(room)) this.#localRooms.set(room, clock.monotonic());
-  }
-
-  async #wakeBehind(rooms: readonly number[] | null, isWanted: (server: ServerName) => boolean): Promise<void> {
-    const { db, serverName } = this.#options;
-    for (const server of await destinationsBehind(db, serverName, rooms))
-      if (isWanted(server)) this.#queueOf(server)?.wake();
+    const unknown = rooms.filter((room) => this.#isLocal(room) === undefined);
+    if (unknown.length === 0) return;
+    const seenAt = clock.monotonic();
+    const shared = new Set((await remoteServers(db, serverName, unknown)).map(({ roomNid }) => roomNid));
+    if (this.#rooms.size > ROOMS_REMEMBERED) this.#rooms.clear();
+    for (const room of unknown)
+      if (!this.#changedRooms.has(room)) this.#rooms.set(room, { isLocal: !shared.has(room), seenAt });
   }
 
   async #wakeForReceipts(): Promise<void> {

@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import { LruCache } from '../base/lru-cache.ts';
 import type { ServerName } from '../protocol/event.ts';
 import type { Database } from '../storage/database.ts';
-import { endOutage, readOutage, writeOutage } from '../storage/destinations.ts';
+import { endOutage, type Outage, readOutage, readOutages, writeOutage } from '../storage/destinations.ts';
 
 const SHORTEST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 3_600_000;
@@ -15,6 +15,8 @@ const HEARD_INTERVAL_MS = 1_000;
 export interface DestinationBackoff {
   /** The present outage of the server, with the milliseconds until it may be tried; undefined when there is none. */
   outage(server: ServerName): Promise<{ readonly waitMs: number } | undefined>;
+  /** All outages that there are at present, with the milliseconds until each server may be tried. */
+  outages(): Promise<ReadonlyMap<ServerName, { readonly waitMs: number }>>;
   failed(server: ServerName): Promise<void>;
   succeeded(server: ServerName): Promise<void>;
   /** A server has proven to be there by talking to us: an outage of it is over. Returns at once. */
@@ -35,12 +37,18 @@ export function createDestinationBackoff(options: {
 }): DestinationBackoff {
   const { db, clock, random, onError } = options;
   const heard = new LruCache<ServerName, number>(10_000);
+  // A wall clock that was set back must not make the wait longer than it ever was.
+  const waitOf = ({ retryAt }: Outage) => ({
+    waitMs: Math.min(Math.max(retryAt - clock.now(), 0), LONGEST_WAIT_MS * 1.2),
+  });
+
   return {
     async outage(server) {
       const outage = await readOutage(db, server);
-      if (outage === undefined) return undefined;
-      // A wall clock that was set back must not make the wait longer than it ever was.
-      return { waitMs: Math.min(Math.max(outage.retryAt - clock.now(), 0), LONGEST_WAIT_MS * 1.2) };
+      return outage === undefined ? undefined : waitOf(outage);
+    },
+    async outages() {
+      return new Map((await readOutages(db)).map((outage) => [outage.server, waitOf(outage)]));
     },
     async failed(server) {
       const now = clock.now();

@@ -17,6 +17,8 @@ export interface CallOptions {
   readonly deadlineMs?: number | undefined;
   /** Try even if the server failed lately: for what a person is waiting for. */
   readonly ignoreBackoff?: boolean | undefined;
+  /** Whether there is an outage of the server, where the caller has seen to that itself; it is then not looked up. */
+  readonly knownOutage?: boolean | undefined;
 }
 
 export interface SignedRequest {
@@ -74,9 +76,9 @@ export function createSignedRequests(options: {
     send: (request: PeerRequest) => Promise<OutboundAnswer<Body>>,
     readError: (body: Body) => Promise<Buffer>,
   ): Promise<OutboundAnswer<Body>> {
-    const outage = await backoff.outage(destination);
-    if (outage !== undefined && outage.waitMs > 0 && request.options?.ignoreBackoff !== true)
-      throw backingOff(destination);
+    const { ignoreBackoff = false, knownOutage } = request.options ?? {};
+    const outage = knownOutage === undefined ? await backoff.outage(destination) : undefined;
+    if (outage !== undefined && outage.waitMs > 0 && !ignoreBackoff) throw backingOff(destination);
     let answer: OutboundAnswer<Body>;
     let refusal: unknown;
     try {
@@ -89,7 +91,7 @@ export function createSignedRequests(options: {
     }
     if (AWAY.has(answer.status) && !(isJsonObject(refusal) && typeof refusal.errcode === 'string'))
       await backoff.failed(destination);
-    else if (outage !== undefined) await backoff.succeeded(destination);
+    else if (knownOutage ?? outage !== undefined) await backoff.succeeded(destination);
     if (answer.status !== 200) throw refusedBy(destination, answer.status, refusal);
     return answer;
   }

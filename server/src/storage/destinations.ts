@@ -17,6 +17,14 @@ export async function readOutage(db: Queryable, server: ServerName): Promise<Out
   return row;
 }
 
+/** All outages that there are at present. */
+export async function readOutages(db: Queryable): Promise<(Outage & { readonly server: ServerName })[]> {
+  return await db.query(
+    `SELECT server_name AS server, failing_since AS "failingSince", retry_at AS "retryAt" FROM destinations
+     WHERE failing_since IS NOT NULL`,
+  );
+}
+
 /** Notes a failure. The start of an outage stays what it was; of two moments to try again the later one counts. */
 export async function writeOutage(db: Queryable, server: ServerName, outage: Outage): Promise<void> {
   await db.query(
