@@ -1,7 +1,8 @@
-import { type ChatRecord, judgeChat } from './chat-findings.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { judgeChat } from './chat-findings.ts';
 import { createRooms, registerClients } from './chat-rooms.ts';
 import { expectOk, type MatrixClient, type RoomEvent, readRoom } from './matrix-client.ts';
-import type { OperationLog } from './operation-log.ts';
+import type { Operation, OperationLog } from './operation-log.ts';
 import type { SeededRandom } from './random.ts';
 import type { Figure } from './scenario.ts';
 import { startSenders } from './senders.ts';
@@ -17,13 +18,44 @@ export interface ChatLoad {
   readonly rooms: readonly string[];
   /** A client that may be asked things while the others are busy. */
   readonly probe: MatrixClient;
+  /** Starts nothing new any more. */
+  stopSending(): Promise<void>;
   /** Lets everything settle, reads every room whole and judges what happened. */
-  finish(): Promise<{ figures: Figure[]; examples: string[]; record: ChatRecord }>;
+  finish(settleMs?: number): Promise<{ figures: Figure[]; examples: string[] }>;
 }
 
-/** Reads rooms when nothing is added to them any more. */
-export async function readRooms(client: MatrixClient, rooms: readonly string[]): Promise<Map<string, RoomEvent[]>> {
-  return new Map(await Promise.all(rooms.map(async (room) => [room, await readRoom(client, room)] as const)));
+/** Rooms read whole, and when that was by the clock of the operations. */
+export interface Reading {
+  readonly rooms: Map<string, RoomEvent[]>;
+  readonly readStart: number;
+  readonly readEnd: number;
+}
+
+function lacks(rooms: ReadonlyMap<string, readonly RoomEvent[]>, operations: readonly Operation[]): boolean {
+  const here = new Set([...rooms].flatMap(([room, events]) => events.map(({ content }) => `${room} ${content.body}`)));
+  return operations.some(({ op, outcome, key, value }) => {
+    return op === 'send' && outcome === 'ok' && !here.has(`${key} ${(value as { text: string }).text}`);
+  });
+}
+
+/**
+ * Reads rooms when nothing is added to them any more. Where messages come from other servers they may still be on their way:
+ * the rooms are then read again until everything acknowledged is there or `settleMs` are over.
+ */
+export async function readRooms(
+  client: MatrixClient,
+  rooms: readonly string[],
+  log: OperationLog,
+  settleMs: number,
+): Promise<Reading> {
+  const deadline = performance.now() + settleMs;
+  for (;;) {
+    const readStart = performance.now();
+    const read = await Promise.all(rooms.map(async (room) => [room, await readRoom(client, room)] as const));
+    const reading = { rooms: new Map(read), readStart, readEnd: performance.now() };
+    if (performance.now() >= deadline || !lacks(reading.rooms, log.operations)) return reading;
+    await delay(500);
+  }
 }
 
 /** Event id of the last event of each room. */
@@ -39,24 +71,24 @@ export async function startChat(urls: readonly string[], log: OperationLog, rand
   if (probe === undefined) throw new Error('there must be a probe');
   const rooms = await createRooms([probe, ...senders, ...readers], ROOMS);
   const syncing = startSyncers({ clients: readers, rooms, log });
-  const sending = startSenders({ clients: senders, rooms, log, random, perSecond: PER_SECOND });
+  const sending = startSenders({ name: 'sender', clients: senders, rooms, log, random, perSecond: PER_SECOND });
   const started = performance.now();
+  let seconds = 0;
+  async function stopSending(): Promise<void> {
+    await sending.stop();
+    if (seconds === 0) seconds = (performance.now() - started) / 1000;
+  }
   return {
     rooms,
     probe,
-    async finish() {
-      await sending.stop();
-      const seconds = (performance.now() - started) / 1000;
-      const readStart = performance.now();
-      const contents = await readRooms(probe, rooms);
-      const readEnd = performance.now();
-      await syncing.finish(lastEvents(contents), CATCH_UP_MS);
-      const { operations } = log;
-      const record = { operations, rooms: contents, readStart, readEnd, chains: syncing.chains };
-      const { figures, examples } = judgeChat(record);
+    stopSending,
+    async finish(settleMs = 0) {
+      await stopSending();
+      const reading = await readRooms(probe, rooms, log, settleMs);
+      await syncing.finish(lastEvents(reading.rooms), CATCH_UP_MS);
+      const { figures, examples } = judgeChat({ operations: log.operations, ...reading, chains: syncing.chains });
       const acknowledged = sending.acknowledged();
       return {
-        record,
         examples,
         figures: [
           ...figures,

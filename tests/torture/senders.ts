@@ -4,6 +4,8 @@ import type { OperationLog, Outcome } from './operation-log.ts';
 import type { SeededRandom } from './random.ts';
 
 export interface SendersOptions {
+  /** What the messages call their senders; no two groups of senders may have the same. */
+  readonly name: string;
   readonly clients: readonly MatrixClient[];
   readonly rooms: readonly string[];
   readonly log: OperationLog;
@@ -72,12 +74,12 @@ async function sendUntilSettled(
  * Starts the senders: each client sends up to four messages at a time, to rooms chosen at random, and now and then repeats
  * one that was acknowledged long ago, perhaps by a process that has died since.
  */
-export function startSenders({ clients, rooms, log, random, perSecond }: SendersOptions): Senders {
+export function startSenders({ name, clients, rooms, log, random, perSecond }: SendersOptions): Senders {
   const intervalMs = (1000 * clients.length * LANES) / perSecond;
   let isStopping = false;
   let acknowledged = 0;
 
-  async function send(client: MatrixClient, name: string, own: SeededRandom): Promise<void> {
+  async function send(client: MatrixClient, worker: string, own: SeededRandom): Promise<void> {
     const settled: Message[] = [];
     let next = performance.now() + own.next() * intervalMs;
     for (let n = 0; !isStopping; n++) {
@@ -88,7 +90,7 @@ export function startSenders({ clients, rooms, log, random, perSecond }: Senders
         await sendUntilSettled(client, own.pick(settled), log, own);
         continue;
       }
-      const message = { worker: name, room: own.pick(rooms), text: `${name} message ${n}`, txnId: `${name}-${n}` };
+      const message = { worker, room: own.pick(rooms), text: `${worker} message ${n}`, txnId: `${worker}-${n}` };
       if (!(await sendUntilSettled(client, message, log, own))) continue;
       acknowledged++;
       settled.push(message);
@@ -96,7 +98,7 @@ export function startSenders({ clients, rooms, log, random, perSecond }: Senders
   }
 
   const workers = clients.flatMap((client, index) =>
-    Array.from({ length: LANES }, (_, lane) => send(client, `sender${index}.${lane}`, random.fork())),
+    Array.from({ length: LANES }, (_, lane) => send(client, `${name}${index}.${lane}`, random.fork())),
   );
   return {
     acknowledged: () => acknowledged,

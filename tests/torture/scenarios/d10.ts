@@ -4,17 +4,19 @@ import { judgeChat } from '../chat-findings.ts';
 import { type ChatLoad, lastEvents, readRooms, startChat } from '../chat-load.ts';
 import { joinRoom, registerClients } from '../chat-rooms.ts';
 import { judgeDatabase } from '../database-findings.ts';
-import { stopLeftBehindDatabase } from '../embedded-database.ts';
-import type { MatrixClient } from '../matrix-client.ts';
-import { createOperationLog, type Operation, type OperationLog } from '../operation-log.ts';
+import { findEmbeddedDatabase, stopLeftBehindDatabase } from '../embedded-database.ts';
+import { createOperationLog, type OperationLog } from '../operation-log.ts';
 import { type SeededRandom, seededRandom } from '../random.ts';
 import type { Figure, Findings, Scenario, ScenarioOptions } from '../scenario.ts';
+import { startSenders } from '../senders.ts';
 import { createServerProcess, type ServerProcess } from '../server-process.ts';
-import { type Syncers, startSyncers } from '../syncers.ts';
+import { startSyncers } from '../syncers.ts';
 
 const KILLS = { gate: 8, full: 100 };
 const PEER_CLIENTS = 2;
-const CATCH_UP_MS = 120_000;
+const PEER_PER_SECOND = 20;
+/** How long what was acknowledged on one server may take to the other once nothing is killed any more. */
+const SETTLE_MS = 120_000;
 
 interface Servers {
   /** Two processes on one database, under one name. */
@@ -50,46 +52,54 @@ async function disturb(pair: Servers['pair'], kills: number, random: SeededRando
   }
 }
 
-function acknowledgedTexts(operations: readonly Operation[]): Set<string> {
-  const sends = operations.filter(({ op, outcome }) => op === 'send' && outcome === 'ok');
-  return new Set(sends.map(({ key, value }) => `${key} ${(value as { text: string }).text}`));
-}
-
-/** People on another server who read along. */
+/** People on another server, two who read along and two who also write. */
 interface Audience {
-  finish(): Promise<{ figures: Figure[]; examples: string[] }>;
+  stopSending(): Promise<void>;
+  finish(): Promise<Judgement>;
 }
 
-async function startAudience(peer: ServerProcess, chat: ChatLoad, via: string, log: OperationLog): Promise<Audience> {
-  const clients = await registerClients([peer.url], 'peer', PEER_CLIENTS);
-  for (const client of clients) for (const room of chat.rooms) await joinRoom(client, room, [via]);
-  const syncing = startSyncers({ clients, rooms: chat.rooms, log });
-  return { finish: () => judgeAudience(clients, syncing, chat, log) };
+interface Judgement {
+  readonly figures: readonly Figure[];
+  readonly examples: readonly string[];
 }
 
-/** Waits until everything acknowledged has arrived or the time is up, and judges what the other server's people saw. */
-async function judgeAudience(clients: readonly MatrixClient[], syncing: Syncers, chat: ChatLoad, log: OperationLog) {
-  const [reader] = clients;
-  if (reader === undefined) throw new Error('there must be somebody on the other server');
-  const deadline = performance.now() + CATCH_UP_MS;
-  for (;;) {
-    const readStart = performance.now();
-    const rooms = await readRooms(reader, chat.rooms);
-    const readEnd = performance.now();
-    const missing = acknowledgedTexts(log.operations);
-    for (const [room, events] of rooms) for (const { content } of events) missing.delete(`${room} ${content.body}`);
-    if (missing.size > 0 && performance.now() < deadline) {
-      await delay(500);
-      continue;
-    }
-    await syncing.finish(lastEvents(rooms), CATCH_UP_MS);
-    const record = { operations: log.operations, rooms, readStart, readEnd, chains: syncing.chains };
-    const { figures, examples } = judgeChat(record);
-    return {
-      figures: figures.map((figure) => ({ ...figure, name: `on the other server: ${figure.name}` })),
-      examples: examples.map((example) => `on the other server: ${example}`),
-    };
-  }
+/** Says of a judgement that it is about the other server. */
+function elsewhere({ figures, examples }: Judgement): Judgement {
+  return {
+    figures: figures.map((figure) => ({ ...figure, name: `on the other server: ${figure.name}` })),
+    examples: examples.map((example) => `on the other server: ${example}`),
+  };
+}
+
+async function startAudience(
+  peer: ServerProcess,
+  chat: ChatLoad,
+  via: string,
+  log: OperationLog,
+  random: SeededRandom,
+) {
+  const readers = await registerClients([peer.url], 'peerreader', PEER_CLIENTS);
+  const writers = await registerClients([peer.url], 'peerwriter', PEER_CLIENTS);
+  for (const client of [...readers, ...writers]) for (const room of chat.rooms) await joinRoom(client, room, [via]);
+  const { rooms } = chat;
+  const syncing = startSyncers({ clients: readers, rooms, log });
+  const sending = startSenders({ name: 'peer', clients: writers, rooms, log, random, perSecond: PEER_PER_SECOND });
+  const audience: Audience = {
+    stopSending: () => sending.stop(),
+    async finish() {
+      const [reader] = readers;
+      if (reader === undefined) throw new Error('there must be somebody on the other server');
+      const reading = await readRooms(reader, rooms, log, SETTLE_MS);
+      await syncing.finish(lastEvents(reading.rooms), SETTLE_MS);
+      const { figures, examples } = judgeChat({ operations: log.operations, ...reading, chains: syncing.chains });
+      const acknowledged = sending.acknowledged();
+      return elsewhere({
+        figures: [...figures, { name: 'messages acknowledged', value: acknowledged, unit: 'messages', min: 1 }],
+        examples,
+      });
+    },
+  };
+  return audience;
 }
 
 async function run({ folder, seed, tier, createDatabase, report }: ScenarioOptions): Promise<Findings> {
@@ -101,16 +111,20 @@ async function run({ folder, seed, tier, createDatabase, report }: ScenarioOptio
     for (const server of [...pair, peer]) await server.start();
     const urls = pair.map((server) => server.url);
     const chat = await startChat(urls, log, seededRandom(seed));
-    const audience = await startAudience(peer, chat, pair[0].serverName, log);
+    const audience = await startAudience(peer, chat, pair[0].serverName, log, seededRandom(seed + 2));
     await disturb(pair, KILLS[tier], seededRandom(seed + 1), report);
-    const { figures, examples } = await chat.finish();
-    const elsewhere = await audience.finish();
-    const database = await judgeDatabase(url);
+    await Promise.all([chat.stopSending(), audience.stopSending()]);
+    const judgements: Judgement[] = [
+      await chat.finish(SETTLE_MS),
+      await audience.finish(),
+      await judgeDatabase(url),
+      elsewhere(await judgeDatabase((await findEmbeddedDatabase(peerData)).url)),
+    ];
     for (const server of [peer, ...pair]) await server.stop();
     return {
       counts: log.counts(),
-      figures: [...figures, ...elsewhere.figures, ...database.figures],
-      examples: [...examples, ...elsewhere.examples, ...database.examples],
+      figures: judgements.flatMap(({ figures }) => figures),
+      examples: judgements.flatMap(({ examples }) => examples),
     };
   } finally {
     for (const server of [peer, ...pair]) if (server.isRunning) await server.kill();
