@@ -195,6 +195,19 @@ describe('events', () => {
     expect(await alice.texts(roomId)).toEqual(['goes on', 'still here']);
   });
 
+  test('a join that crosses messages of our own is part of the state from then on', async () => {
+    const { room, alice, roomId } = await sharedRoom();
+    await alice.say(roomId, 'before you came');
+    const second = puppet.user(`second${names++}`);
+    const join = room.add({ type: 'm.room.member', sender: second, stateKey: second, content: { membership: 'join' } });
+    expect(await send([join])).toEqual({ [join.eventId]: {} });
+    expect(await alice.membership(roomId, second)).toBe('join');
+    await alice.say(roomId, 'hello');
+    const answer = room.message(second, 'hello yourself');
+    expect(await send([answer])).toEqual({ [answer.eventId]: {} });
+    expect(await alice.texts(roomId)).toEqual(['before you came', 'hello', 'hello yourself']);
+  });
+
   test('A1.13 nobody joins or leaves for somebody else', async () => {
     const { room, userId, alice, roomId } = await sharedRoom();
     const other = puppet.user('other');

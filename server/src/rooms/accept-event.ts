@@ -109,7 +109,8 @@ async function attachToGraph(parts: RoomParts, open: OpenRoom, event: NewEvent):
     others.map((extremity) => extremity.nid),
   );
   const states = await statesAfter(parts, open, held);
-  const roomState = await resolveSnapshots(parts, open, isReferenced ? states : [event.stateAfter, ...states]);
+  const all = isReferenced ? states : [event.stateAfter, ...states];
+  const roomState = await resolveSnapshots(parts, open, all, event);
   open.attach({ ...event, roomState: roomState ?? event.stateAfter }, { extremity: !isReferenced });
 }
 

@@ -1,20 +1,24 @@
 import type { KnownEvent } from '../protocol/authorization.ts';
 import type { EventId, StateKey } from '../protocol/event.ts';
+import type { RoomVersion } from '../protocol/room-versions.ts';
 import { eventsToLoad, resolveState } from '../protocol/state-resolution.ts';
 import { authChain, eventIdsOf } from '../storage/events.ts';
 import { type Snapshot, snapshotDifference, snapshotEntries, snapshotGet } from '../storage/state-snapshots.ts';
 import { asRuleEvent } from './event-cache.ts';
-import type { OpenRoom } from './open-room.ts';
+import type { NewEvent, OpenRoom } from './open-room.ts';
 import type { RoomParts } from './room-parts.ts';
 
 /**
  * State that several snapshots of a room resolve to, as a snapshot. One that has this very state is reused; else the new one
  * follows the first.
+ *
+ * @param arriving an event that is about to be added to the room, where the snapshots may hold it already
  */
 export async function resolveSnapshots(
   parts: RoomParts,
   open: OpenRoom,
   snapshots: readonly (Snapshot | undefined)[],
+  arriving?: NewEvent,
 ): Promise<Snapshot | undefined> {
   const distinct = [...new Map(snapshots.map((snapshot) => [snapshot?.id, snapshot])).values()];
   const [first] = distinct;
@@ -23,7 +27,7 @@ export async function resolveSnapshots(
   for (const other of distinct.slice(1)) for (const key of snapshotDifference(first, other).keys()) conflicted.add(key);
   if (conflicted.size === 0) return first;
 
-  const resolved = await resolveKeys(parts, open, distinct, conflicted);
+  const resolved = await resolveKeys(new ResolutionEvents(parts, open, arriving), distinct, conflicted);
   const keys = [...new Set([...conflicted, ...resolved.keys()])];
   const same = distinct.find((snapshot) => keys.every((key) => snapshotGet(snapshot, key) === resolved.get(key)));
   if (same !== undefined) return same;
@@ -37,17 +41,15 @@ export async function resolveSnapshots(
 
 /** Runs state resolution and answers the resolved event of each key that can differ between the snapshots. */
 async function resolveKeys(
-  parts: RoomParts,
-  open: OpenRoom,
+  events: ResolutionEvents,
   snapshots: readonly (Snapshot | undefined)[],
   conflicted: ReadonlySet<number>,
 ): Promise<Map<number, number>> {
-  const events = new ResolutionEvents(parts, open);
   const entries = snapshots.map((snapshot) => snapshotEntries(snapshot));
   const stateSets = await events.stateSets(entries);
   const authDifference = await events.authDifference(entries, conflicted);
   const resolution = {
-    version: open.version,
+    version: events.version,
     stateSets,
     authDifference,
     lookup: (id: EventId) => events.lookup(id),
@@ -57,7 +59,7 @@ async function resolveKeys(
   const resolved = resolveState(resolution);
   const unconflicted = new Set([...(entries[0]?.keys() ?? [])].filter((key) => !conflicted.has(key)));
   const keys = [...resolved.keys()];
-  const keyNids = await parts.stateKeys.intern(keys);
+  const keyNids = await events.stateKeyNids(keys);
   const result = new Map<number, number>();
   for (const [index, key] of keys.entries()) {
     const keyNid = keyNids[index];
@@ -75,13 +77,20 @@ class ResolutionEvents {
   readonly #nids = new Map<EventId, number>();
   readonly #ids = new Map<number, EventId>();
 
-  constructor(parts: RoomParts, open: OpenRoom) {
+  readonly #added = new Map<number, NewEvent>();
+
+  constructor(parts: RoomParts, open: OpenRoom, arriving: NewEvent | undefined) {
     this.#parts = parts;
     this.#open = open;
-    for (const added of open.allAdded()) {
+    for (const added of [...open.allAdded(), ...(arriving === undefined ? [] : [arriving])]) {
+      this.#added.set(added.nid, added);
       this.#name(added.nid, added.event.eventId);
       this.#known.set(added.event.eventId, { event: added.event, rejected: added.admission === 'rejected' });
     }
+  }
+
+  get version(): RoomVersion {
+    return this.#open.version;
   }
 
   lookup(id: EventId): KnownEvent | undefined {
@@ -104,6 +113,11 @@ class ResolutionEvents {
     }
   }
 
+  /** Row ids of state keys, in their order. */
+  async stateKeyNids(keys: readonly StateKey[]): Promise<number[]> {
+    return await this.#parts.stateKeys.intern(keys);
+  }
+
   /** The states with text keys and ids, as the rules know them. */
   async stateSets(entries: readonly ReadonlyMap<number, number>[]): Promise<Map<StateKey, EventId>[]> {
     const keys = await this.#parts.stateKeys.resolve([...new Set(entries.flatMap((state) => [...state.keys()]))]);
@@ -113,7 +127,9 @@ class ResolutionEvents {
       for (const [keyNid, nid] of state) {
         const key = keys.get(keyNid);
         const id = this.#ids.get(nid);
-        if (key !== undefined && id !== undefined) set.set(key, id);
+        // To go on without it would take it out of the room's state.
+        if (key === undefined || id === undefined) throw new Error(`the state holds event ${nid}, which is not stored`);
+        set.set(key, id);
       }
       return set;
     });
@@ -142,7 +158,7 @@ class ResolutionEvents {
     const waiting = [...start];
     for (let nid = waiting.pop(); nid !== undefined; nid = waiting.pop()) {
       if (chain.has(nid)) continue;
-      const added = this.#open.addedByNid(nid);
+      const added = this.#added.get(nid);
       if (added === undefined) {
         stored.push(nid);
         continue;
