@@ -62,6 +62,20 @@ describe('PUT /rooms/{roomId}/send', () => {
     expect(other).toEqual(one);
   });
 
+  it('a refused event spoils none of those that are written together with it', async () => {
+    const stranger = await registerClient(server.baseUrl, 'stranger');
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, (_, index) =>
+        (index % 4 === 0 ? stranger : ana).request('PUT', sendPath(`mixed${index}`), { body: `mixed ${index}` }),
+      ),
+    );
+    expect(answers.map((answer) => answer.status)).toEqual(answers.map((_, index) => (index % 4 === 0 ? 403 : 200)));
+    const page = await ana.ok('GET', `v3/rooms/${enc(roomId)}/messages?dir=b&limit=30`);
+    expect(new Set(page.chunk.map((event: { event_id: string }) => event.event_id))).toEqual(
+      new Set(answers.flatMap((answer) => answer.body.event_id ?? [])),
+    );
+  });
+
   it('members only, and within the power levels', async () => {
     const cyn = await registerClient(server.baseUrl, 'cyn');
     expect((await cyn.request('PUT', sendPath('x'), { body: 'hi' })).body.errcode).toBe('M_FORBIDDEN');
