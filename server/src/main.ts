@@ -1,3 +1,5 @@
 import { serve } from './cli/serve.ts';
+import { verifyDb } from './cli/verify-db.ts';
 
-process.exitCode = await serve(process.argv.slice(2));
+const [command, ...rest] = process.argv.slice(2);
+process.exitCode = command === 'verify-db' ? await verifyDb(rest) : await serve(process.argv.slice(2));

@@ -2,12 +2,9 @@ import { systemClock } from '../base/clock.ts';
 import { createLogger, type Logger } from '../base/logger.ts';
 import { type Config, ConfigError, loadConfig } from '../config.ts';
 import { createHomeserver, type Homeserver } from '../homeserver.ts';
+import { FAILED, MISCONFIGURED, OK } from './exit-codes.ts';
 import { helpText, readCommandLine } from './options.ts';
 
-/** Exit codes: a clean end, a failure while running, a configuration that cannot be used. */
-const OK = 0;
-const FAILED = 1;
-const MISCONFIGURED = 2;
 const STOP_TIMEOUT_MS = 10_000;
 
 /** Runs the homeserver until it is told to stop. Answers the exit code. */

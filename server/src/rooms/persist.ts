@@ -12,7 +12,7 @@ import {
   type StoredEvent,
 } from '../storage/events.ts';
 import { type MembershipState, type NewMembership, tellUninvited, writeMemberships } from '../storage/memberships.ts';
-import { insertMissingPrevEvents, removeMissingPrevEvents } from '../storage/missing-prev-events.ts';
+import { fillMissingPrevEvents, insertMissingPrevEvents } from '../storage/missing-prev-events.ts';
 import { applyWaitingRedactions, insertWaitingRedactions } from '../storage/redactions.ts';
 import { type HeadChange, updateHeads } from '../storage/rooms.ts';
 import { insertSnapshots, snapshotDifference, snapshotGet } from '../storage/state-snapshots.ts';
@@ -124,8 +124,8 @@ export async function persist(tx: Transaction, rooms: readonly OpenRoom[]): Prom
   );
   insertEventsAside(tx, toRows([...of((room) => room.aside), ...refused]));
   insertBackfilledEvents(tx, toRows(backfilled.filter(accepted)));
-  writeEdges(tx, [...backfilled, ...added]);
   const first = live.length === 0 ? Promise.resolve(0) : insertLiveEvents(tx, toRows(live), live.map(memberOf));
+  writeEdges(tx, [...backfilled, ...added]);
   updateHeads(
     tx,
     changed.map((room) => headChange(room, live)),
@@ -182,7 +182,7 @@ function writeEdges(tx: Transaction, all: readonly Added[]): void {
   );
   insertMissingPrevEvents(tx, missing);
   const remote = inGraph.filter(({ added }) => added.isFromElsewhere);
-  removeMissingPrevEvents(
+  fillMissingPrevEvents(
     tx,
     remote.map(({ room, added }) => ({ roomNid: room.room.nid, eventId: added.event.eventId })),
   );

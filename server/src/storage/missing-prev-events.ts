@@ -14,17 +14,19 @@ export function insertMissingPrevEvents(
   );
 }
 
-/** The events have arrived: nothing is missing there any more. */
-export function removeMissingPrevEvents(
+const FILL = `WITH arrived AS (DELETE FROM missing_prev_events m USING unnest($1::bigint[], $2::text[]) AS a (room_nid, event_id)
+    WHERE m.room_nid = a.room_nid AND m.event_id = a.event_id RETURNING m.referenced_by, m.event_id),
+  edges AS (SELECT arrived.referenced_by, array_agg(e.nid) AS nids FROM arrived JOIN events e USING (event_id)
+    GROUP BY arrived.referenced_by)
+  UPDATE events SET prev_events = prev_events || edges.nids FROM edges WHERE events.nid = edges.referenced_by`;
+
+/** The events have arrived and are stored: the edges to them are drawn, and nothing is missing there any more. */
+export function fillMissingPrevEvents(
   tx: Transaction,
   arrived: readonly { readonly roomNid: number; readonly eventId: EventId }[],
 ): void {
   if (arrived.length === 0) return;
-  tx.enqueue(
-    `DELETE FROM missing_prev_events m USING unnest($1::bigint[], $2::text[]) AS a (room_nid, event_id)
-     WHERE m.room_nid = a.room_nid AND m.event_id = a.event_id`,
-    [arrived.map((event) => event.roomNid), arrived.map((event) => toStoredText(event.eventId))],
-  );
+  tx.enqueue(FILL, [arrived.map((event) => event.roomNid), arrived.map((event) => toStoredText(event.eventId))]);
 }
 
 /**

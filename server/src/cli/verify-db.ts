@@ -1,0 +1,39 @@
+import { createLogger } from '../base/logger.ts';
+import { type Config, ConfigError, loadConfig } from '../config.ts';
+import { verifyStore } from '../homeserver/verify-store.ts';
+import { FAILED, MISCONFIGURED, OK } from './exit-codes.ts';
+import { readCommandLine } from './options.ts';
+
+const REPORT_EVERY = 50_000;
+
+/**
+ * `verify-db`: checks that the database agrees with itself and prints one line per rule. Takes the options of the server, which
+ * must not be writing meanwhile. Answers the exit code: 1 when a rule is broken.
+ */
+export async function verifyDb(args: readonly string[]): Promise<number> {
+  let config: Config;
+  try {
+    const commandLine = readCommandLine(args);
+    if (commandLine === 'help') {
+      console.log('Usage: node src/main.ts verify-db [options of the server]');
+      return OK;
+    }
+    config = await loadConfig(commandLine, process.env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    for (const problem of error.problems) console.error(problem);
+    return MISCONFIGURED;
+  }
+  let events = 0;
+  const findings = await verifyStore(config, createLogger({ level: 'warn', format: config.log.format }), (seen) => {
+    if (Math.floor(seen / REPORT_EVERY) > Math.floor(events / REPORT_EVERY)) console.log(`${seen} events …`);
+    events = seen;
+  });
+  for (const { name, violations, examples } of findings) {
+    console.log(`${violations === 0 ? 'ok  ' : 'FAIL'} ${name}${violations === 0 ? '' : `: ${violations} times`}`);
+    for (const example of examples) console.log(`       ${example}`);
+  }
+  const broken = findings.filter((finding) => finding.violations > 0).length;
+  console.log(`${events} events, ${findings.length} rules, ${broken} broken`);
+  return broken === 0 ? OK : FAILED;
+}

@@ -1,0 +1,94 @@
+import type { Queryable } from './database.ts';
+
+/** What must be true of every database at any time, as SQL: each query answers the violations, one text per row. */
+export const INVARIANTS: readonly { readonly name: string; readonly query: string }[] = [
+  {
+    name: 'the log has no gap behind its first position',
+    query: `SELECT 'positions ' || (previous + 1) || ' to ' || (position - 1) AS violation
+      FROM (SELECT position, lag(position) OVER (ORDER BY position) AS previous FROM log) positions
+      WHERE previous IS NOT NULL AND position <> previous + 1`,
+  },
+  {
+    name: 'the head of the log is its last position',
+    query: `SELECT 'head ' || position AS violation FROM log_head
+      WHERE position <> (SELECT coalesce(max(position), log_head.position) FROM log)`,
+  },
+  {
+    name: 'every event of a timeline has its position to itself',
+    query: `SELECT 'position ' || position AS violation FROM events WHERE position IS NOT NULL
+      GROUP BY position HAVING count(*) > 1`,
+  },
+  {
+    name: 'every event of a timeline is in the log, at its position',
+    query: `SELECT e.event_id AS violation FROM events e WHERE e.position > (SELECT coalesce(min(position), 0) - 1 FROM log)
+      AND NOT EXISTS (SELECT FROM log l WHERE l.position = e.position AND l.kind = 'event' AND l.ref = e.nid)`,
+  },
+  {
+    name: 'only accepted events are in a timeline',
+    query: `SELECT event_id AS violation FROM events WHERE position IS NOT NULL AND admission <> 'accepted'`,
+  },
+  {
+    name: 'state is made of accepted events only',
+    query: `SELECT e.event_id AS violation FROM current_state s JOIN events e ON e.nid = s.event_nid
+      WHERE e.admission <> 'accepted'`,
+  },
+  {
+    name: 'state stands under the key of its event',
+    query: `SELECT e.event_id AS violation FROM current_state s JOIN events e ON e.nid = s.event_nid
+      WHERE e.state_key_nid IS DISTINCT FROM s.state_key_nid OR e.room_nid <> s.room_nid`,
+  },
+  {
+    name: 'forward extremities are the accepted events of the graph that no other names as previous',
+    query: `WITH named AS (SELECT DISTINCT unnest(prev_events) AS nid FROM events
+        WHERE admission = 'accepted' AND state_after IS NOT NULL),
+      leaves AS (SELECT e.room_nid, e.nid FROM events e WHERE e.admission = 'accepted' AND e.state_after IS NOT NULL
+        AND NOT EXISTS (SELECT FROM named WHERE named.nid = e.nid)),
+      extremities AS (SELECT r.nid AS room_nid, unnest(r.extremities) AS nid FROM rooms r)
+      SELECT 'event ' || coalesce(l.nid, x.nid) || CASE WHEN x.nid IS NULL THEN ' is missing' ELSE ' is none' END AS violation
+      FROM leaves l FULL JOIN extremities x USING (room_nid, nid) WHERE l.nid IS NULL OR x.nid IS NULL`,
+  },
+  {
+    name: 'memberships are those of the current state',
+    query: `SELECT r.room_id || ' ' || m.user_id AS violation FROM memberships m JOIN rooms r ON r.nid = m.room_nid
+      LEFT JOIN (state_keys k JOIN current_state s ON s.state_key_nid = k.nid)
+        ON k.type = 'm.room.member' AND k.state_key = m.user_id AND s.room_nid = m.room_nid
+      WHERE r.current_state IS NOT NULL AND m.membership IN ('join', 'ban') AND s.event_nid IS DISTINCT FROM m.event_nid`,
+  },
+  {
+    name: 'servers in a room have as many members as are counted',
+    query: `SELECT r.room_nid || ' ' || r.server AS violation FROM room_servers r WHERE r.joined_members <> (SELECT count(*)
+      FROM memberships m WHERE m.room_nid = r.room_nid AND m.server = r.server AND m.membership = 'join')`,
+  },
+  {
+    name: 'what is missing is not here',
+    query: `SELECT m.event_id AS violation FROM missing_prev_events m JOIN events e ON e.event_id = m.event_id
+      WHERE e.admission IN ('accepted', 'soft_failed') AND e.state_after IS NOT NULL`,
+  },
+];
+
+/** @returns the first violations, as texts, and how many there are */
+export async function checkInvariant(db: Queryable, query: string): Promise<{ examples: string[]; count: number }> {
+  const sql = `SELECT violation, count(*) OVER () AS count FROM (${query}) violations LIMIT 10`;
+  const rows = await db.query<{ violation: string; count: number }>(sql);
+  return { examples: rows.map((row) => row.violation), count: rows[0]?.count ?? 0 };
+}
+
+/** Nids of events after one, in their order: for reading all of them page by page. */
+export async function eventNidsAfter(db: Queryable, after: number, limit: number): Promise<number[]> {
+  const sql = 'SELECT nid FROM events WHERE nid > $1 ORDER BY nid LIMIT $2';
+  return (await db.query<{ nid: number }>(sql, [after, limit])).map((row) => row.nid);
+}
+
+/** Current state of a room as pairs of state key and event. */
+export async function currentStatePairs(db: Queryable, roomNid: number): Promise<Map<number, number>> {
+  const sql = 'SELECT state_key_nid, event_nid FROM current_state WHERE room_nid = $1';
+  const rows = await db.query<{ state_key_nid: number; event_nid: number }>(sql, [roomNid]);
+  return new Map(rows.map((row) => [row.state_key_nid, row.event_nid]));
+}
+
+/** Rooms whose graph we hold, with the snapshot of their current state. */
+export async function roomsWithState(db: Queryable): Promise<{ nid: number; roomId: string; state: number }[]> {
+  const sql = 'SELECT nid, room_id, current_state FROM rooms WHERE current_state IS NOT NULL ORDER BY nid';
+  const rows = await db.query<{ nid: number; room_id: string; current_state: number }>(sql);
+  return rows.map((row) => ({ nid: row.nid, roomId: row.room_id, state: row.current_state }));
+}
