@@ -11,7 +11,7 @@ export default defineConfig({
     pool: 'forks',
     execArgv: ['--disable-proto=throw'],
     maxWorkers: Math.max(2, Math.floor(availableParallelism() / 2)),
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     // Node prints the warning about type stripping in every process otherwise.
     env: { NODE_NO_WARNINGS: '1' },
