@@ -119,30 +119,28 @@ function fingerprint(entries) {
   return hash.digest('hex');
 }
 
-const WEB_CLIENT_SOURCES = [
-  'client-web/src',
-  'client-web/public',
-  'client-web/index.html',
-  'client-web/vite.config.ts',
-  'client-web/package.json',
-  'client-web/tsconfig.json',
-  'package-lock.json',
-];
+const WEB_CLIENT = path.join(ROOT, 'client-web');
+/** Holds the fingerprint of the sources that the web client was built from. */
+const STAMP = path.join(CACHE, 'web-client-built-from');
+
+function webClientSources() {
+  const entries = readdirSync(WEB_CLIENT).filter((name) => name !== 'dist' && name !== 'node_modules');
+  return fingerprint([...entries.sort().map((name) => path.join('client-web', name)), 'package-lock.json']);
+}
+
+function isWebClientBuilt() {
+  if (!existsSync(path.join(WEB_CLIENT, 'dist/index.html')) || !existsSync(STAMP)) return false;
+  return readFileSync(STAMP, 'utf8') === webClientSources();
+}
 
 /** @param {string} node */
 async function buildWebClient(node) {
-  if (!existsSync(path.join(ROOT, 'client-web/index.html'))) return;
-  const stamp = path.join(CACHE, 'web-client-built-from');
-  const sources = fingerprint(WEB_CLIENT_SOURCES);
-  const isBuilt = existsSync(path.join(ROOT, 'client-web/dist/index.html'));
-  if (isBuilt && existsSync(stamp) && readFileSync(stamp, 'utf8') === sources) return;
-  await step('Building the web client', async () => {
-    rmSync(stamp, { force: true });
-    const vite = path.join(ROOT, 'node_modules/vite/bin/vite.js');
-    const code = await run(node, [vite, 'build', '--logLevel', 'warn'], { cwd: path.join(ROOT, 'client-web') });
-    if (code !== 0) throw new SetUpError('Building the web client failed.');
-    writeFileSync(stamp, sources);
-  });
+  const sources = webClientSources();
+  rmSync(STAMP, { force: true });
+  const vite = path.join(ROOT, 'node_modules/vite/bin/vite.js');
+  const code = await run(node, [vite, 'build', '--logLevel', 'warn'], { cwd: WEB_CLIENT });
+  if (code !== 0) throw new SetUpError('Building the web client failed.');
+  writeFileSync(STAMP, sources);
 }
 
 /** @param {unknown} error */
@@ -191,14 +189,15 @@ async function alone(work) {
 }
 
 /**
- * Installs the dependencies and builds the web client where that is not done yet.
+ * Installs the dependencies and builds the web client where that is not done yet. Writes nothing where it is.
  * @returns {Promise<string>} the Node 24 to go on with
  */
 export async function setUp() {
+  if (isInstalled() && isWebClientBuilt()) return findNode();
   return await alone(async () => {
     if (!isInstalled()) await step('Installing the dependencies from the lock file', install);
     const node = findNode();
-    await buildWebClient(node);
+    if (!isWebClientBuilt()) await step('Building the web client', () => buildWebClient(node));
     return node;
   });
 }

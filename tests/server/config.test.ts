@@ -1,8 +1,9 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { loadConfig } from '../../server/src/config.ts';
+import { loadConfig, settings } from '../../server/src/config.ts';
+import { listSettings } from '../../server/src/config-sources.ts';
 
 const folder = await mkdtemp(path.join(tmpdir(), 'parley-config-'));
 afterAll(() => rm(folder, { recursive: true }));
@@ -40,6 +41,21 @@ describe('defaults', () => {
   test('keep media in the database when other processes may use it too', async () => {
     expect((await loadConfig({}, { PARLEY_DATABASE_URL: 'postgresql://db/parley' })).media.store).toBe('database');
   });
+});
+
+test('server/README.md names every setting with its default', async () => {
+  const readme = await readFile(new URL('../../server/README.md', import.meta.url), 'utf8');
+  const rows = new Map(
+    Array.from(readme.matchAll(/^\| `([\w.]+)` \| (.*?) \|/gm), ([, key = '', value = '']) => [key, value]),
+  );
+  for (const { key, schema } of listSettings(settings)) {
+    const bucket = /^(rate_limits\.\w+)\.(burst|per_second)$/.exec(key);
+    const { default: value } = schema as { default?: unknown };
+    const shown = rows.get(bucket?.[1] ?? key);
+    expect(shown, key).toBeDefined();
+    if (bucket !== null) expect(shown, key).toContain(`${bucket[2]}: ${value}`);
+    else if (value !== undefined && !Array.isArray(value)) expect(shown, key).toBe(String(value));
+  }
 });
 
 describe('sources', () => {
