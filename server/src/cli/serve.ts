@@ -1,27 +1,17 @@
 import { systemClock } from '../base/clock.ts';
 import { createLogger, type Logger } from '../base/logger.ts';
-import { type Config, ConfigError, loadConfig } from '../config.ts';
+import type { Config } from '../config.ts';
 import { createHomeserver, type Homeserver } from '../homeserver.ts';
-import { FAILED, MISCONFIGURED, OK } from './exit-codes.ts';
-import { helpText, readCommandLine } from './options.ts';
+import { FAILED, OK } from './exit-codes.ts';
+import { helpText } from './options.ts';
+import { readConfig } from './read-config.ts';
 
 const STOP_TIMEOUT_MS = 10_000;
 
 /** Runs the homeserver until it is told to stop. Answers the exit code. */
 export async function serve(args: readonly string[]): Promise<number> {
-  let config: Config;
-  try {
-    const commandLine = readCommandLine(args);
-    if (commandLine === 'help') {
-      console.log(helpText());
-      return OK;
-    }
-    config = await loadConfig(commandLine, process.env);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    for (const problem of error.problems) console.error(problem);
-    return MISCONFIGURED;
-  }
+  const config = await readConfig(args, helpText);
+  if (typeof config === 'number') return config;
   const logger = createLogger({ level: config.log.level, format: config.log.format });
   return await runUntilStopped(config, logger);
 }

@@ -1,8 +1,7 @@
 import { createLogger } from '../base/logger.ts';
-import { type Config, ConfigError, loadConfig } from '../config.ts';
 import { verifyStore } from '../homeserver/verify-store.ts';
-import { FAILED, MISCONFIGURED, OK } from './exit-codes.ts';
-import { readCommandLine } from './options.ts';
+import { FAILED, OK } from './exit-codes.ts';
+import { readConfig } from './read-config.ts';
 
 const REPORT_EVERY = 50_000;
 
@@ -11,19 +10,8 @@ const REPORT_EVERY = 50_000;
  * must not be writing meanwhile. Answers the exit code: 1 when a rule is broken.
  */
 export async function verifyDb(args: readonly string[]): Promise<number> {
-  let config: Config;
-  try {
-    const commandLine = readCommandLine(args);
-    if (commandLine === 'help') {
-      console.log('Usage: node src/main.ts verify-db [options of the server]');
-      return OK;
-    }
-    config = await loadConfig(commandLine, process.env);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    for (const problem of error.problems) console.error(problem);
-    return MISCONFIGURED;
-  }
+  const config = await readConfig(args, () => 'Usage: node src/main.ts verify-db [options of the server]');
+  if (typeof config === 'number') return config;
   let events = 0;
   const findings = await verifyStore(config, createLogger({ level: 'warn', format: config.log.format }), (seen) => {
     if (Math.floor(seen / REPORT_EVERY) > Math.floor(events / REPORT_EVERY)) console.log(`${seen} events …`);
