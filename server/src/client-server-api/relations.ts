@@ -3,13 +3,13 @@ import { type ClientRoute, clientRoute } from '../http/route.ts';
 import { boundedString } from '../http/schemas.ts';
 import { readRelations } from '../rooms/relations.ts';
 import type { RoomParts } from '../rooms/room-parts.ts';
-import { parseTimelineToken } from '../rooms/timeline-token.ts';
+import { MAX_TOKEN_LENGTH, parseTimelineToken } from '../rooms/timeline-token.ts';
 
 const PATH = '/_matrix/client/v1/rooms/{roomId}/relations/{eventId}';
 
 const Query = Type.Object({
-  from: Type.Optional(boundedString(64)),
-  to: Type.Optional(boundedString(64)),
+  from: Type.Optional(boundedString(MAX_TOKEN_LENGTH)),
+  to: Type.Optional(boundedString(MAX_TOKEN_LENGTH)),
   limit: Type.Optional(Type.Integer({ minimum: 0 })),
   dir: Type.Optional(Type.Union([Type.Literal('b'), Type.Literal('f')])),
   recurse: Type.Optional(Type.Boolean()),

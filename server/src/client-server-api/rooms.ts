@@ -6,7 +6,7 @@ import { joinedMemberProfiles } from '../rooms/members.ts';
 import { messages, readContext } from '../rooms/messages.ts';
 import { readEvent, readMembers } from '../rooms/reading.ts';
 import type { RoomParts } from '../rooms/room-parts.ts';
-import { parseTimelineToken } from '../rooms/timeline-token.ts';
+import { MAX_TOKEN_LENGTH, parseTimelineToken } from '../rooms/timeline-token.ts';
 import { queryJson } from './query-json.ts';
 
 const Membership = Type.Optional(boundedString(16));
@@ -39,8 +39,8 @@ function messagesRoute(parts: RoomParts): ClientRoute {
     rateLimit: 'read',
     query: Type.Object({
       dir: Type.Union([Type.Literal('b'), Type.Literal('f')]),
-      from: Type.Optional(boundedString(64)),
-      to: Type.Optional(boundedString(64)),
+      from: Type.Optional(boundedString(MAX_TOKEN_LENGTH)),
+      to: Type.Optional(boundedString(MAX_TOKEN_LENGTH)),
       limit: Type.Optional(Type.Integer({ minimum: 0 })),
       filter: Type.Optional(boundedString(16_384)),
     }),
@@ -86,7 +86,7 @@ function membersRoute(parts: RoomParts): ClientRoute {
     guests: true,
     rateLimit: 'read',
     query: Type.Object({
-      at: Type.Optional(boundedString(64)),
+      at: Type.Optional(boundedString(MAX_TOKEN_LENGTH)),
       membership: Membership,
       not_membership: Membership,
     }),

@@ -4,6 +4,7 @@ import { boundedString } from '../http/schemas.ts';
 import { invalidParam } from '../protocol/errors.ts';
 import type { UserId } from '../protocol/event.ts';
 import { type Filter, NO_FILTER, parseFilter } from '../protocol/filter.ts';
+import { MAX_TOKEN_LENGTH } from '../rooms/timeline-token.ts';
 import { sync } from '../sync/sync.ts';
 import type { SyncParts } from '../sync/sync-parts.ts';
 import { parseSyncToken } from '../sync/sync-token.ts';
@@ -28,7 +29,7 @@ export function syncRoutes(parts: SyncParts, filterOf: FilterOf, presence: Pick<
       longPoll: true,
       query: Type.Object({
         filter: Type.Optional(boundedString(16_384)),
-        since: Type.Optional(boundedString(128)),
+        since: Type.Optional(boundedString(MAX_TOKEN_LENGTH)),
         full_state: Type.Optional(Type.Boolean()),
         use_state_after: Type.Optional(Type.Boolean()),
         set_presence: Type.Optional(

@@ -32,7 +32,7 @@ const CONCURRENT_LOOKS = 8;
 
 /** Who is typing: what `rooms/typing.ts` knows. */
 export interface TypingSource {
-  in(roomNid: number): readonly UserId[] | undefined;
+  isTyping(roomNid: number, userId: UserId): boolean;
   onChange(listener: (roomNid: number, userId: UserId, isTyping: boolean) => void): () => void;
 }
 
@@ -235,7 +235,7 @@ export class FederationSender {
     const { typing, clock } = this.#options;
     for (const [key, entry] of this.#typing) {
       if (clock.monotonic() - entry.saidAt < TYPING_RENEWAL_MS) continue;
-      if (typing.in(entry.roomNid)?.includes(entry.userId)) this.#onTyping(entry.roomNid, entry.userId, true);
+      if (typing.isTyping(entry.roomNid, entry.userId)) this.#onTyping(entry.roomNid, entry.userId, true);
       else this.#typing.delete(key);
     }
   }

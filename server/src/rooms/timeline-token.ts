@@ -1,5 +1,8 @@
 import { invalidParam } from '../protocol/errors.ts';
 
+/** Longest token in characters. Those of `/sync` are longer than our own. */
+export const MAX_TOKEN_LENGTH = 1_024;
+
 /**
  * A place between two events of a room's timeline, as `from`, `to`, `start`, `end` and `prev_batch` carry it: after every
  * event at or below the position. Tokens of `/sync` count as well, where clients page on from `since`.
@@ -10,7 +13,7 @@ export function timelineToken(position: number): string {
 
 /** @throws MatrixError M_INVALID_PARAM */
 export function parseTimelineToken(token: string): number {
-  const match = /^(?:t(-?\d{1,15})|s(\d{1,15})_[\w.]{1,64})$/.exec(token);
+  const match = /^(?:t(-?\d{1,15})|s(\d{1,15})_[\w.~]+)$/.exec(token);
   const digits = match?.[1] ?? match?.[2];
   if (digits === undefined) throw invalidParam('This pagination token is not one of ours.');
   return Number(digits);

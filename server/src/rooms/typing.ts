@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
 import type { UserId } from '../protocol/event.ts';
 import type { Database } from '../storage/database.ts';
@@ -9,29 +9,29 @@ export const TYPING_CHANNEL = 'typing';
 
 const MAX_TIMEOUT_MS = 120_000;
 const SWEEP_MS = 1_000;
-/** Rooms remembered after the last of their users has stopped typing, so that clients are told of that. */
-const MAX_QUIET_ROOMS = 10_000;
+/** Rooms that a picture shows at most: it travels in every token. */
+const MAX_SHOWN_ROOMS = 20;
 
-interface RoomTyping {
-  readonly until: Map<UserId, number>;
-  /** Number of the last change. */
-  serial: number;
+/** Who is typing in a room at one moment. */
+export interface TypingUsers {
+  readonly userIds: readonly UserId[];
+  /** Short hash of them: what a client's token says of what it was shown. */
+  readonly digest: string;
 }
 
 type TypingListener = (roomNid: number, userId: UserId, typing: boolean) => void;
 
 /**
- * Who is typing where: not durable, told to all processes by notifications, and run out by each for itself. Changes are
- * numbered per process, so a token of another process, or from before a restart, means nothing: its holder is told everything.
+ * Who is typing where: not durable, told to all processes by notifications, and run out by each for itself. Clients hold in
+ * their tokens what they were shown, so that any process can tell what is new to them, also after a restart.
  */
 export class Typing {
   readonly #db: Database;
   readonly #clock: Clock;
-  readonly #epoch = randomBytes(4).toString('hex');
-  readonly #rooms = new Map<number, RoomTyping>();
+  /** Until when, by room; rooms in which nobody is typing are not in it. */
+  readonly #rooms = new Map<number, Map<UserId, number>>();
   readonly #listeners = new Set<TypingListener>();
   readonly #sweep: NodeJS.Timeout;
-  #serial = 0;
 
   constructor(db: Database, follower: LogFollower, clock: Clock) {
     this.#db = db;
@@ -50,26 +50,14 @@ export class Typing {
     await this.#db.query('SELECT pg_notify($1, $2)', [TYPING_CHANNEL, payload]);
   }
 
-  /** The users typing in a room; undefined where nobody has been for long. */
-  in(roomNid: number): readonly UserId[] | undefined {
-    const room = this.#rooms.get(roomNid);
-    return room === undefined ? undefined : [...room.until.keys()];
+  isTyping(roomNid: number, userId: UserId): boolean {
+    return this.#rooms.get(roomNid)?.has(userId) === true;
   }
 
-  /** Where a client stands that has seen everything. */
-  token(): string {
-    return `${this.#epoch}.${this.#serial}`;
-  }
-
-  /** Whether the typing users of a room are other ones than at the token. */
-  hasChanged(roomNid: number, token: string): boolean {
-    return (this.#rooms.get(roomNid)?.serial ?? 0) > this.#serialOf(token);
-  }
-
-  /** Rooms whose typing users changed after the token. */
-  changedSince(token: string): number[] {
-    const since = this.#serialOf(token);
-    return [...this.#rooms].flatMap(([nid, room]) => (room.serial > since ? [nid] : []));
+  /** Who is typing in the given rooms, by room; rooms in which nobody is are left out, and all beyond a bearable number. */
+  picture(roomNids: Iterable<number>): Map<number, TypingUsers> {
+    const busy = [...roomNids].filter((nid) => this.#rooms.has(nid)).sort((one, other) => one - other);
+    return new Map(busy.slice(0, MAX_SHOWN_ROOMS).map((nid) => [nid, typingUsers(this.#rooms.get(nid) ?? new Map())]));
   }
 
   /** @returns stops listening */
@@ -82,41 +70,39 @@ export class Typing {
     clearInterval(this.#sweep);
   }
 
-  #serialOf(token: string): number {
-    const [epoch, serial] = token.split('.');
-    return epoch === this.#epoch ? Number(serial) : 0;
-  }
-
   #change(roomNid: number, userId: UserId, timeoutMs: number): void {
-    const room = this.#rooms.get(roomNid) ?? { until: new Map<UserId, number>(), serial: 0 };
-    const was = room.until.has(userId);
+    const room = this.#rooms.get(roomNid) ?? new Map<UserId, number>();
+    const was = room.has(userId);
     const is = timeoutMs > 0;
-    if (is) room.until.set(userId, this.#clock.monotonic() + timeoutMs);
-    else room.until.delete(userId);
-    if (was === is) return; // Renewed, or not typing anyway: nothing to show.
-    this.#rooms.delete(roomNid); // To the end: the rooms are in the order of their last change.
-    this.#rooms.set(roomNid, room);
-    this.#announce(roomNid, room, userId, is);
+    if (is) {
+      room.set(userId, this.#clock.monotonic() + timeoutMs);
+      this.#rooms.set(roomNid, room);
+    } else this.#remove(roomNid, room, userId);
+    if (was !== is) this.#announce(roomNid, userId, is);
   }
 
   #runOut(): void {
     const now = this.#clock.monotonic();
     for (const [roomNid, room] of this.#rooms) {
-      for (const [userId, until] of room.until) {
+      for (const [userId, until] of room) {
         if (until > now) continue;
-        room.until.delete(userId);
-        this.#announce(roomNid, room, userId, false);
+        this.#remove(roomNid, room, userId);
+        this.#announce(roomNid, userId, false);
       }
-    }
-    for (const [roomNid, room] of this.#rooms) {
-      if (this.#rooms.size <= MAX_QUIET_ROOMS) break;
-      if (room.until.size === 0) this.#rooms.delete(roomNid);
     }
   }
 
-  #announce(roomNid: number, room: RoomTyping, userId: UserId, typing: boolean): void {
-    this.#serial += 1;
-    room.serial = this.#serial;
+  #remove(roomNid: number, room: Map<UserId, number>, userId: UserId): void {
+    room.delete(userId);
+    if (room.size === 0) this.#rooms.delete(roomNid);
+  }
+
+  #announce(roomNid: number, userId: UserId, typing: boolean): void {
     for (const listener of this.#listeners) listener(roomNid, userId, typing);
   }
+}
+
+function typingUsers(room: ReadonlyMap<UserId, number>): TypingUsers {
+  const userIds = [...room.keys()].sort();
+  return { userIds, digest: createHash('sha256').update(userIds.join('\n')).digest('hex').slice(0, 8) };
 }

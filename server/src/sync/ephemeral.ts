@@ -24,10 +24,9 @@ export async function ephemeralEvents(
     ...(await receiptsSince(db, nids(false), sync.since, sync.until)),
   ];
   const byRoom = Map.groupBy(receipts, (receipt) => receipt.roomNid);
-  const typingSince = sync.query.since?.typing ?? '';
   const filter = sync.query.filter.room.ephemeral;
   const found = new Map<number, Ephemeral>();
-  for (const { room, isNew } of rooms) {
+  for (const { room } of rooms) {
     const events: JsonObject[] = [];
     const own = byRoom.get(room.roomNid) ?? [];
     const visible = own.filter(
@@ -36,10 +35,9 @@ export async function ephemeralEvents(
         (receipt.receiptType !== 'm.read.private' && !sync.ignored.has(receipt.userId)),
     );
     if (visible.length > 0) events.push({ type: 'm.receipt', content: receiptContent(visible) });
-    const typing = parts.typing.in(room.roomNid);
-    const isNews = isNew ? typing?.length !== 0 : parts.typing.hasChanged(room.roomNid, typingSince);
-    if (typing !== undefined && isNews) {
-      const users = typing.filter((userId) => !sync.ignored.has(userId));
+    const typing = sync.typing.get(room.roomNid);
+    if (typing?.digest !== sync.query.since?.typing.get(room.roomNid)) {
+      const users = typing?.userIds.filter((userId) => !sync.ignored.has(userId)) ?? [];
       events.push({ type: 'm.typing', content: { user_ids: users } });
     }
     found.set(room.roomNid, {

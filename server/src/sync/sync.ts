@@ -3,6 +3,7 @@ import type { UserId } from '../protocol/event.ts';
 import { eventPasses, type Filter } from '../protocol/filter.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import type { Viewer } from '../rooms/plain-client-event.ts';
+import type { TypingUsers } from '../rooms/typing.ts';
 import { type SyncOverview, type SyncRoom, syncOverview } from '../storage/sync-overview.ts';
 import { accountDataSection } from './account-data-section.ts';
 import { invitedRoom, knockedRoom } from './invited-rooms.ts';
@@ -31,6 +32,8 @@ export interface SyncRound {
   readonly initial: boolean;
   /** Log position up to which this round answers. */
   readonly until: number;
+  /** Who is typing in the user's rooms. */
+  readonly typing: ReadonlyMap<number, TypingUsers>;
   readonly ignored: ReadonlySet<string>;
 }
 
@@ -53,16 +56,17 @@ export async function sync(
   const deadline = clock.monotonic() + Math.min(query.timeoutMs, MAX_TIMEOUT_MS);
   let since = query.since;
   for (;;) {
-    const typing = parts.typing.token();
     const overview = await overviewFrom(parts, viewer, since);
-    const answer = await round(parts, viewer, { ...query, since }, overview);
+    const typing = parts.typing.picture(joinedNids(overview));
+    const answer = await round(parts, viewer, { ...query, since }, overview, typing);
     const presence = query.since?.presence ?? '';
-    const next = { position: overview.position, typing, presence };
+    const seen = new Map([...typing].map(([roomNid, { digest }]) => [roomNid, digest]));
+    const next = { position: overview.position, typing: seen, presence };
     const left = deadline - clock.monotonic();
     const isEmpty = Object.keys(answer).length === 0;
     if (since === undefined || query.fullState || !isEmpty || left <= 0 || signal.aborted)
       return await withPresence(parts, viewer, query, next, answer);
-    await waitForChange(parts, viewer.userId, overview, next, left, signal);
+    await waitForChange(parts, viewer.userId, new Set(joinedNids(overview)), next, left, signal);
     // Nothing up to here concerned this client: the next round starts from where this one ended.
     since = next;
   }
@@ -102,7 +106,17 @@ async function overviewFrom(parts: SyncParts, viewer: Viewer, since: SyncToken |
   throw invalidParam('since is from the future of this server. Start again without it.');
 }
 
-async function round(parts: SyncParts, viewer: Viewer, query: SyncQuery, overview: SyncOverview): Promise<JsonObject> {
+function joinedNids(overview: SyncOverview): number[] {
+  return overview.rooms.flatMap((room) => (room.membership === 'join' ? [room.roomNid] : []));
+}
+
+async function round(
+  parts: SyncParts,
+  viewer: Viewer,
+  query: SyncQuery,
+  overview: SyncOverview,
+  typing: SyncRound['typing'],
+): Promise<JsonObject> {
   const { since } = query;
   const sync: SyncRound = {
     viewer,
@@ -110,6 +124,7 @@ async function round(parts: SyncParts, viewer: Viewer, query: SyncQuery, overvie
     since: since?.position ?? 0,
     initial: since === undefined,
     until: overview.position,
+    typing,
     ignored: await parts.ignoredUsers(viewer.userId),
   };
   const wanted = overview.rooms.filter((room) => query.filter.room.allowsRoom(room.roomId));

@@ -1,23 +1,22 @@
 import type { UserId } from '../protocol/event.ts';
+import type { TypingUsers } from '../rooms/typing.ts';
 import type { LogRow } from '../storage/log-follower.ts';
-import type { SyncOverview } from '../storage/sync-overview.ts';
 import type { SyncParts } from './sync-parts.ts';
 import type { SyncToken } from './sync-token.ts';
 
 /**
- * Waits until something after `seen` may concern the user: a change in a room that they are in, in their own data, or typing;
- * or until the time is up or the client has gone. May wake for nothing, never sleeps through a change.
+ * Waits until something after `seen` may concern the user: a change in a room that they have joined, in their own data, or
+ * typing; or until the time is up or the client has gone. May wake for nothing, never sleeps through a change.
  */
 export async function waitForChange(
   parts: SyncParts,
   userId: UserId,
-  overview: SyncOverview,
+  joined: ReadonlySet<number>,
   seen: SyncToken,
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<void> {
   const { follower } = parts.rooms;
-  const joined = new Set(overview.rooms.flatMap((room) => (room.membership === 'join' ? [room.roomNid] : [])));
   const concerns = (row: LogRow) =>
     row.position > seen.position &&
     (row.userId === userId ||
@@ -43,7 +42,11 @@ export async function waitForChange(
 
     // What came between the answer and this wait. If memory no longer reaches back that far, look again.
     const missed = follower.recent(seen.position);
-    const typed = parts.typing.changedSince(seen.typing).some((roomNid) => joined.has(roomNid));
+    const typed = typingDiffers(parts.typing.picture(joined), seen.typing);
     if (missed === undefined || missed.some(concerns) || typed || signal.aborted) finish();
   });
+}
+
+function typingDiffers(now: ReadonlyMap<number, TypingUsers>, seen: SyncToken['typing']): boolean {
+  return now.size !== seen.size || [...now].some(([roomNid, { digest }]) => seen.get(roomNid) !== digest);
 }
