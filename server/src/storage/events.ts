@@ -224,7 +224,7 @@ export interface TimelineSpan {
 }
 
 const BACKWARDS = `SELECT ${COLUMNS} FROM events e WHERE e.room_nid = $1 AND e.position IS NOT NULL
-  AND ($2::bigint IS NULL OR e.position > $2) AND ($3::bigint IS NULL OR e.position <= $3)
+  AND e.position > coalesce($2::bigint, -9223372036854775808) AND e.position <= coalesce($3::bigint, 9223372036854775807)
   ORDER BY e.position DESC LIMIT $4`;
 const FORWARDS = BACKWARDS.replace('DESC', 'ASC');
 

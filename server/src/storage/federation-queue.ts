@@ -37,15 +37,16 @@ export interface PendingReceipt {
 const BEHIND = `SELECT s.server FROM rooms r
   JOIN room_servers s ON s.room_nid = r.nid
   LEFT JOIN destinations d ON d.server_name = s.server
-  WHERE s.server <> $1 AND ($2::bigint[] IS NULL OR r.nid = ANY ($2))
-    AND r.last_local_position > greatest(d.sent_position, s.since_position)
-    AND (s.until_position IS NULL OR s.until_position > coalesce(d.sent_position, 0))
+  WHERE s.server <> $1 AND r.last_local_position > greatest(d.sent_position, s.since_position)
+    AND (s.until_position IS NULL OR s.until_position > coalesce(d.sent_position, 0))`;
+// Two statements rather than one with a condition: it would be planned once for both, and read all rooms either way.
+const BEHIND_IN_ROOMS = `${BEHIND} AND r.nid = ANY ($2::bigint[]) GROUP BY s.server`;
+const ALL_BEHIND = `${BEHIND}
   UNION
   SELECT m.server FROM memberships m
   JOIN events e ON e.nid = m.event_nid AND e.local
   LEFT JOIN destinations d ON d.server_name = m.server
-  WHERE $2::bigint[] IS NULL AND m.server <> $1 AND m.membership IN ('leave', 'ban')
-    AND m.position > coalesce(d.sent_position, 0)`;
+  WHERE m.server <> $1 AND m.membership IN ('leave', 'ban') AND m.position > coalesce(d.sent_position, 0)`;
 
 /**
  * Servers that may lack events of ours in the given rooms. Those whose users were removed without having a member in the room
@@ -57,7 +58,11 @@ export async function destinationsBehind(
   ownServer: ServerName,
   roomNids: readonly number[] | null,
 ): Promise<ServerName[]> {
-  return (await db.query<{ server: string }>(BEHIND, [ownServer, roomNids])).map((row) => row.server);
+  const rows =
+    roomNids === null
+      ? await db.query<{ server: string }>(ALL_BEHIND, [ownServer])
+      : await db.query<{ server: string }>(BEHIND_IN_ROOMS, [ownServer, roomNids]);
+  return rows.map((row) => row.server);
 }
 
 /** Which of the events are ours to send. */

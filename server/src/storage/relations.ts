@@ -73,8 +73,8 @@ export interface RelationPage {
 
 const RELATING = `SELECT r.nid, r.position FROM events r WHERE r.relates_to = $1 AND r.room_nid = $2 AND r.admission = 'accepted'
   AND r.position IS NOT NULL AND ($3::text IS NULL OR r.relation_type = $3) AND ($4::text IS NULL OR r.type = $4)`;
-const RELATING_BACKWARDS = `${RELATING} AND ($5::bigint IS NULL OR r.position < $5) ORDER BY r.position DESC LIMIT $6`;
-const RELATING_FORWARDS = `${RELATING} AND ($5::bigint IS NULL OR r.position > $5) ORDER BY r.position ASC LIMIT $6`;
+const RELATING_BACKWARDS = `${RELATING} AND r.position < coalesce($5::bigint, 9223372036854775807) ORDER BY r.position DESC LIMIT $6`;
+const RELATING_FORWARDS = `${RELATING} AND r.position > coalesce($5::bigint, -9223372036854775808) ORDER BY r.position ASC LIMIT $6`;
 
 /** Events that relate to an event, in the order of the page's direction. */
 export async function relatingEvents(db: Queryable, page: RelationPage): Promise<StoredEvent[]> {
