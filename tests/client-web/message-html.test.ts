@@ -31,8 +31,8 @@ const HOSTILE: readonly [string, string][] = [
     'names that shadow the document',
     '<img name="cookie"><form id="getElementById"></form><p id="querySelector">kept</p>',
   ],
-  ['the quoted reply of old clients', '<mx-reply><blockquote>secret of another room</blockquote></mx-reply>kept'],
-  ['colours that are no colours', '<span data-mx-color="red;background:url(https://evil.example)">kept</span>'],
+  ['quoted replies of old clients', '<mx-reply><blockquote>secret of another room</blockquote></mx-reply>kept'],
+  ['colours that are more than that', '<span data-mx-color="red;background:url(https://evil.example)">kept</span>'],
 ];
 
 /** What each element may carry, all of it set by our own components. */

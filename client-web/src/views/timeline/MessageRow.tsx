@@ -29,6 +29,7 @@ const LONG_PRESS_MS = 450;
 /** One message: heading with avatar and name where a group begins, then what it says and what others made of it. */
 export const MessageRow = memo(function MessageRow({ item, flash, onOpenImage }: MessageRowProps) {
   const { event, startsGroup } = item;
+  const timeline = useTimelineViewModel();
   const attention = useAttention();
   return (
     <div
@@ -45,7 +46,7 @@ export const MessageRow = memo(function MessageRow({ item, flash, onOpenImage }:
         <div data-body>
           <MessageBodyView event={event} onOpenImage={() => onOpenImage(item.key)} />
         </div>
-        {event.thread && <ThreadLine thread={event.thread} />}
+        {event.thread && event.thread.id !== timeline.threadId && <ThreadLine thread={event.thread} />}
         {event.reactions.length > 0 && <ReactionsView event={event} />}
         {event.status === 'failed' && <FailedLine event={event} />}
       </div>

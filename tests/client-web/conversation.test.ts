@@ -1,0 +1,204 @@
+import type { Page } from 'playwright-core';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { CHROMIUM } from '../harness/chromium.ts';
+import { startHomeserver } from '../harness/homeserver.ts';
+import { createRoom, openRoom, registerUser, type TestUser, useBrowser } from './browser-session.ts';
+import { gateRequests } from './request-gate.ts';
+
+const row = (page: Page, text: string) => page.getByRole('article').filter({ hasText: text }).last();
+const field = (page: Page) => page.getByRole('main').getByRole('textbox').last();
+
+async function write(page: Page, text: string): Promise<void> {
+  await field(page).click();
+  await page.keyboard.type(text);
+  await page.keyboard.press('Enter');
+}
+
+/** Opens the actions of a message and presses one. */
+async function act(page: Page, text: string, action: string): Promise<void> {
+  await row(page, text).hover();
+  await row(page, text).getByRole('toolbar').getByRole('button', { name: action, exact: true }).click();
+}
+
+describe.skipIf(CHROMIUM === undefined)('two people in a room', { timeout: 120_000 }, async () => {
+  const server = await startHomeserver();
+  const browser = useBrowser();
+  let ana: TestUser;
+  let ben: TestUser;
+  let roomId: string;
+  let anaPage: Page;
+  let benPage: Page;
+
+  beforeAll(async () => {
+    ana = await registerUser(server, 'Ana');
+    ben = await registerUser(server, 'Ben');
+    roomId = await createRoom([ana, ben]);
+    anaPage = (await openRoom(browser.current, server, ana, roomId)).page;
+    benPage = (await openRoom(browser.current, server, ben, roomId)).page;
+  });
+
+  const contentOf = async (text: string): Promise<Record<string, unknown>> => {
+    const eventId = await row(benPage, text).locator('[data-message]').getAttribute('data-message');
+    const path = `/rooms/${encodeURIComponent(roomId)}/event/${encodeURIComponent(eventId ?? '')}`;
+    const event = await ben.call<{ content: Record<string, unknown> }>('GET', path);
+    return event.content;
+  };
+
+  test('what one writes appears at the other, who sees the typing too', async () => {
+    await field(anaPage).click();
+    await anaPage.keyboard.type('hello **there**');
+    await benPage.getByText(/Ana.? is typing…/).waitFor();
+    await anaPage.keyboard.press('Enter');
+    await row(benPage, 'hello there').locator('strong').waitFor();
+    expect(await row(benPage, 'hello there').locator('strong').textContent()).toBe('there');
+    await expect.poll(() => benPage.getByText(/Ana.? is typing…/).count()).toBe(0);
+  });
+
+  test('a message is there at once, faint until the server has it', async () => {
+    const gate = await gateRequests(anaPage, /\/send\//);
+    gate.close();
+    await write(anaPage, 'on its way');
+    await row(anaPage, 'on its way').waitFor();
+    expect(await row(anaPage, 'on its way').locator('[data-status]').getAttribute('data-status')).toBe('sending');
+    gate.open();
+    await expect
+      .poll(() => row(anaPage, 'on its way').locator('[data-status]').getAttribute('data-status'))
+      .toBe('sent');
+    expect(await anaPage.getByRole('article').filter({ hasText: 'on its way' }).count()).toBe(1);
+  });
+
+  test('reactions add up, show who gave them, and can be taken back', async () => {
+    await act(benPage, 'hello there', 'React with 👍\ufe0f');
+    await act(anaPage, 'hello there', 'React with 👍\ufe0f');
+    const pill = row(benPage, 'hello there').getByRole('button', { name: /Ana.? and .?Ben|Ben.? and .?Ana/ });
+    await pill.waitFor();
+    expect(await pill.textContent()).toContain('2');
+    expect(await pill.getAttribute('aria-pressed')).toBe('true');
+    await pill.click();
+    const rest = row(anaPage, 'hello there').getByRole('button', { name: /^.?Ana.? reacted/ });
+    await expect.poll(() => rest.textContent()).toContain('1');
+  });
+
+  test('a reply quotes its message in one line, which leads there', async () => {
+    await act(benPage, 'hello there', 'Reply');
+    await benPage.getByText('Reply to').waitFor();
+    await write(benPage, 'hello back');
+    const quote = row(anaPage, 'hello back').getByRole('button', { name: /In reply to/ });
+    await expect.poll(() => quote.textContent()).toContain('hello **there**');
+    expect(await contentOf('hello back')).toMatchObject({ 'm.mentions': { user_ids: [ana.userId] } });
+  });
+
+  test('the arrow up edits the last message, and it says so', async () => {
+    await write(benPage, 'I wil come');
+    await row(benPage, 'I wil come').waitFor();
+    await expect
+      .poll(() => row(benPage, 'I wil come').locator('[data-status]').getAttribute('data-status'))
+      .toBe('sent');
+    await field(benPage).click();
+    await benPage.keyboard.press('ArrowUp');
+    await benPage.getByText('Editing message').waitFor();
+    for (let times = 0; times < 'wil come'.length; times += 1) await benPage.keyboard.press('Backspace');
+    await benPage.keyboard.type('will come');
+    await benPage.keyboard.press('Enter');
+    await row(anaPage, 'I will come').getByText('(edited)').waitFor();
+    expect(await row(anaPage, 'I wil come').count()).toBe(0);
+    await benPage.keyboard.press('ArrowUp');
+    await benPage.keyboard.press('Escape');
+    await expect.poll(() => benPage.getByText('Editing message').count()).toBe(0);
+  });
+
+  test('a deleted message is gone for both, after a question', async () => {
+    await write(anaPage, 'a mistake');
+    await row(benPage, 'a mistake').waitFor();
+    await act(anaPage, 'a mistake', 'More actions');
+    await anaPage.getByRole('menuitem', { name: 'Delete' }).click();
+    await anaPage.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+    await row(benPage, 'Message deleted').waitFor();
+    expect(await row(benPage, 'a mistake').count()).toBe(0);
+  });
+
+  test('what could not be sent stays, and can be sent again or dropped', async () => {
+    await anaPage.route(/\/send\//, (route) =>
+      route.fulfill({ status: 403, json: { errcode: 'M_FORBIDDEN', error: 'no' } }),
+    );
+    await write(anaPage, 'a difficult message');
+    await row(anaPage, 'a difficult message').getByText('Not sent.').waitFor();
+    await write(anaPage, 'to be dropped');
+    await row(anaPage, 'to be dropped').getByRole('button', { name: 'Delete' }).click();
+    await expect.poll(() => anaPage.getByText('to be dropped').count()).toBe(0);
+    await anaPage.unroute(/\/send\//);
+    await row(anaPage, 'a difficult message').getByRole('button', { name: 'Retry' }).click();
+    await row(benPage, 'a difficult message').waitFor();
+  });
+
+  test('a mention is completed, listed for the server and marked for the one it names', async () => {
+    await field(anaPage).click();
+    await anaPage.keyboard.type('ask @be');
+    await anaPage.getByRole('option', { name: /Ben/ }).waitFor();
+    await anaPage.keyboard.press('Enter');
+    await anaPage.keyboard.type('please');
+    await anaPage.keyboard.press('Enter');
+    await row(benPage, 'please').getByRole('link', { name: '@Ben' }).waitFor();
+    expect(await contentOf('please')).toMatchObject({ 'm.mentions': { user_ids: [ben.userId] } });
+  });
+
+  test('emoji are completed by name', async () => {
+    await field(anaPage).click();
+    await anaPage.keyboard.type('well :tad');
+    await anaPage.getByRole('option', { name: /:tada:/ }).waitFor();
+    await anaPage.keyboard.press('Tab');
+    await anaPage.keyboard.type('done');
+    await anaPage.keyboard.press('Enter');
+    await row(benPage, 'well 🎉 done').waitFor();
+  });
+
+  test('an input method takes its own Enter; the message is sent with the next', async () => {
+    await field(anaPage).click();
+    const session = await anaPage.context().newCDPSession(anaPage);
+    await session.send('Input.imeSetComposition', { text: 'にほん', selectionStart: 3, selectionEnd: 3 });
+    await session.send('Input.dispatchKeyEvent', {
+      type: 'keyDown',
+      key: 'Enter',
+      code: 'Enter',
+      windowsVirtualKeyCode: 229,
+    });
+    await session.send('Input.insertText', { text: '日本' });
+    expect(await field(anaPage).textContent()).toContain('日本');
+    expect(await anaPage.getByRole('article').filter({ hasText: '日本' }).count()).toBe(0);
+    await anaPage.keyboard.press('Enter');
+    await row(benPage, '日本').waitFor();
+  });
+
+  test('answers in a thread stay in the thread, and the message says how many there are', async () => {
+    await act(anaPage, 'hello back', 'Reply in thread');
+    const panel = anaPage.getByRole('complementary');
+    await panel.getByRole('textbox').click();
+    await anaPage.keyboard.type('only in the thread');
+    await anaPage.keyboard.press('Enter');
+    await panel.getByRole('article').filter({ hasText: 'only in the thread' }).waitFor();
+    await row(benPage, 'hello back')
+      .getByRole('button', { name: /1 reply/ })
+      .waitFor();
+    expect(await benPage.getByRole('main').getByRole('article').filter({ hasText: /^only/ }).count()).toBe(0);
+  });
+
+  test('reading tells the server, and the badge goes', async () => {
+    const counts = async (): Promise<number | undefined> => {
+      interface Sync {
+        rooms: { join: Record<string, { unread_notifications?: { notification_count?: number } }> };
+      }
+      const { rooms } = await ben.call<Sync>('GET', '/sync?full_state=true');
+      return rooms.join[roomId]?.unread_notifications?.notification_count;
+    };
+    await benPage.goto('about:blank');
+    await ana.send(roomId, { msgtype: 'm.text', body: 'while you were away' });
+    await expect.poll(counts).toBeGreaterThanOrEqual(1);
+    benPage = (await openRoom(browser.current, server, ben, roomId)).page;
+    await row(benPage, 'while you were away').waitFor();
+    await row(benPage, 'hello back')
+      .getByRole('button', { name: /1 reply/ })
+      .click();
+    await benPage.getByRole('complementary').getByText('only in the thread').waitFor();
+    await expect.poll(counts, { timeout: 10_000 }).toBe(0);
+  });
+});
