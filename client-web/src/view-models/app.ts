@@ -1,4 +1,5 @@
 import { type Credentials, forgetCredentials, readCredentials, writeCredentials } from '../platform/credentials.ts';
+import type { KeyValueStore } from '../platform/key-value-store.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { SessionViewModel } from './session-view-model.ts';
 import { ViewModel } from './view-model.ts';
@@ -40,7 +41,7 @@ export class AppViewModel extends ViewModel<{ app: AppState }> {
   /** Ends the login here and on the server. */
   async signOut(): Promise<void> {
     const { app } = this.getState();
-    forgetCredentials(this.platform.storage);
+    forgetAccount(this.platform.storage);
     this.set({ app: { phase: 'signed-out' } });
     if (app.phase !== 'signed-in') return;
     await app.session.signOut();
@@ -70,4 +71,12 @@ export class AppViewModel extends ViewModel<{ app: AppState }> {
     if (sync === 'expired') this.set({ app: { phase: 'signed-out', reason: 'expired', previous: credentials } });
     else this.set({ app: { phase: 'signed-out', reason: 'signed-out-elsewhere' } });
   }
+}
+
+/** What belongs to the device rather than to the person who was signed in. */
+const deviceSettings: ReadonlySet<string> = new Set(['theme', 'language']);
+
+/** Drafts, widths, the last room: whoever signs in next has no use for them. */
+function forgetAccount(storage: KeyValueStore): void {
+  for (const key of storage.keys()) if (!deviceSettings.has(key)) storage.remove(key);
 }

@@ -1,6 +1,5 @@
 import { BellOff, Ellipsis } from 'lucide-react';
-import { memo, useRef } from 'react';
-import { Button } from 'react-aria-components/Button';
+import { memo, useRef, useState } from 'react';
 import { countShown, type RoomSummary } from '../../view-models/room-list.ts';
 import { useT } from '../i18n.tsx';
 import { roomHref } from '../navigation.ts';
@@ -19,21 +18,28 @@ export interface RoomRowProps {
 /** One room in one line. Drawn again only when something of it changes: there may be hundreds. */
 export const RoomRow = memo(function RoomRow({ room, isActive, isTabStop, isMenuOpen, onOpenMenu }: RoomRowProps) {
   const t = useT('roomList');
-  const more = useRef<HTMLButtonElement>(null);
+  const row = useRef<HTMLLIElement>(null);
+  // The menu button comes with the pointer or the focus: hundreds of rows need none.
+  const [isNear, setNear] = useState(false);
   const count = countShown(room);
   const isMuted = room.notificationLevel === 'mute';
   const isInvite = room.membership === 'invite';
   return (
     <li
+      ref={row}
       className={styles.row}
       data-active={isActive || undefined}
       data-unread={room.unread.level !== 'none' || undefined}
       data-muted={isMuted || undefined}
       data-menu={isMenuOpen || undefined}
+      onPointerEnter={() => setNear(true)}
+      onPointerLeave={() => setNear(false)}
+      onFocus={() => setNear(true)}
+      onBlur={(event) => setNear(event.currentTarget.contains(event.relatedTarget))}
       onContextMenu={(event) => {
-        if (isInvite || !more.current) return;
+        if (isInvite || !row.current) return;
         event.preventDefault();
-        onOpenMenu(room.roomId, more.current);
+        onOpenMenu(room.roomId, row.current);
       }}
     >
       <a
@@ -50,17 +56,17 @@ export const RoomRow = memo(function RoomRow({ room, isActive, isTabStop, isMenu
         <span className="visually-hidden">{describe(room, t)}</span>
         {isInvite ? <span className={styles.invite}>{t('new')}</span> : <Badge count={count} />}
       </a>
-      {!isInvite && (
-        <Button
-          ref={more}
-          className={styles.more ?? ''}
+      {!isInvite && (isNear || isMenuOpen) && (
+        <button
+          type="button"
+          className={styles.more}
           aria-label={t('more', { name: room.name })}
           aria-haspopup="menu"
-          excludeFromTabOrder={!isActive}
-          onPress={() => more.current && onOpenMenu(room.roomId, more.current)}
+          aria-expanded={isMenuOpen}
+          onClick={(event) => onOpenMenu(room.roomId, event.currentTarget)}
         >
           <Ellipsis size={16} strokeWidth={1.75} aria-hidden />
-        </Button>
+        </button>
       )}
     </li>
   );

@@ -1,4 +1,5 @@
 import { CheckCheck, Hash, MessageSquarePlus, Search } from 'lucide-react';
+import { useState } from 'react';
 import { countShown, hasNews, type RoomSummary } from '../../view-models/room-list.ts';
 import { type OpenDialog, useDialogs } from '../dialogs/dialogs-context.ts';
 import { useT } from '../i18n.tsx';
@@ -33,15 +34,33 @@ export function HomeView() {
               {t('allReadText')}
             </EmptyState>
           ) : (
-            <ul className={styles.news}>
-              {news.map((room) => (
-                <NewsRow key={room.roomId} room={room} />
-              ))}
-            </ul>
+            <News rooms={news} />
           )}
         </>
       )}
     </main>
+  );
+}
+
+/** How many are shown at first: after a holiday there may be hundreds. */
+const pageSize = 50;
+
+function News({ rooms }: { rooms: readonly RoomSummary[] }) {
+  const t = useT('home');
+  const [limit, setLimit] = useState(pageSize);
+  return (
+    <div className={styles.news}>
+      <ul>
+        {rooms.slice(0, limit).map((room) => (
+          <NewsRow key={room.roomId} room={room} />
+        ))}
+      </ul>
+      {rooms.length > limit && (
+        <Button variant="ghost" isBlock onPress={() => setLimit(limit + pageSize)}>
+          {t('more', { count: rooms.length - limit })}
+        </Button>
+      )}
+    </div>
   );
 }
 

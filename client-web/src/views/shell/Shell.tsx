@@ -1,10 +1,12 @@
 import { Outlet, useLocation } from '@tanstack/react-router';
-import { Suspense } from 'react';
+import { Suspense, useRef } from 'react';
 import type { SessionViewModel } from '../../view-models/session-view-model.ts';
 import { DialogsProvider } from '../dialogs/DialogsProvider.tsx';
+import { useNavigation, usePlace } from '../navigation.ts';
 import { RoomList } from '../room-list/RoomList.tsx';
 import { SessionContext } from '../session-context.tsx';
 import { ToastProvider } from '../ui/Toast.tsx';
+import { useMediaQuery } from '../ui/use-media-query.ts';
 import { useViewModel } from '../ui/use-view-model.ts';
 import { ConnectionBar } from './ConnectionBar.tsx';
 import { DesktopNotifier } from './DesktopNotifier.tsx';
@@ -15,6 +17,7 @@ import styles from './Shell.module.css';
 import { StartScreen } from './StartScreen.tsx';
 import { useShortcuts } from './use-shortcuts.ts';
 import { useStartPlace } from './use-start-place.ts';
+import { useSwipeBack } from './use-swipe-back.ts';
 
 /** Everything that a signed-in user sees. */
 export function Shell({ session }: { session: SessionViewModel }) {
@@ -38,12 +41,17 @@ function Frame() {
   useStartPlace();
   // On a phone there is one region at a time: the list at home, else the place.
   const place = pathname === '/' ? 'home' : pathname.startsWith('/settings') ? 'settings' : 'room';
+  const regions = useRef<HTMLDivElement>(null);
+  const { openHome, closePanel } = useNavigation();
+  const { panel } = usePlace();
+  const isPhone = useMediaQuery('(max-width: 639px)');
+  useSwipeBack(regions, isPhone && place !== 'home' ? (panel ? closePanel : openHome) : undefined);
   return (
     <div className={styles.shell} data-place={place}>
       <PageTitle />
       <DesktopNotifier />
       <ConnectionBar />
-      <div className={styles.regions}>
+      <div className={styles.regions} ref={regions}>
         <Rail />
         <RoomList place={place} />
         <div className={styles.place}>
