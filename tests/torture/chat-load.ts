@@ -10,7 +10,6 @@ import { startSyncers } from './syncers.ts';
 
 const CLIENTS = 10;
 const ROOMS = 5;
-const PER_SECOND = 150;
 const CATCH_UP_MS = 60_000;
 
 /** Ten people who write and ten who read along, in five rooms that all of them are in. */
@@ -63,15 +62,23 @@ export function lastEvents(rooms: ReadonlyMap<string, readonly RoomEvent[]>): Ma
   return new Map([...rooms].map(([room, events]) => [room, events.at(-1)?.event_id ?? '']));
 }
 
-/** @param urls the processes of one homeserver; the clients are spread over them and move on when one does not answer */
-export async function startChat(urls: readonly string[], log: OperationLog, random: SeededRandom): Promise<ChatLoad> {
+export interface ChatOptions {
+  /** The processes of one homeserver; the clients are spread over them and move on when one does not answer. */
+  readonly urls: readonly string[];
+  readonly log: OperationLog;
+  readonly random: SeededRandom;
+  /** Messages a second that all writers together try to send. */
+  readonly perSecond: number;
+}
+
+export async function startChat({ urls, log, random, perSecond }: ChatOptions): Promise<ChatLoad> {
   const senders = await registerClients(urls, 'sender', CLIENTS);
   const readers = await registerClients(urls, 'reader', CLIENTS);
   const [probe] = await registerClients(urls, 'probe', 1);
   if (probe === undefined) throw new Error('there must be a probe');
   const rooms = await createRooms([probe, ...senders, ...readers], ROOMS);
   const syncing = startSyncers({ clients: readers, rooms, log });
-  const sending = startSenders({ name: 'sender', clients: senders, rooms, log, random, perSecond: PER_SECOND });
+  const sending = startSenders({ name: 'sender', clients: senders, rooms, log, random, perSecond });
   const started = performance.now();
   let seconds = 0;
   async function stopSending(): Promise<void> {

@@ -9,7 +9,8 @@ import { seededRandom } from '../random.ts';
 import { type Findings, percentile, type Scenario, type ScenarioOptions } from '../scenario.ts';
 import { createServerProcess, type ServerProcess } from '../server-process.ts';
 
-const KILLS = { gate: 12, full: 200 };
+const PER_SECOND = 150;
+const KILLS = { gate: 20, full: 200 };
 /** How long the server may run between two kills, in milliseconds. */
 const MIN_LIFE_MS = 300;
 const MAX_LIFE_MS = 3000;
@@ -51,7 +52,7 @@ async function run(options: ScenarioOptions): Promise<Findings> {
   const log = createOperationLog(path.join(folder, 'operations.jsonl'));
   try {
     await server.start();
-    const chat = await startChat([server.url], log, seededRandom(seed));
+    const chat = await startChat({ urls: [server.url], log, random: seededRandom(seed), perSecond: PER_SECOND });
     const recoveries = await disturb(server, chat.probe, options);
     const { figures, examples } = await chat.finish();
     const database = await judgeDatabase((await findEmbeddedDatabase(data)).url);

@@ -10,6 +10,7 @@ import { seededRandom } from '../random.ts';
 import type { Findings, Scenario, ScenarioOptions } from '../scenario.ts';
 import { createServerProcess } from '../server-process.ts';
 
+const PER_SECOND = 150;
 const KILLS = { gate: 5, full: 50 };
 const POLL_MS = 20;
 
@@ -62,7 +63,7 @@ async function run({ folder, seed, tier, report }: ScenarioOptions): Promise<Fin
   try {
     await server.start();
     const pid = server.pid();
-    const chat = await startChat([server.url], log, seededRandom(seed));
+    const chat = await startChat({ urls: [server.url], log, random: seededRandom(seed), perSecond: PER_SECOND });
     const outages: Outage[] = [];
     for (let kill = 1; kill <= KILLS[tier]; kill++) {
       await delay(random.integer(500, 3000));
