@@ -11,7 +11,7 @@ import {
   insertLiveEvents,
   type StoredEvent,
 } from '../storage/events.ts';
-import { type MembershipState, type NewMembership, tellUninvited, writeMemberships } from '../storage/memberships.ts';
+import { type MembershipState, type NewMembership, writeMemberships } from '../storage/memberships.ts';
 import { fillMissingPrevEvents, insertMissingPrevEvents } from '../storage/missing-prev-events.ts';
 import { applyWaitingRedactions, insertWaitingRedactions } from '../storage/redactions.ts';
 import { type HeadChange, updateHeads } from '../storage/rooms.ts';
@@ -133,7 +133,6 @@ export async function persist(tx: Transaction, rooms: readonly OpenRoom[]): Prom
   );
   writeCurrentState(tx, state.changes);
   writeMemberships(tx, state.memberships, live.length);
-  tellUninvited(tx, state.uninvited, live.length);
   applyRedactions(tx, [...backfilled, ...live]);
   insertTransactions(
     tx,
@@ -188,17 +187,13 @@ function writeEdges(tx: Transaction, all: readonly Added[]): void {
   );
 }
 
-interface ChangedState {
-  readonly changes: readonly StateChange[];
-  readonly memberships: readonly NewMembership[];
-  readonly uninvited: readonly NewMembership[];
-}
-
 /** What changes in the current state of the rooms, and which memberships with it. */
-async function changedState(rooms: readonly OpenRoom[], live: readonly Added[]): Promise<ChangedState> {
+async function changedState(
+  rooms: readonly OpenRoom[],
+  live: readonly Added[],
+): Promise<{ changes: StateChange[]; memberships: NewMembership[] }> {
   const changes: StateChange[] = [];
   const memberships: NewMembership[] = [];
-  const uninvited: NewMembership[] = [];
   const places = new Map(live.map((event, index) => [event.added.nid, index + 1]));
   for (const room of rooms) {
     const difference = snapshotDifference(room.stateAtOpening, room.state);
@@ -211,23 +206,8 @@ async function changedState(rooms: readonly OpenRoom[], live: readonly Added[]):
       ([nid, { event }]) => toNewMembership(room.room.nid, nid, event.pdu, places.get(nid) ?? last) ?? [],
     );
     memberships.push(...changed, ...(await lostMemberships(room, difference, last)));
-    uninvited.push(...(await endedInvites(room, difference, changed)));
   }
-  return { changes, memberships, uninvited };
-}
-
-/** Of the changed memberships those that end an invite other than by joining. */
-async function endedInvites(
-  room: OpenRoom,
-  difference: ReadonlyMap<number, number>,
-  changed: readonly NewMembership[],
-): Promise<NewMembership[]> {
-  const ended = changed.filter(({ membership }) => membership === 'leave' || membership === 'ban');
-  if (ended.length === 0) return [];
-  const nids = [...difference.keys()].flatMap((key) => snapshotGet(room.stateAtOpening, key) ?? []);
-  const before = [...(await room.eventsByNid(nids)).values()].map(({ event }) => event.pdu);
-  const invited = new Set(before.flatMap((pdu) => (pdu.content.membership === 'invite' ? (pdu.state_key ?? []) : [])));
-  return ended.filter(({ userId }) => invited.has(userId));
+  return { changes, memberships };
 }
 
 /** State resolution may take a membership out of the state without putting another in its place: that user is not in the room. */

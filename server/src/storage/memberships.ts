@@ -127,28 +127,6 @@ export function writeMemberships(tx: Transaction, rows: readonly NewMembership[]
   ]);
 }
 
-const TELL_UNINVITED = `INSERT INTO room_servers (room_nid, server, joined_members, since_position, until_position)
-  SELECT t.room_nid, t.server, 0, min(h.position - $4 + t.place) - 1, max(h.position - $4 + t.place)
-  FROM log_head h, unnest($1::bigint[], $2::text[], $3::bigint[]) AS t (room_nid, server, place) GROUP BY t.room_nid, t.server
-  ON CONFLICT (server, room_nid) DO UPDATE SET since_position = excluded.since_position,
-    until_position = excluded.until_position WHERE room_servers.joined_members = 0`;
-
-/**
- * Lets servers that are not in the room have the event by which an invite of one of their users has ended, and nothing else of
- * it: nobody else would tell them.
- *
- * @param rows memberships that end an invite, given to `writeMemberships` before
- */
-export function tellUninvited(tx: Transaction, rows: readonly NewMembership[], appended: number): void {
-  if (rows.length === 0) return;
-  tx.enqueue(TELL_UNINVITED, [
-    rows.map((row) => row.roomNid),
-    rows.map((row) => row.server),
-    rows.map((row) => row.place),
-    appended,
-  ]);
-}
-
 export async function membershipOf(db: Queryable, roomNid: number, userId: string): Promise<MembershipRow | undefined> {
   const [row] = await db.query<Row>(`SELECT ${COLUMNS} FROM memberships m WHERE m.room_nid = $1 AND m.user_id = $2`, [
     roomNid,
