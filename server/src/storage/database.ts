@@ -46,15 +46,21 @@ export interface Connection extends Queryable {
 /** SQLSTATE classes that mean "the server is away", not "the statement is wrong". */
 const AWAY = new Set(['57P01', '57P02', '57P03', '08000', '08003', '08006', '08001', '08004', '53300']);
 
+/** What `pg` says without a code. The pool is ended when the server stops, which requests under way may outlive. */
+const AWAY_MESSAGES = [
+  'Connection terminated',
+  'timeout exceeded when trying to connect',
+  'Client has encountered a connection error',
+  'Cannot use a pool after calling end',
+];
+
 /** True when the error says that Postgres cannot be reached for now, so that the same call may succeed later. */
 export function isDatabaseAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = (error as { code?: unknown }).code;
   if (typeof code === 'string')
     return AWAY.has(code) || ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOENT', 'ETIMEDOUT'].includes(code);
-  return /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error/.test(
-    error.message,
-  );
+  return AWAY_MESSAGES.some((message) => error.message.includes(message));
 }
 
 function rethrow(error: unknown): never {
