@@ -29,7 +29,9 @@ async function conversation(page: Page): Promise<string[]> {
     rows.map(async (row) => {
       const words = await row.locator('p, [dir="auto"]').allInnerTexts();
       const reactions = await row.getByRole('button', { name: /reacted with/ }).allInnerTexts();
-      const pictures = await row.getByRole('img').evaluateAll((images) => images.map((image) => (image as HTMLImageElement).alt));
+      const pictures = await row
+        .getByRole('img')
+        .evaluateAll((images) => images.map((image) => (image as HTMLImageElement).alt));
       return [...words, ...reactions, ...pictures].join(' ').replaceAll(/\s+/g, ' ');
     }),
   );
@@ -94,7 +96,10 @@ describe.skipIf(CHROMIUM === undefined)('two people on two servers', { timeout: 
     for (const { page } of [ana, ben]) {
       const image = page.getByRole('feed').getByRole('img', { name: 'coast.png' });
       await image.waitFor();
-      await eventually(() => image.evaluate((shown: HTMLImageElement) => shown.complete && shown.naturalWidth > 0), true);
+      await eventually(
+        () => image.evaluate((shown: HTMLImageElement) => shown.complete && shown.naturalWidth > 0),
+        true,
+      );
     }
     await ben.page.getByRole('button', { name: 'Open image coast.png' }).click();
     const large = ben.page.getByRole('dialog').getByRole('img', { name: 'coast.png' });

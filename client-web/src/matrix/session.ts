@@ -21,10 +21,19 @@ import { RoomStore } from './rooms.ts';
  * - `live`: up to date
  * - `reconnecting`: the connection broke a moment ago
  * - `offline`: several attempts have failed, or the browser has no connection at all
+ * - `unreachable`: the server has not answered yet and nothing was kept from an earlier visit
  * - `expired`: the server no longer knows this login, but keeps the device (soft logout)
  * - `signed-out`: the server no longer knows this login
  */
-export type SyncStatus = 'starting' | 'cached' | 'live' | 'reconnecting' | 'offline' | 'expired' | 'signed-out';
+export type SyncStatus =
+  | 'starting'
+  | 'cached'
+  | 'live'
+  | 'reconnecting'
+  | 'offline'
+  | 'unreachable'
+  | 'expired'
+  | 'signed-out';
 
 /** One user signed in on one device: the Matrix client, its store and what is derived from them. */
 export class Session {
@@ -37,6 +46,8 @@ export class Session {
   readonly media: MediaLoader;
   readonly rooms: RoomStore;
   readonly platform: Platform;
+  /** As far as the SDK knows, which may not have noticed yet that the connection is gone. */
+  #sdkStatus: SyncStatus = 'starting';
   #status: SyncStatus = 'starting';
   readonly #listeners = new Set<() => void>();
   readonly #unwatchNetwork: () => void;
@@ -125,24 +136,30 @@ export class Session {
   }
 
   readonly #onSync = (state: SyncState, _previous: SyncState | null, data?: { fromCache?: boolean }): void => {
-    if (this.#status === 'expired' || this.#status === 'signed-out') return;
-    if (state === SyncState.Prepared) this.#setStatus(data?.fromCache ? 'cached' : 'live');
-    else if (state === SyncState.Syncing) this.#setStatus('live');
-    else if (state === SyncState.Reconnecting || state === SyncState.Catchup) this.#setStatus('reconnecting');
-    else if (state === SyncState.Error) this.#setStatus('offline');
+    const hasData = this.#sdkStatus !== 'starting' && this.#sdkStatus !== 'unreachable';
+    if (state === SyncState.Prepared) this.#sdkStatus = data?.fromCache ? 'cached' : 'live';
+    else if (state === SyncState.Syncing) this.#sdkStatus = 'live';
+    else if (state === SyncState.Error) this.#sdkStatus = hasData ? 'offline' : 'unreachable';
+    else if (hasData && state !== SyncState.Stopped) this.#sdkStatus = 'reconnecting';
+    this.#updateStatus();
   };
 
   readonly #onNetwork = (): void => {
-    if (this.#status === 'expired' || this.#status === 'signed-out') return;
-    // A long poll may hang for half a minute before it notices.
     if (this.platform.network.isOnline()) this.reconnect();
-    else if (this.#status !== 'starting') this.#setStatus('offline');
+    this.#updateStatus();
   };
 
   readonly #onLoggedOut = (error: MatrixError): void => {
     this.#setStatus(error.data.soft_logout === true ? 'expired' : 'signed-out');
     this.client.stopClient();
   };
+
+  #updateStatus(): void {
+    if (this.#status === 'expired' || this.#status === 'signed-out') return;
+    // A long poll may hang for half a minute before it notices what the browser knows at once.
+    const hasData = this.#sdkStatus !== 'starting' && this.#sdkStatus !== 'unreachable';
+    this.#setStatus(hasData && !this.platform.network.isOnline() ? 'offline' : this.#sdkStatus);
+  }
 
   #setStatus(status: SyncStatus): void {
     if (status === this.#status) return;

@@ -14,6 +14,7 @@ import { ErrorBoundary } from './ErrorBoundary.tsx';
 import { PageTitle } from './PageTitle.tsx';
 import { Rail } from './Rail.tsx';
 import styles from './Shell.module.css';
+import { Unreachable } from './StartFailed.tsx';
 import { StartScreen } from './StartScreen.tsx';
 import { useShortcuts } from './use-shortcuts.ts';
 import { useStartPlace } from './use-start-place.ts';
@@ -23,6 +24,7 @@ import { useSwipeBack } from './use-swipe-back.ts';
 export function Shell({ session }: { session: SessionViewModel }) {
   const { sync } = useViewModel(session);
   if (sync === 'starting') return <StartScreen />;
+  if (sync === 'unreachable') return <Unreachable onRetry={() => session.reconnect()} />;
   return (
     <SessionContext value={session}>
       <ToastProvider>

@@ -1,3 +1,4 @@
+import { WifiOff } from 'lucide-react';
 import { useApp } from '../app-context.tsx';
 import { useT } from '../i18n.tsx';
 import { Button } from '../ui/Button.tsx';
@@ -22,6 +23,30 @@ export function StartFailed({ error }: { error: unknown }) {
         }
       >
         {error instanceof Error ? error.message : String(error)}
+      </EmptyState>
+    </main>
+  );
+}
+
+/** The server has never answered since the page was opened, and nothing was kept from an earlier visit. */
+export function Unreachable({ onRetry }: { onRetry: () => void }) {
+  const t = useT('shell');
+  const app = useApp();
+  return (
+    <main className={styles.screen}>
+      <EmptyState
+        icon={WifiOff}
+        title={t('unreachable')}
+        actions={
+          <>
+            <Button onPress={() => void app.signOut()}>{t('signOut')}</Button>
+            <Button variant="primary" onPress={onRetry}>
+              {t('tryNow')}
+            </Button>
+          </>
+        }
+      >
+        {t('unreachableText', { server: window.location.host })}
       </EmptyState>
     </main>
   );
