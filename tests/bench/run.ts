@@ -140,7 +140,7 @@ async function main(): Promise<void> {
     const rows = await measure({ server, databaseUrl, ms: Number(values.seconds) * 1000, say });
     console.log(table(rows));
     if (values.json !== undefined) {
-      const result = { date: new Date().toISOString(), ...surroundings(), rows };
+      const result = { date: new Date().toISOString(), ...(await surroundings()), rows };
       await writeFile(values.json, `${JSON.stringify(result, null, 2)}\n`);
     }
     await server.stop();

@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { availableParallelism, totalmem } from 'node:os';
+import { availableParallelism, loadavg, totalmem } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { findPostgresBinaries } from '../../server/src/storage/postgres-binaries.ts';
 import { type Findings, missedFigures, type Scenario, type Tier } from './scenario.ts';
 
 export const RESULTS_FOLDER = fileURLToPath(new URL('../results/', import.meta.url));
@@ -24,13 +25,21 @@ function commit(): string {
   }
 }
 
+/** `18.4`. */
+async function postgresVersion(): Promise<string> {
+  const program = path.join(await findPostgresBinaries({}), 'bin/postgres');
+  return /\d+(\.\d+)?/.exec(execFileSync(program, ['--version'], { encoding: 'utf8' }))?.[0] ?? 'unknown';
+}
+
 /** What a result says about where it comes from; the same for every kind of measurement. */
-export function surroundings() {
+export async function surroundings() {
   return {
     commit: commit(),
     cores: availableParallelism(),
     memory_mib: Math.round(totalmem() / 1024 / 1024),
     node: process.versions.node,
+    postgres: await postgresVersion(),
+    load_average: loadavg().map((load) => Math.round(load * 10) / 10),
   };
 }
 
@@ -43,7 +52,7 @@ export async function writeResult(run: Run): Promise<string> {
     title: scenario.title,
     tier,
     date: startedAt.toISOString(),
-    ...surroundings(),
+    ...(await surroundings()),
     seed,
     duration_s: Math.round(durationMs / 1000),
     operations: findings.counts,

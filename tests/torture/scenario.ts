@@ -12,6 +12,8 @@ export interface Figure {
   readonly min?: number;
   /** Depends on the speed of the machine: printed in the gate, decided on in the full tier only. */
   readonly isTime?: boolean;
+  /** Something of the same kind from the same run, since machines are shared and noisy. */
+  readonly reference?: { readonly name: string; readonly value: number };
 }
 
 export interface Findings {
@@ -48,10 +50,15 @@ export function missedFigures(findings: Findings, tier: Tier): string[] {
 }
 
 /** `3 events (at most 0)`. */
-export function describe({ value, unit, max, min }: Figure): string {
+export function describe({ value, unit, max, min, reference }: Figure): string {
   const limits = [max === undefined ? '' : `at most ${max}`, min === undefined ? '' : `at least ${min}`];
   const limit = limits.filter((part) => part !== '').join(', ');
-  return `${Math.round(value * 100) / 100} ${unit}${limit === '' ? '' : ` (${limit})`}`;
+  const beside = reference === undefined ? '' : `; ${reference.name}: ${rounded(reference.value)} ${unit}`;
+  return `${rounded(value)} ${unit}${limit === '' ? '' : ` (${limit})`}${beside}`;
+}
+
+function rounded(value: number): number {
+  return Math.round(value * 100) / 100;
 }
 
 /** The value below which `share` of the values lie; 0 where there are none. */

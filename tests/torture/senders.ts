@@ -65,7 +65,7 @@ async function sendUntilSettled(
     if (outcome === 'ok') return true;
     if (answer === undefined) client.moveOn();
     else if (answer.status < 500 && answer.status !== 429) return false;
-    await delay(random.integer(50, 400));
+    await delay(random.integer(100, 800));
   }
   return false;
 }

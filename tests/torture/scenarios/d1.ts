@@ -52,6 +52,8 @@ async function run(options: ScenarioOptions): Promise<Findings> {
   const log = createOperationLog(path.join(folder, 'operations.jsonl'));
   try {
     await server.start();
+    await server.stop();
+    const calmMs = await server.start();
     const chat = await startChat({ urls: [server.url], log, random: seededRandom(seed), perSecond: PER_SECOND });
     const recoveries = await disturb(server, chat.probe, options);
     const { figures, examples } = await chat.finish();
@@ -64,7 +66,14 @@ async function run(options: ScenarioOptions): Promise<Findings> {
         ...figures,
         ...database.figures,
         { name: 'kills', value: recoveries.length, unit: 'kills', min: KILLS[options.tier] },
-        { name: 'from start to first good sync, p95', value: recovery, unit: 'ms', max: 3000, isTime: true },
+        {
+          name: 'from start to first good sync, p95',
+          value: recovery,
+          unit: 'ms',
+          max: 3000,
+          isTime: true,
+          reference: { name: 'a start in good order and without load', value: calmMs },
+        },
       ],
       examples: [...examples, ...database.examples],
     };
