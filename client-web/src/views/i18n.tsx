@@ -63,6 +63,12 @@ export function useLanguage(): string {
   );
 }
 
+/** The language with the region the browser is set to, which decides between 14:05 and 2:05 PM. For dates and times. */
+export function useLocale(): string {
+  const language = useLanguage();
+  return navigator.languages.find((tag) => tag.split('-')[0] === language) ?? language;
+}
+
 /** The texts of one file below `locales/<language>/`. */
 export function useT(namespace: string): Translate {
   const instance = useI18n();

@@ -4,7 +4,7 @@ import { Dialog } from 'react-aria-components/Dialog';
 import { Modal, ModalOverlay } from 'react-aria-components/Modal';
 import type { MediaInfo } from '../../view-models/timeline.ts';
 import type { MessageItem } from '../../view-models/timeline-items.ts';
-import { useLanguage, useT } from '../i18n.tsx';
+import { useLocale, useT } from '../i18n.tsx';
 import { Avatar } from '../ui/Avatar.tsx';
 import { classes } from '../ui/classes.ts';
 import { IconButton } from '../ui/IconButton.tsx';
@@ -110,10 +110,10 @@ function useArrowKeys(onStep: (step: -1 | 1) => void): void {
 
 function Header({ item, media, onClose }: { item: MessageItem; media: MediaInfo; onClose: () => void }) {
   const t = useT('media');
-  const language = useLanguage();
+  const locale = useLocale();
   const download = useDownload();
   const { sender, timestamp } = item.event;
-  const when = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' }).format(timestamp);
+  const when = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' }).format(timestamp);
   return (
     <header className={styles.header}>
       <Avatar name={sender.name} id={sender.id} mxc={sender.avatarMxc} size={28} />

@@ -62,7 +62,7 @@ function Card({ state, viewModel }: { state: RoomPreviewState; viewModel: RoomPr
       {inviter && (
         <p className={styles.text}>
           {t(state.isDirect ? 'invitesToDirect' : 'invites', { name: inviter.name })}
-          <span className={styles.id}>{inviter.userId}</span>
+          {inviter.name !== inviter.userId && <span className={styles.id}>{inviter.userId}</span>}
         </p>
       )}
       {state.memberCount !== undefined && (

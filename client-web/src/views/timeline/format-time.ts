@@ -1,5 +1,5 @@
 import { useMemo } from 'react';
-import { useLanguage, useT } from '../i18n.tsx';
+import { useLocale, useT } from '../i18n.tsx';
 
 const DAY_MS = 86_400_000;
 
@@ -14,17 +14,11 @@ export interface TimeFormats {
 
 const startOfDay = (timestamp: number): number => new Date(timestamp).setHours(0, 0, 0, 0);
 
-/** The language with the region the browser is set to, which decides between 14:05 and 2:05 PM. */
-export function withRegion(language: string): string {
-  return navigator.languages.find((tag) => tag.split('-')[0] === language) ?? language;
-}
-
 /** Times as the user's language writes them. */
 export function useTimeFormats(): TimeFormats {
-  const language = useLanguage();
+  const locale = useLocale();
   const t = useT('timeline');
   return useMemo(() => {
-    const locale = withRegion(language);
     const time = new Intl.DateTimeFormat(locale, { timeStyle: 'short' });
     const full = new Intl.DateTimeFormat(locale, { dateStyle: 'full', timeStyle: 'short' });
     const thisYear = new Intl.DateTimeFormat(locale, { weekday: 'long', day: 'numeric', month: 'long' });
@@ -41,5 +35,5 @@ export function useTimeFormats(): TimeFormats {
         return (isThisYear ? thisYear : otherYear).format(timestamp);
       },
     };
-  }, [language, t]);
+  }, [locale, t]);
 }

@@ -1,4 +1,4 @@
-import { useLanguage } from '../i18n.tsx';
+import { useLocale } from '../i18n.tsx';
 
 const dayMs = 24 * 60 * 60 * 1000;
 
@@ -11,12 +11,12 @@ interface Formats {
 }
 
 // Making a format costs far more than using it.
-const formatsByLanguage = new Map<string, Formats>();
+const formatsByLocale = new Map<string, Formats>();
 
-function formatsFor(language: string): Formats {
-  const known = formatsByLanguage.get(language);
+function formatsFor(locale: string): Formats {
+  const known = formatsByLocale.get(locale);
   if (known) return known;
-  const make = (options: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(language, options);
+  const make = (options: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(locale, options);
   const formats = {
     time: make({ hour: '2-digit', minute: '2-digit' }),
     weekday: make({ weekday: 'short' }),
@@ -24,13 +24,13 @@ function formatsFor(language: string): Formats {
     dayAndYear: make({ day: 'numeric', month: 'short', year: 'numeric' }),
     full: make({ dateStyle: 'full', timeStyle: 'short' }),
   };
-  formatsByLanguage.set(language, formats);
+  formatsByLocale.set(locale, formats);
   return formats;
 }
 
 /** A time of today as a time, of this week as a weekday, else as a date. The full date is the tooltip. */
 export function RelativeTime({ time }: { time: number }) {
-  const formats = formatsFor(useLanguage());
+  const formats = formatsFor(useLocale());
   const date = new Date(time);
   return (
     <time dateTime={date.toISOString()} title={formats.full.format(date)}>
