@@ -14,7 +14,7 @@ const SIZES = { desktop: { width: 1440, height: 900 }, phone: { width: 390, heig
 export async function photograph(
   page: Page,
   name: string,
-  sizes: readonly (keyof typeof SIZES)[] = ['phone', 'desktop'],
+  sizes: readonly (keyof typeof SIZES)[] = ['desktop', 'phone'],
 ): Promise<void> {
   for (const size of sizes) {
     await page.setViewportSize(SIZES[size]);
