@@ -43,17 +43,29 @@ test('a process that starts later asks the others', async () => {
   await expect.poll(() => [late.of(ALICE)?.presence, late.of(BOB)?.presence]).toEqual(['online', 'unavailable']);
 });
 
-test('changes are told after a token, everything after the token of another process', async () => {
+test('changes are told after a token, also after that of another process', async () => {
+  clock.advance(60_000);
   const token = one.token();
   expect(token).toMatch(PRESENCE_TOKEN);
   expect(one.changedSince(token)).toEqual([]);
-  expect(one.changedSince(other.token()).sort()).toEqual([ALICE, BOB]);
   expect(one.changedSince(undefined).sort()).toEqual([ALICE, BOB]);
+  await other.set(ALICE, 'online', 'back');
+  await expect.poll(() => one.of(ALICE)?.statusMsg).toBe('back');
+  clock.advance(60_000);
+  const between = other.token();
   await one.set(BOB, 'offline', undefined);
-  expect(one.changedSince(token)).toEqual([BOB]);
+  await expect.poll(() => other.of(BOB)?.presence).toBe('offline');
+  expect(one.changedSince(token).sort()).toEqual([ALICE, BOB]);
+  expect(one.changedSince(between)).toContain(BOB);
   expect(one.changedSince(undefined)).toEqual([ALICE]);
+  clock.advance(60_000);
+  await one.set(BOB, 'unavailable', undefined);
+  await expect.poll(() => other.of(BOB)?.presence).toBe('unavailable');
+  const latest = other.token();
+  expect(one.changedSince(latest)).toEqual([BOB]);
+  const own = one.token();
   await one.syncing(ALICE, 'online');
-  expect(one.changedSince(token)).toEqual([BOB]);
+  expect(one.changedSince(own)).toEqual([]);
 });
 
 test('syncing makes a user online and keeps the status; a client that syncs as offline does not count', async () => {

@@ -5,7 +5,7 @@ export interface SyncToken {
   readonly position: number;
   /** Digest of who is typing, by room; rooms in which nobody is are left out. */
   readonly typing: ReadonlyMap<number, string>;
-  /** Means something only to the process that made it. */
+  /** A token of `users/presence.ts`. */
   readonly presence: string;
 }
 
@@ -13,7 +13,7 @@ export function formatSyncToken({ position, typing, presence }: SyncToken): stri
   return `s${position}_${[...typing].map(([roomNid, digest]) => `${roomNid}.${digest}`).join('~')}_${presence}`;
 }
 
-const TOKEN = /^s(\d{1,15})_((?:\d{1,15}\.[0-9a-f]{8}~?)*)_([0-9a-f]{8}\.\d{1,15})$/;
+const TOKEN = /^s(\d{1,15})_((?:\d{1,15}\.[0-9a-f]{8}~?)*)_([0-9a-f]{8}(?:\.\d{1,15}){2})$/;
 
 /** @throws MatrixError M_INVALID_PARAM */
 export function parseSyncToken(text: string): SyncToken {

@@ -26,8 +26,8 @@ export interface Presence {
   /** A client of the user syncs. `offline`: it does not want to count. */
   syncing(userId: UserId, presence: PresenceState): Promise<void>;
   /**
-   * Users whose shown presence changed after `token` was the newest. A token of another process says nothing here, and like
-   * undefined means: everybody who is not offline.
+   * Users whose shown presence changed after `token` was the newest; some more, if it is a token of another process. Undefined
+   * means: everybody who is not offline.
    */
   changedSince(token: string | undefined): UserId[];
   /** Where the picture of this process stands. */
@@ -39,7 +39,10 @@ export interface Presence {
 export const PRESENCE_CHANNEL = 'presence';
 
 /** What a token looks like. */
-export const PRESENCE_TOKEN = /^[0-9a-f]{8}\.\d{1,15}$/;
+export const PRESENCE_TOKEN = /^[0-9a-f]{8}\.\d{1,15}\.\d{1,15}$/;
+
+/** By how much processes may differ in when they see a change: their clocks, and how long a notification takes. */
+const APART_MS = 30_000;
 
 /** Without a sync for this long a user is offline: longer than the longest poll and the interval of renewals together. */
 const OFFLINE_AFTER_MS = 240_000;
@@ -62,6 +65,8 @@ interface Known {
   readonly entry: Entry;
   /** Of the last change that shows. */
   readonly serial: number;
+  /** When this process saw it, in milliseconds since 1970. */
+  readonly changedAt: number;
 }
 
 export async function openPresence(
@@ -143,13 +148,16 @@ export async function openPresence(
   };
 }
 
-/** What this process knows, and in which order its clients could have seen it change. */
+/**
+ * What this process knows, and in which order its clients could have seen it change. Serials count the changes that this
+ * process has seen; to other processes a token says when the newest of them was.
+ */
 class Picture {
   readonly #clock: Clock;
   readonly #users = new Map<UserId, Known>();
-  /** Serials count the changes that this process has seen and mean nothing to others. */
   readonly #epoch = randomBytes(4).toString('hex');
   #serial = 0;
+  #newestAt = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -162,7 +170,13 @@ class Picture {
   put(userId: UserId, entry: Entry): void {
     const before = this.#users.get(userId);
     const isSame = this.#state(before?.entry) === this.#state(entry) && before?.entry.statusMsg === entry.statusMsg;
-    this.#users.set(userId, { entry, serial: isSame ? (before?.serial ?? 0) : ++this.#serial });
+    this.#users.set(userId, { ...(isSame && before !== undefined ? before : this.#change()), entry });
+  }
+
+  #change(): { serial: number; changedAt: number } {
+    this.#serial += 1;
+    this.#newestAt = this.#clock.now();
+    return { serial: this.#serial, changedAt: this.#newestAt };
   }
 
   show(userId: UserId): ShownPresence | undefined {
@@ -183,21 +197,22 @@ class Picture {
         this.#users.delete(userId);
         forgotten.push(userId);
       } else if (entry.presence !== 'offline' && this.#state(entry) === 'offline')
-        this.#users.set(userId, { entry: { ...entry, presence: 'offline' }, serial: ++this.#serial });
+        this.#users.set(userId, { entry: { ...entry, presence: 'offline' }, ...this.#change() });
     }
     return forgotten;
   }
 
   changedSince(token: string | undefined): UserId[] {
-    const [epoch, serial] = token?.split('.') ?? [];
-    const since = epoch === this.#epoch ? Number(serial) : undefined;
-    return [...this.#users].flatMap(([userId, known]) =>
-      (since === undefined ? this.#state(known.entry) !== 'offline' : known.serial > since) ? [userId] : [],
-    );
+    const [epoch, serial, newestAt] = token?.split('.') ?? [];
+    const isNews = (known: Known): boolean => {
+      if (token === undefined) return this.#state(known.entry) !== 'offline';
+      return epoch === this.#epoch ? known.serial > Number(serial) : known.changedAt > Number(newestAt) - APART_MS;
+    };
+    return [...this.#users].flatMap(([userId, known]) => (isNews(known) ? [userId] : []));
   }
 
   token(): string {
-    return `${this.#epoch}.${this.#serial}`;
+    return `${this.#epoch}.${this.#serial}.${this.#newestAt}`;
   }
 
   #state(entry: Entry | undefined): PresenceState {
