@@ -28,6 +28,12 @@ async function publicRoom(...members: TestClient[]): Promise<string> {
   return roomId;
 }
 
+/** New users, named after the test. */
+async function people(name: string, count: number): Promise<TestClient[]> {
+  const names = Array.from({ length: count }, (_, index) => `${name}${index}`);
+  return await Promise.all(names.map((username) => registerClient(server.baseUrl, username)));
+}
+
 describe('an initial sync', () => {
   it('of a new user has push rules and no rooms', async () => {
     const answer = await sync(await registerClient(server.baseUrl, 'new'));
@@ -52,6 +58,27 @@ describe('an initial sync', () => {
     const room = (await sync(ana)).rooms.join[roomId];
     expect(types(room.timeline.events)[0]).toBe('m.room.create');
     expect(room.state.events).toEqual([]);
+  });
+
+  it('leaves the room id out of events, because it is the key of their room', async () => {
+    const roomId = await publicRoom();
+    const eventId = await ana.say(roomId, 'gone');
+    await ana.ok('PUT', `v3/rooms/${enc(roomId)}/redact/${enc(eventId)}/r1`, {});
+    const filter = filterOf({ rooms: [roomId], timeline: { limit: 2 } });
+    const { state, timeline } = (await sync(ana, { filter })).rooms.join[roomId];
+    expect(timeline.events[0].unsigned.redacted_because.type).toBe('m.room.redaction');
+    expect(JSON.stringify([state, timeline])).not.toContain('"room_id"');
+  });
+
+  it('calls a room by those who have left only when nobody else is in it', async () => {
+    const roomId = await publicRoom(ben);
+    const cyn = await registerClient(server.baseUrl, 'heroine');
+    await cyn.join(roomId);
+    const heroes = async () => (await sync(ana)).rooms.join[roomId].summary['m.heroes'];
+    await ben.ok('POST', `v3/rooms/${enc(roomId)}/leave`, {});
+    expect(await heroes()).toEqual([cyn.userId]);
+    await cyn.ok('POST', `v3/rooms/${enc(roomId)}/leave`, {});
+    expect([...(await heroes())].sort()).toEqual([ben.userId, cyn.userId].sort());
   });
 
   it('summarises members, and whom a room without a name may be called by', async () => {
@@ -99,6 +126,25 @@ describe('an incremental sync', () => {
     expect(room.timeline.limited).toBe(true);
     expect(room.timeline.events).toHaveLength(10);
     expect(types(room.state.events)).toEqual(['m.room.topic']);
+  });
+
+  it('without room for a timeline has the state that changed all the same', async () => {
+    const roomId = await publicRoom(ben);
+    const since = (await sync(ben)).next_batch;
+    await ana.setState(roomId, 'm.room.topic', { topic: 'unheard' });
+    const room = (await sync(ben, { since, filter: filterOf({ timeline: { limit: 0 } }) })).rooms.join[roomId];
+    expect([room.timeline.limited, room.timeline.events]).toEqual([true, []]);
+    expect(types(room.state.events)).toEqual(['m.room.topic']);
+  });
+
+  it('names those whom a room may be called by once it has lost its name', async () => {
+    const roomId = await ana.createRoom({ preset: 'public_chat', name: 'Named' });
+    await ben.join(roomId);
+    const before = await sync(ben);
+    expect(before.rooms.join[roomId].summary).not.toHaveProperty('m.heroes');
+    await ana.setState(roomId, 'm.room.name', {});
+    const room = (await sync(ben, { since: before.next_batch })).rooms.join[roomId];
+    expect(room.summary['m.heroes']).toEqual([ana.userId]);
   });
 
   it('with use_state_after has the state at the end of the timeline', async () => {
@@ -240,16 +286,36 @@ describe('filters', () => {
     expect((await ben.request('GET', 'v3/sync?filter=unknown')).status).toBe(400);
   });
 
-  it('load members lazily: the senders of the timeline and oneself', async () => {
-    const cyn = await registerClient(server.baseUrl, 'cyn');
-    const roomId = await publicRoom(ben, cyn);
-    for (let index = 0; index < 5; index++) await ben.say(roomId, `m${index}`);
+  const members = (events: { type: string; state_key: string }[]) =>
+    events.filter((event) => event.type === 'm.room.member').map((event) => event.state_key);
+
+  it('load members lazily: the senders of the timeline, oneself, and whom the room may be called by', async () => {
+    const others = await people('lazy', 8);
+    const roomId = await publicRoom(ben, ...others);
+    const last = others.at(-1) as TestClient;
+    for (let index = 0; index < 5; index++) await last.say(roomId, `m${index}`);
     const lazy = filterOf({ rooms: [roomId], state: { lazy_load_members: true }, timeline: { limit: 3 } });
-    const { state } = (await sync(ana, { filter: lazy })).rooms.join[roomId];
-    const members = state.events.filter((event: { type: string }) => event.type === 'm.room.member');
-    expect(members.map((event: { state_key: string }) => event.state_key).sort()).toEqual(
-      [ana.userId, ben.userId].sort(),
-    );
+    const { state, summary } = (await sync(ana, { filter: lazy })).rooms.join[roomId];
+    expect(summary['m.heroes']).toHaveLength(5);
+    expect(members(state.events).sort()).toEqual([...summary['m.heroes'], ana.userId, last.userId].sort());
+    await ana.setState(roomId, 'm.room.name', { name: 'Named' });
+    const named = (await sync(ana, { filter: lazy })).rooms.join[roomId];
+    expect(members(named.state.events).sort()).toEqual([ana.userId, last.userId].sort());
+  });
+
+  it('leave no gap in lazily loaded members: who came, went or changed within one is told', async () => {
+    const [one, two] = (await people('gap', 2)) as [TestClient, TestClient];
+    const roomId = await publicRoom(ben, one);
+    const lazy = filterOf({ rooms: [roomId], state: { lazy_load_members: true }, timeline: { limit: 3 } });
+    const since = (await sync(ana, { filter: lazy })).next_batch;
+    await one.ok('POST', `v3/rooms/${enc(roomId)}/leave`, {});
+    await two.join(roomId);
+    for (let index = 0; index < 5; index++) await ben.say(roomId, `m${index}`);
+    for (const after of ['false', 'true']) {
+      const room = (await sync(ana, { filter: lazy, since, use_state_after: after })).rooms.join[roomId];
+      const { events } = room.state ?? room.state_after;
+      expect(members(events)).toEqual(expect.arrayContaining([one.userId, two.userId]));
+    }
   });
 });
 

@@ -1,10 +1,11 @@
 import { stateKey, type UserId } from '../protocol/event.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import { eventsByNid, type StoredEvent } from '../storage/events.ts';
-import { snapshotGet } from '../storage/state-snapshots.ts';
+import { type Snapshot, snapshotGet } from '../storage/state-snapshots.ts';
 import { bundledAggregations } from './aggregations.ts';
 import { type ClientEvent, plainClientEvent, type Viewer } from './plain-client-event.ts';
 import type { RoomParts } from './room-parts.ts';
+import { readersOf, visibleEvents } from './visibility.ts';
 
 /**
  * Events in the form for clients, pruned where redacted, in the order given; they may be of several rooms. `unsigned` is made
@@ -15,40 +16,71 @@ export async function clientEvents(
   parts: RoomParts,
   viewer: Viewer,
   events: readonly StoredEvent[],
-  { aggregations } = { aggregations: true },
 ): Promise<ClientEvent[]> {
   if (events.length === 0) return [];
+  const showPlainly = async (latest: readonly StoredEvent[]) => await inContext(parts, viewer, latest, new Map());
+  return await inContext(parts, viewer, events, await bundledAggregations(parts, viewer, events, showPlainly));
+}
+
+/**
+ * State events in the form for clients, as lists of a room's state hold them. What came before each of them and where the
+ * viewer was then is left out: in a large room, looking that up would cost more than all else.
+ */
+export async function clientState(
+  parts: RoomParts,
+  viewer: Viewer,
+  events: readonly StoredEvent[],
+): Promise<ClientEvent[]> {
+  return await shown(parts, viewer, events, () => ({}));
+}
+
+async function inContext(
+  parts: RoomParts,
+  viewer: Viewer,
+  events: readonly StoredEvent[],
+  bundles: ReadonlyMap<string, JsonObject>,
+): Promise<ClientEvent[]> {
+  const snapshots = await parts.snapshots.loadAll(
+    events.flatMap((event) => [event.stateAfter, event.stateKeyNid === null ? null : event.stateBefore]),
+  );
+  const [replaced, memberships] = await Promise.all([
+    replacedStates(parts, viewer.userId, events, snapshots),
+    membershipsAt(parts, viewer.userId, events, snapshots),
+  ]);
+  return await shown(parts, viewer, events, (event) => {
+    const unsigned: JsonObject = event.redactedBy === null ? { ...replaced.get(event.nid) } : {};
+    const membership = event.stateAfter === null ? undefined : memberships.get(event.stateAfter);
+    if (membership !== undefined) unsigned.membership = membership;
+    const bundle = event.redactedBy === null ? bundles.get(event.eventId) : undefined;
+    if (bundle !== undefined) unsigned['m.relations'] = bundle;
+    return unsigned;
+  });
+}
+
+async function shown(
+  parts: RoomParts,
+  viewer: Viewer,
+  events: readonly StoredEvent[],
+  contextOf: (event: StoredEvent) => JsonObject,
+): Promise<ClientEvent[]> {
   const rooms = await parts.rooms.byNid([...new Set(events.map((event) => event.roomNid))]);
   const roomOf = (event: StoredEvent) => {
     const room = rooms.get(event.roomNid);
     if (room === undefined) throw new Error(`there is no room ${event.roomNid}`);
     return room;
   };
-  const showPlainly = async (latest: readonly StoredEvent[]) =>
-    await clientEvents(parts, viewer, latest, { aggregations: false });
   const redactions = await redactionsOf(parts, events);
-  const memberKey = await memberStateKey(parts, viewer.userId);
-  const bundles = aggregations
-    ? await bundledAggregations(parts, viewer, events, showPlainly)
-    : new Map<string, JsonObject>();
-  const views = new Map<number, string>();
-  return await Promise.all(
-    events.map(async (event) => {
-      const shown = plainClientEvent(event, roomOf(event));
-      const unsigned: JsonObject = { age: Math.max(0, parts.clock.now() - event.pdu.origin_server_ts) };
-      if (event.transactionId !== null && event.sender === viewer.userId && event.deviceId === viewer.deviceId)
-        unsigned.transaction_id = event.transactionId;
-      const redaction = event.redactedBy === null ? undefined : redactions.get(event.redactedBy);
-      if (redaction !== undefined) unsigned.redacted_because = plainClientEvent(redaction, roomOf(redaction));
-      else Object.assign(unsigned, await replacedState(parts, event));
-      const membership = await membershipAt(parts, event, memberKey, views);
-      if (membership !== undefined) unsigned.membership = membership;
-      const bundle = redaction === undefined ? bundles.get(event.eventId) : undefined;
-      if (bundle !== undefined) unsigned['m.relations'] = bundle;
-      shown.unsigned = unsigned;
-      return shown;
-    }),
-  );
+  return events.map((event) => {
+    const unsigned: JsonObject = {
+      age: Math.max(0, parts.clock.now() - event.pdu.origin_server_ts),
+      ...contextOf(event),
+    };
+    if (event.transactionId !== null && event.sender === viewer.userId && event.deviceId === viewer.deviceId)
+      unsigned.transaction_id = event.transactionId;
+    const redaction = event.redactedBy === null ? undefined : redactions.get(event.redactedBy);
+    if (redaction !== undefined) unsigned.redacted_because = plainClientEvent(redaction, roomOf(redaction));
+    return { ...plainClientEvent(event, roomOf(event)), unsigned };
+  });
 }
 
 async function redactionsOf(parts: RoomParts, events: readonly StoredEvent[]): Promise<Map<number, StoredEvent>> {
@@ -56,37 +88,55 @@ async function redactionsOf(parts: RoomParts, events: readonly StoredEvent[]): P
   return new Map((await eventsByNid(parts.db, nids)).map((event) => [event.nid, event]));
 }
 
-async function memberStateKey(parts: RoomParts, userId: UserId): Promise<number | undefined> {
-  return [...(await parts.stateKeys.find([stateKey('m.room.member', userId)])).values()][0];
-}
-
-/** Keys of `unsigned` about the state that a state event replaced. */
-async function replacedState(parts: RoomParts, event: StoredEvent): Promise<JsonObject> {
-  if (event.stateKeyNid === null || event.stateBefore === null) return {};
-  const nid = snapshotGet(await parts.snapshots.load(event.stateBefore), event.stateKeyNid);
-  const [replaced] = nid === undefined ? [] : await eventsByNid(parts.db, [nid]);
-  if (replaced === undefined) return {};
-  return {
-    replaces_state: replaced.eventId,
-    prev_sender: replaced.sender,
-    ...(replaced.redactedBy === null ? { prev_content: replaced.pdu.content } : {}),
-  };
-}
-
-/** Membership of the viewer at the event (`unsigned.membership`). Most events of a page share their state. */
-async function membershipAt(
+/** Keys of `unsigned` about the state that a state event replaced, by the event's nid. Content only where the user may see it. */
+async function replacedStates(
   parts: RoomParts,
-  event: StoredEvent,
-  memberKey: number | undefined,
-  known: Map<number, string>,
-): Promise<string | undefined> {
-  if (event.stateAfter === null) return undefined;
-  const cached = known.get(event.stateAfter);
-  if (cached !== undefined) return cached;
-  const nid =
-    memberKey === undefined ? undefined : snapshotGet(await parts.snapshots.load(event.stateAfter), memberKey);
-  const membership = nid === undefined ? 'leave' : (await parts.events.byNid([nid])).get(nid)?.pdu.content.membership;
-  const shown = typeof membership === 'string' ? membership : 'leave';
-  known.set(event.stateAfter, shown);
-  return shown;
+  userId: UserId,
+  events: readonly StoredEvent[],
+  snapshots: ReadonlyMap<number, Snapshot>,
+): Promise<Map<number, JsonObject>> {
+  const replacedBy = new Map<number, number>();
+  for (const { nid, stateKeyNid, stateBefore } of events) {
+    const replaced = stateKeyNid === null ? undefined : snapshotGet(snapshots.get(stateBefore ?? 0), stateKeyNid);
+    if (replaced !== undefined) replacedBy.set(nid, replaced);
+  }
+  const found = new Map((await eventsByNid(parts.db, [...replacedBy.values()])).map((event) => [event.nid, event]));
+  const byRoom = Map.groupBy(found.values(), (event) => event.roomNid);
+  const readers = await readersOf(parts, [...byRoom.keys()], userId);
+  const visible = new Set<number>();
+  for (const [roomNid, ofRoom] of byRoom) {
+    const reader = readers.get(roomNid);
+    if (reader !== undefined)
+      for (const event of await visibleEvents(parts, reader, ofRoom))
+        if (event.redactedBy === null) visible.add(event.nid);
+  }
+  return new Map(
+    [...replacedBy].flatMap(([nid, replacedNid]) => {
+      const replaced = found.get(replacedNid);
+      if (replaced === undefined) return [];
+      const content = visible.has(replacedNid) ? { prev_content: replaced.pdu.content } : {};
+      return [[nid, { replaces_state: replaced.eventId, ...content }] as const];
+    }),
+  );
+}
+
+/** Membership of the viewer in each state that follows one of the events (`unsigned.membership`), by its snapshot. */
+async function membershipsAt(
+  parts: RoomParts,
+  userId: UserId,
+  events: readonly StoredEvent[],
+  snapshots: ReadonlyMap<number, Snapshot>,
+): Promise<Map<number, string>> {
+  const key = stateKey('m.room.member', userId);
+  const keyNid = (await parts.stateKeys.find([key])).get(key);
+  const states = new Set(events.flatMap((event) => event.stateAfter ?? []));
+  const nids = new Map<number, number | undefined>();
+  for (const id of states) nids.set(id, keyNid === undefined ? undefined : snapshotGet(snapshots.get(id), keyNid));
+  const members = await parts.events.byNid([...new Set([...nids.values()].filter((nid) => nid !== undefined))]);
+  return new Map(
+    [...nids].map(([id, nid]) => {
+      const membership = nid === undefined ? undefined : members.get(nid)?.pdu.content.membership;
+      return [id, typeof membership === 'string' ? membership : 'leave'];
+    }),
+  );
 }

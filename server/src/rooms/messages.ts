@@ -2,7 +2,7 @@ import { type RoomEventFilter, roomEventPasses } from '../protocol/filter.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import { eventsByNid } from '../storage/events.ts';
 import { snapshotEntries } from '../storage/state-snapshots.ts';
-import { clientEvents } from './client-event.ts';
+import { clientEvents, clientState } from './client-event.ts';
 import type { Viewer } from './plain-client-event.ts';
 import { openForReading, type PageQuery, readPage, sendersOf, visibleEvent } from './reading.ts';
 import type { RoomParts } from './room-parts.ts';
@@ -27,7 +27,7 @@ export async function messages(
     start: timelineToken(Number.isSafeInteger(query.from) ? page.start : query.direction === 'b' ? newest : newest - 1),
     ...(page.end === undefined ? {} : { end: timelineToken(page.end) }),
     chunk: await clientEvents(parts, viewer, page.events),
-    ...(members.length === 0 ? {} : { state: await clientEvents(parts, viewer, members, { aggregations: false }) }),
+    ...(members.length === 0 ? {} : { state: await clientState(parts, viewer, members) }),
   };
 }
 
@@ -65,11 +65,10 @@ export async function readContext(
     events_before: await show(before.events),
     event: (await show([event]))[0],
     events_after: await show(after.events),
-    state: await clientEvents(
+    state: await clientState(
       parts,
       viewer,
       stateEvents.filter((state) => roomEventPasses(query.filter, roomId, state.pdu)),
-      { aggregations: false },
     ),
   };
 }

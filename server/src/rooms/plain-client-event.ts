@@ -39,6 +39,15 @@ export function plainClientEvent(event: StoredEvent, room: RoomRow): ClientEvent
   };
 }
 
+/** The event as `/sync` shows it: the room is named by where it stands. */
+export function withoutRoomId(event: ClientEvent): ClientEvent {
+  const { room_id: _, ...rest } = event;
+  const unsigned = event.unsigned as JsonObject | undefined;
+  const because = unsigned?.redacted_because as ClientEvent | undefined;
+  if (because === undefined) return rest as ClientEvent;
+  return { ...(rest as ClientEvent), unsigned: { ...unsigned, redacted_because: withoutRoomId(because) } };
+}
+
 /** Stripped state of a room as an invited user is shown it. */
 export function strippedEvent(pdu: JsonObject): JsonObject {
   return { type: pdu.type, state_key: pdu.state_key, sender: pdu.sender, content: pdu.content };

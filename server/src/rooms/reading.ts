@@ -6,7 +6,7 @@ import type { RoomRow } from '../storage/rooms.ts';
 import { roomHead } from '../storage/rooms.ts';
 import { type Snapshot, snapshotEntries, snapshotGet } from '../storage/state-snapshots.ts';
 import { backfillBefore } from './backfill.ts';
-import { clientEvents } from './client-event.ts';
+import { clientEvents, clientState } from './client-event.ts';
 import type { ClientEvent, Viewer } from './plain-client-event.ts';
 import type { RoomParts } from './room-parts.ts';
 import { type Reader, readerOf, visibleEvents } from './visibility.ts';
@@ -59,7 +59,7 @@ export async function readStateEvent(
   const { state } = await openForReading(parts, roomId, viewer.userId);
   const event = await stateEventOf(parts, state, stateKey(key.type, key.stateKey));
   if (event === undefined) throw notFound('The room has no such state.');
-  const [shown] = await clientEvents(parts, viewer, [event], { aggregations: false });
+  const [shown] = await clientEvents(parts, viewer, [event]);
   if (shown === undefined) throw notFound('The room has no such state.');
   return shown;
 }
@@ -68,7 +68,7 @@ export async function readStateEvent(
 export async function readState(parts: RoomParts, viewer: Viewer, roomId: string): Promise<ClientEvent[]> {
   const { state } = await openForReading(parts, roomId, viewer.userId);
   const events = await eventsByNid(parts.db, [...snapshotEntries(state).values()]);
-  return await clientEvents(parts, viewer, events, { aggregations: false });
+  return await clientState(parts, viewer, events);
 }
 
 export interface MemberQuery {
@@ -100,7 +100,7 @@ export async function readMembers(
     if (query.membership !== undefined && membership !== query.membership) return false;
     return query.notMembership === undefined || membership !== query.notMembership;
   });
-  return await clientEvents(parts, viewer, members, { aggregations: false });
+  return await clientState(parts, viewer, members);
 }
 
 /** `GET /rooms/{roomId}/event/{eventId}`. @throws MatrixError M_NOT_FOUND, the same whether unknown or not for this user */

@@ -1,7 +1,7 @@
 import { type StateKey, stateKey, type UserId } from '../protocol/event.ts';
 import { historyVisibility, mayViewEvent, type ViewpointState } from '../protocol/history-visibility.ts';
 import type { StoredEvent } from '../storage/events.ts';
-import { membershipOf } from '../storage/memberships.ts';
+import { type MembershipRow, membershipOf, membershipsIn } from '../storage/memberships.ts';
 import { snapshotGet } from '../storage/state-snapshots.ts';
 import type { RoomParts } from './room-parts.ts';
 
@@ -15,9 +15,22 @@ export interface Reader {
 
 /** How a user stands to a room. */
 export async function readerOf(parts: RoomParts, roomNid: number, userId: UserId): Promise<Reader> {
-  const row = await membershipOf(parts.db, roomNid, userId);
-  const membership = row === undefined || row.forgotten ? undefined : row.membership;
-  return { userId, membership, leftPosition: row === undefined || row.forgotten ? null : row.leftPosition };
+  return toReader(userId, await membershipOf(parts.db, roomNid, userId));
+}
+
+/** The same for several rooms, by room. */
+export async function readersOf(
+  parts: RoomParts,
+  roomNids: readonly number[],
+  userId: UserId,
+): Promise<Map<number, Reader>> {
+  const rows = new Map((await membershipsIn(parts.db, roomNids, userId)).map((row) => [row.roomNid, row]));
+  return new Map(roomNids.map((nid) => [nid, toReader(userId, rows.get(nid))]));
+}
+
+function toReader(userId: UserId, row: MembershipRow | undefined): Reader {
+  if (row === undefined || row.forgotten) return { userId, membership: undefined, leftPosition: null };
+  return { userId, membership: row.membership, leftPosition: row.leftPosition };
 }
 
 /**
@@ -32,6 +45,7 @@ export async function visibleEvents(
   const visibilityKey = stateKey('m.room.history_visibility', '');
   const memberKey = stateKey('m.room.member', reader.userId);
   const keys = await parts.stateKeys.find([visibilityKey, memberKey]);
+  await parts.snapshots.loadAll(events.flatMap((event) => [event.stateBefore, event.stateAfter]));
   const views = new Map<number, ViewpointState>();
   const viewOf = async (snapshotId: number | null) =>
     await viewAt(parts, keys, visibilityKey, memberKey, snapshotId, views);

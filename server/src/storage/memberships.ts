@@ -135,6 +135,17 @@ export async function membershipOf(db: Queryable, roomNid: number, userId: strin
   return row === undefined ? undefined : fromRow(row);
 }
 
+/** The memberships of a user in the given rooms. */
+export async function membershipsIn(
+  db: Queryable,
+  roomNids: readonly number[],
+  userId: string,
+): Promise<MembershipRow[]> {
+  if (roomNids.length === 0) return [];
+  const sql = `SELECT ${COLUMNS} FROM memberships m WHERE m.room_nid = ANY ($1::bigint[]) AND m.user_id = $2`;
+  return (await db.query<Row>(sql, [roomNids, toStoredText(userId)])).map(fromRow);
+}
+
 /** All rooms in which the user has a membership, forgotten ones left out. */
 export async function membershipsOfUser(db: Queryable, userId: string): Promise<MembershipRow[]> {
   const sql = `SELECT ${COLUMNS} FROM memberships m WHERE m.user_id = $1 AND NOT m.forgotten`;
@@ -196,9 +207,16 @@ const HEROES = `SELECT ${COLUMNS} FROM unnest($1::bigint[]) AS wanted (room_nid)
       AND m.membership IN ('join', 'invite', 'leave', 'ban')
     ORDER BY m.membership NOT IN ('join', 'invite'), m.position, m.user_id LIMIT 5) m`;
 
-/** Up to five others per room by whom a room without a name may be called (`m.heroes`), members first. */
+/**
+ * Up to five others per room by whom a room without a name may be called (`m.heroes`): those who are in it or invited, and
+ * only where there are none, those who have left.
+ */
 export async function heroes(db: Queryable, roomNids: readonly number[], userId: string): Promise<MembershipRow[]> {
-  return (await db.query<Row>(HEROES, [roomNids, toStoredText(userId)])).map(fromRow);
+  if (roomNids.length === 0) return [];
+  const rows = (await db.query<Row>(HEROES, [roomNids, toStoredText(userId)])).map(fromRow);
+  const isPresent = ({ membership }: MembershipRow) => membership === 'join' || membership === 'invite';
+  const inhabited = new Set(rows.filter(isPresent).map((row) => row.roomNid));
+  return rows.filter((row) => isPresent(row) || !inhabited.has(row.roomNid));
 }
 
 /** @returns whether there was a membership to forget; rooms that the user is in or invited to stay */

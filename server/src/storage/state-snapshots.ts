@@ -88,10 +88,11 @@ interface Row {
   event_nids: number[];
 }
 
-const LOAD = `WITH RECURSIVE chain AS (
-  SELECT * FROM state_snapshots WHERE id = $1
-  UNION ALL SELECT parent.* FROM state_snapshots parent JOIN chain ON parent.id = chain.parent
-) SELECT id, parent, sequence, state_key_nids, event_nids FROM chain ORDER BY sequence`;
+const LOAD = `WITH RECURSIVE chain (id, parent) AS (
+  SELECT id, parent FROM state_snapshots WHERE id = ANY ($1::bigint[])
+  UNION SELECT s.id, s.parent FROM state_snapshots s JOIN chain ON s.id = chain.parent
+) SELECT s.id, s.parent, s.sequence, s.state_key_nids, s.event_nids FROM chain JOIN state_snapshots s ON s.id = chain.id
+  ORDER BY s.sequence`;
 
 const INSERT = `INSERT INTO state_snapshots (id, parent, sequence, state_key_nids, event_nids)
   SELECT id, parent, sequence, keys::bigint[], events::bigint[]
@@ -100,6 +101,8 @@ const INSERT = `INSERT INTO state_snapshots (id, parent, sequence, state_key_nid
 export interface StateSnapshots {
   /** Throws if there is no such snapshot: ids come only from our own rows. */
   load(id: number): Promise<Snapshot>;
+  /** The same for many at once, by id; null and undefined are left out. */
+  loadAll(ids: readonly (number | null | undefined)[]): Promise<Map<number, Snapshot>>;
   /** Ids for snapshots about to be made. */
   ids: IdBlocks;
   /** Lets later loads find a snapshot that has been committed. */
@@ -109,21 +112,44 @@ export interface StateSnapshots {
 export function openStateSnapshots(db: Queryable, ids: IdBlocks): StateSnapshots {
   const cache = new LruCache<number, Snapshot>(2_000_000);
   const remember = (snapshot: Snapshot) => cache.set(snapshot.id, snapshot, snapshot.changes.size + 4);
+
+  async function loadAll(wanted: Parameters<StateSnapshots['loadAll']>[0]): Promise<Map<number, Snapshot>> {
+    const found = new Map<number, Snapshot>();
+    const missing = new Set<number>();
+    for (const id of wanted) {
+      const cached = id == null ? undefined : cache.get(id);
+      if (cached !== undefined) found.set(cached.id, cached);
+      else if (id != null) missing.add(id);
+    }
+    if (missing.size === 0) return found;
+    const loaded = new Map<number, Snapshot>();
+    // A parent's sequence number is smaller than that of its children, so it comes before them.
+    for (const { id, parent: parentId, sequence, state_key_nids: keys, event_nids: events } of await db.query<Row>(
+      LOAD,
+      [[...missing]],
+    )) {
+      const parent = parentId === null ? undefined : loaded.get(parentId);
+      const changes = new Map(keys.map((key, index) => [key, events[index] ?? 0]));
+      const snapshot = cache.get(id) ?? { id, sequence, parent, changes };
+      loaded.set(id, snapshot);
+      remember(snapshot);
+    }
+    for (const id of missing) {
+      const snapshot = loaded.get(id);
+      if (snapshot === undefined) throw new Error(`there is no state snapshot ${id}`);
+      found.set(id, snapshot);
+    }
+    return found;
+  }
+
   return {
     ids,
     remember,
+    loadAll,
     async load(id) {
-      const cached = cache.get(id);
-      if (cached !== undefined) return cached;
-      let parent: Snapshot | undefined;
-      for (const row of await db.query<Row>(LOAD, [id])) {
-        const known = cache.get(row.id);
-        const changes = new Map(row.state_key_nids.map((key, index) => [key, row.event_nids[index] ?? 0]));
-        parent = known ?? { id: row.id, sequence: row.sequence, parent, changes };
-        remember(parent);
-      }
-      if (parent === undefined || parent.id !== id) throw new Error(`there is no state snapshot ${id}`);
-      return parent;
+      const snapshot = cache.get(id) ?? (await loadAll([id])).get(id);
+      if (snapshot === undefined) throw new Error(`there is no state snapshot ${id}`);
+      return snapshot;
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { RoomId } from '../protocol/event.ts';
-import { eventPasses } from '../protocol/filter.ts';
+import { eventPasses, roomEventPasses } from '../protocol/filter.ts';
 import type { JsonObject } from '../protocol/json.ts';
+import type { SyncRoom } from '../storage/sync-overview.ts';
 import type { SyncRound } from './sync.ts';
 import type { AccountDataEvent, SyncParts } from './sync-parts.ts';
 
@@ -17,4 +18,16 @@ export async function accountDataSection(
       .map((event) => ({ type: event.type, content: event.content })),
     rooms,
   };
+}
+
+/** `account_data` of a room, as the filter lets it through. */
+export function roomAccountData(
+  sync: SyncRound,
+  room: SyncRoom,
+  accountData: ReadonlyMap<RoomId, readonly AccountDataEvent[]>,
+): JsonObject[] {
+  const filter = sync.query.filter.room.accountData;
+  return (accountData.get(room.roomId) ?? [])
+    .filter((event) => roomEventPasses(filter, room.roomId, event))
+    .map((event) => ({ type: event.type, content: event.content }));
 }

@@ -1,16 +1,17 @@
 import type { RoomId } from '../protocol/event.ts';
 import { filterLimit, roomEventPasses } from '../protocol/filter.ts';
 import type { JsonObject } from '../protocol/json.ts';
-import { clientEvents } from '../rooms/client-event.ts';
-import type { ClientEvent } from '../rooms/plain-client-event.ts';
+import { clientEvents, clientState } from '../rooms/client-event.ts';
+import { type ClientEvent, withoutRoomId } from '../rooms/plain-client-event.ts';
 import { stateEventAt } from '../rooms/state-at.ts';
 import { timelineToken } from '../rooms/timeline-token.ts';
 import { visibleEvents } from '../rooms/visibility.ts';
 import { latestOfRooms, type StoredEvent } from '../storage/events.ts';
 import { roomStatesAt, type SyncRoom } from '../storage/sync-overview.ts';
+import { roomAccountData } from './account-data-section.ts';
 import { ephemeralEvents } from './ephemeral.ts';
 import { roomSummaries } from './room-summaries.ts';
-import { stateSection } from './state-section.ts';
+import { resummarized, stateChanges, stateSection } from './state-section.ts';
 import type { SyncRound } from './sync.ts';
 import type { AccountDataEvent, SyncParts } from './sync-parts.ts';
 import { unreadCounts } from './unread-counts.ts';
@@ -42,22 +43,20 @@ export async function joinedRooms(
   accountData: ReadonlyMap<RoomId, readonly AccountDataEvent[]>,
 ): Promise<JsonObject> {
   const joined = await openRooms(parts, sync, rooms);
-  const [ephemeral, states] = await Promise.all([
+  const [ephemeral, changes] = await Promise.all([
     ephemeralEvents(parts, sync, joined),
-    stateSection(parts, sync, joined),
+    stateChanges(parts, sync, joined),
   ]);
-  const withMembers = joined.filter(({ room, isNew, timeline }) => {
-    const state = states.get(room.roomNid) ?? [];
-    return isNew || [...timeline, ...state].some((event) => event.pdu.type === 'm.room.member');
-  });
   const summaries = await roomSummaries(
     parts.rooms,
     sync.viewer.userId,
-    withMembers.map(({ room }) => room.roomNid),
+    (await resummarized(parts, joined, changes)).map(({ room }) => room.roomNid),
   );
+  const states = await stateSection(parts, sync, joined, changes, summaries);
   const changed = joined.filter(
-    ({ room, isNew, timeline }) =>
+    ({ room, isNew, timeline, limited }) =>
       isNew ||
+      limited ||
       timeline.length > 0 ||
       (states.get(room.roomNid)?.length ?? 0) > 0 ||
       (ephemeral.get(room.roomNid)?.events.length ?? 0) > 0 ||
@@ -73,7 +72,7 @@ export async function joinedRooms(
     const toShow = (events: readonly StoredEvent[]) => events.flatMap((event) => shown.get(event.nid) ?? []);
     const wanted = timeline.filter((event) => inTimeline(sync, room, event));
     const state = { events: toShow(states.get(room.roomNid) ?? []) };
-    const summary = summaries.get(room.roomNid);
+    const summary = summaries.get(room.roomNid)?.shown;
     section[room.roomId] = {
       timeline: { events: toShow(wanted), limited, prev_batch: timelineToken(prevBatch) },
       ...(sync.query.stateAfter ? { state_after: state } : { state }),
@@ -91,17 +90,6 @@ function inTimeline(sync: SyncRound, room: SyncRoom, event: StoredEvent): boolea
   return roomEventPasses(sync.query.filter.room.timeline, room.roomId, event.pdu);
 }
 
-function roomAccountData(
-  sync: SyncRound,
-  room: SyncRoom,
-  accountData: ReadonlyMap<RoomId, readonly AccountDataEvent[]>,
-): JsonObject[] {
-  const filter = sync.query.filter.room.accountData;
-  return (accountData.get(room.roomId) ?? [])
-    .filter((event) => roomEventPasses(filter, room.roomId, event))
-    .map((event) => ({ type: event.type, content: event.content }));
-}
-
 /** All events of the round in the form for clients, in two calls whatever the number of rooms. */
 async function showEvents(
   parts: SyncParts,
@@ -117,10 +105,10 @@ async function showEvents(
   const shown = new Map<number, ClientEvent>();
   const [timelineShown, stateShown] = await Promise.all([
     clientEvents(parts.rooms, sync.viewer, timeline),
-    clientEvents(parts.rooms, sync.viewer, state, { aggregations: false }),
+    clientState(parts.rooms, sync.viewer, state),
   ]);
-  for (const [index, event] of timelineShown.entries()) shown.set(timeline[index]?.nid ?? 0, event);
-  for (const [index, event] of stateShown.entries()) shown.set(state[index]?.nid ?? 0, event);
+  for (const [index, event] of timelineShown.entries()) shown.set(timeline[index]?.nid ?? 0, withoutRoomId(event));
+  for (const [index, event] of stateShown.entries()) shown.set(state[index]?.nid ?? 0, withoutRoomId(event));
   return shown;
 }
 
@@ -175,13 +163,8 @@ async function openRoom(
   const firstAt = timeline[0] === undefined ? rows.length : rows.indexOf(timeline[0]);
   const previous = firstAt > 0 ? rows[firstAt - 1] : before;
   const first = timeline[0] ?? rows[0];
-  const stateAtStart = stateBeforeTimeline(room, {
-    isNew,
-    stateAtSince,
-    previous,
-    first,
-    isEmpty: timeline.length === 0,
-  });
+  const stateAtStart =
+    timeline.length === 0 ? room.currentState : stateBefore(timeline[0], previous, isNew, stateAtSince);
   return {
     room,
     isNew: isNew || sync.query.fullState,
@@ -193,18 +176,13 @@ async function openRoom(
   };
 }
 
-function stateBeforeTimeline(
-  room: SyncRoom,
-  at: {
-    isNew: boolean;
-    stateAtSince: number | undefined;
-    previous: StoredEvent | undefined;
-    first: StoredEvent | undefined;
-    isEmpty: boolean;
-  },
+/** Snapshot of the room's state before the first event of a timeline. */
+function stateBefore(
+  first: StoredEvent | undefined,
+  previous: StoredEvent | undefined,
+  isNew: boolean,
+  stateAtSince: number | undefined,
 ): number | null {
-  if (at.isEmpty)
-    return at.isNew || at.first !== undefined ? room.currentState : (at.stateAtSince ?? room.currentState);
-  if (at.previous !== undefined) return at.previous.roomState;
-  return at.isNew ? (at.first?.stateBefore ?? null) : (at.stateAtSince ?? null);
+  if (previous !== undefined) return previous.roomState;
+  return isNew ? (first?.stateBefore ?? null) : (stateAtSince ?? null);
 }

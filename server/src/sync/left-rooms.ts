@@ -1,12 +1,14 @@
 import type { RoomId } from '../protocol/event.ts';
 import { filterLimit, roomEventPasses } from '../protocol/filter.ts';
 import type { JsonObject } from '../protocol/json.ts';
-import { clientEvents } from '../rooms/client-event.ts';
+import { clientEvents, clientState } from '../rooms/client-event.ts';
+import { withoutRoomId } from '../rooms/plain-client-event.ts';
 import { timelineToken } from '../rooms/timeline-token.ts';
 import { visibleEvents } from '../rooms/visibility.ts';
 import { eventsByNid, latestOfRooms, type StoredEvent } from '../storage/events.ts';
 import { snapshotDifference } from '../storage/state-snapshots.ts';
 import { roomStatesAt, type SyncRoom } from '../storage/sync-overview.ts';
+import { roomAccountData } from './account-data-section.ts';
 import type { SyncRound } from './sync.ts';
 import type { AccountDataEvent, SyncParts } from './sync-parts.ts';
 
@@ -36,7 +38,7 @@ async function declined(parts: SyncParts, sync: SyncRound, room: SyncRoom): Prom
   const events = await eventsByNid(parts.rooms.db, [room.eventNid]);
   return {
     timeline: {
-      events: await clientEvents(parts.rooms, sync.viewer, events),
+      events: (await clientEvents(parts.rooms, sync.viewer, events)).map(withoutRoomId),
       limited: false,
       prev_batch: timelineToken(room.position),
     },
@@ -69,16 +71,14 @@ async function leftRoom(
     roomEventPasses(filter.room.state, room.roomId, event.pdu),
   );
   const passes = (event: StoredEvent) => roomEventPasses(filter.room.timeline, room.roomId, event.pdu);
-  const stateEvents = { events: await clientEvents(parts.rooms, sync.viewer, state, { aggregations: false }) };
+  const stateEvents = { events: (await clientState(parts.rooms, sync.viewer, state)).map(withoutRoomId) };
   return {
     timeline: {
-      events: await clientEvents(parts.rooms, sync.viewer, timeline.filter(passes)),
+      events: (await clientEvents(parts.rooms, sync.viewer, timeline.filter(passes))).map(withoutRoomId),
       limited: before !== undefined,
       prev_batch: timelineToken((rows[0]?.position ?? room.position) - 1),
     },
     ...(stateAfter ? { state_after: stateEvents } : { state: stateEvents }),
-    account_data: {
-      events: (accountData.get(room.roomId) ?? []).map((event) => ({ type: event.type, content: event.content })),
-    },
+    account_data: { events: roomAccountData(sync, room, accountData) },
   };
 }

@@ -1,62 +1,110 @@
-import { stateKey } from '../protocol/event.ts';
+import { type StateKey, stateKey } from '../protocol/event.ts';
 import { roomEventPasses } from '../protocol/filter.ts';
 import { eventsByNid, type StoredEvent } from '../storage/events.ts';
-import { type Snapshot, snapshotDifference, snapshotGet } from '../storage/state-snapshots.ts';
+import { snapshotDifference, snapshotGet } from '../storage/state-snapshots.ts';
 import type { JoinedRoom } from './joined-rooms.ts';
+import type { RoomSummary } from './room-summaries.ts';
 import type { SyncRound } from './sync.ts';
 import type { SyncParts } from './sync-parts.ts';
 
+/** State of a room that the client lacks: state key nid → event nid. */
+export type StateChanges = ReadonlyMap<number, number>;
+
+const MEMBER = 'm.room.member\0';
+const NAMING: ReadonlySet<StateKey> = new Set(
+  ['m.room.name', 'm.room.canonical_alias'].map((type) => stateKey(type, '')),
+);
+
+/** What each room's client lacks to know the state at the start (or, with `use_state_after`, the end) of the timeline. */
+export async function stateChanges(
+  parts: SyncParts,
+  sync: SyncRound,
+  rooms: readonly JoinedRoom[],
+): Promise<Map<number, StateChanges>> {
+  const ends = new Map<number, { from: number | undefined; to: number | null }>();
+  for (const { room, isNew, timeline, stateAtSince, stateAtStart } of rooms) {
+    const isUntouched = timeline.length === 0 && room.lastPosition <= sync.since;
+    if (!isNew && isUntouched) continue;
+    const to = sync.query.stateAfter ? room.currentState : stateAtStart;
+    ends.set(room.roomNid, { from: isNew ? undefined : stateAtSince, to });
+  }
+  const snapshots = await parts.rooms.snapshots.loadAll([...ends.values()].flatMap(({ from, to }) => [from, to]));
+  return new Map(
+    [...ends].map(([roomNid, { from, to }]) => {
+      const difference = snapshotDifference(snapshots.get(from ?? 0), snapshots.get(to ?? 0));
+      return [roomNid, new Map([...difference].filter(([, eventNid]) => eventNid !== 0))];
+    }),
+  );
+}
+
+/** Rooms whose summary may be another one: members came, went or changed, or a name did. */
+export async function resummarized(
+  parts: SyncParts,
+  rooms: readonly JoinedRoom[],
+  changes: ReadonlyMap<number, StateChanges>,
+): Promise<JoinedRoom[]> {
+  const keyNids = rooms.flatMap(({ room, isNew }) => (isNew ? [] : [...(changes.get(room.roomNid)?.keys() ?? [])]));
+  const keys = await parts.rooms.stateKeys.resolve(keyNids);
+  const counts = (key: StateKey | undefined) => key !== undefined && (key.startsWith(MEMBER) || NAMING.has(key));
+  return rooms.filter(
+    ({ room, isNew, timeline }) =>
+      isNew ||
+      [...(changes.get(room.roomNid)?.keys() ?? [])].some((keyNid) => counts(keys.get(keyNid))) ||
+      timeline.some(({ pdu }) => pdu.state_key !== undefined && counts(stateKey(pdu.type, pdu.state_key))),
+  );
+}
+
 /**
- * `state` (or `state_after`) of each room: what the client lacks to know the room's state at the start (or the end) of the
- * timeline. With lazily loaded members only those of the timeline's senders and the user's own are among it.
+ * `state` (or `state_after`) of each room. Where members are loaded lazily, a room that is new to the client has only those of
+ * the timeline's senders, of the user, and of the heroes of its summary; one that it knows has those who changed in a gap, and
+ * senders and heroes whom it may not have been told of.
  */
 export async function stateSection(
   parts: SyncParts,
   sync: SyncRound,
   rooms: readonly JoinedRoom[],
+  changes: ReadonlyMap<number, StateChanges>,
+  summaries: ReadonlyMap<number, RoomSummary>,
 ): Promise<Map<number, StoredEvent[]>> {
+  const wanted = new Map<number, ReadonlySet<number>>();
   const lazy = sync.query.filter.room.state.lazyLoadMembers;
-  const wanted = new Map<number, Set<number>>();
-  for (const room of rooms) wanted.set(room.room.roomNid, await wantedState(parts, sync, room, lazy));
+  for (const joined of rooms) {
+    const { roomNid } = joined.room;
+    const own = changes.get(roomNid) ?? new Map<number, number>();
+    const heroes = summaries.get(roomNid)?.heroes ?? [];
+    wanted.set(roomNid, new Set(lazy ? await lazily(parts, sync, joined, own, heroes) : own.values()));
+  }
   const nids = [...wanted.values()].flatMap((set) => [...set]);
   const events = new Map((await eventsByNid(parts.rooms.db, nids)).map((event) => [event.nid, event]));
   const section = new Map<number, StoredEvent[]>();
-  for (const { room, timeline } of rooms) {
-    const senders = new Set<string>([sync.viewer.userId, ...timeline.map((event) => event.sender)]);
+  for (const { room } of rooms) {
     const state = [...(wanted.get(room.roomNid) ?? [])].flatMap((nid) => events.get(nid) ?? []);
-    section.set(
-      room.roomNid,
-      state.filter(
-        (event) =>
-          roomEventPasses(sync.query.filter.room.state, room.roomId, event.pdu) &&
-          (!lazy || event.pdu.type !== 'm.room.member' || senders.has(event.pdu.state_key ?? '')),
-      ),
-    );
+    const passes = ({ pdu }: StoredEvent) => roomEventPasses(sync.query.filter.room.state, room.roomId, pdu);
+    section.set(room.roomNid, state.filter(passes));
   }
   return section;
 }
 
-async function wantedState(parts: SyncParts, sync: SyncRound, joined: JoinedRoom, lazy: boolean): Promise<Set<number>> {
-  const { snapshots } = parts.rooms;
-  const load = async (id: number | null | undefined) => (id == null ? undefined : await snapshots.load(id));
-  const to = await load(sync.query.stateAfter ? joined.room.currentState : joined.stateAtStart);
-  const wanted = new Set<number>();
-  const isUntouched = joined.timeline.length === 0 && joined.room.lastPosition <= sync.since;
-  if (joined.isNew || !isUntouched) {
-    const from = joined.isNew ? undefined : await load(joined.stateAtSince);
-    for (const nid of snapshotDifference(from, to).values()) if (nid !== 0) wanted.add(nid);
-  }
-  // A client that loads members lazily may not know a sender who has been in the room all along.
-  if (lazy && !joined.isNew && joined.timeline.length > 0)
-    for (const nid of await membersOf(parts, to, joined.timeline)) wanted.add(nid);
-  return wanted;
-}
-
-async function membersOf(
+async function lazily(
   parts: SyncParts,
-  state: Snapshot | undefined,
-  timeline: readonly StoredEvent[],
+  sync: SyncRound,
+  { room, isNew, timeline, stateAtStart }: JoinedRoom,
+  changes: StateChanges,
+  heroes: readonly string[],
 ): Promise<number[]> {
-  const keys = [...new Set(timeline.map((event) => stateKey('m.room.member', event.sender)))];
-  return [...(await parts.rooms.stateKeys.find(keys)).values()].flatMap((key) => snapshotGet(state, key) ?? []);
+  const { stateKeys, snapshots } = parts.rooms;
+  const people = new Set<string>([...timeline.map((event) => event.sender), ...heroes]);
+  if (isNew) people.add(sync.viewer.userId);
+  const memberKeys = await stateKeys.find([...people].map((userId) => stateKey('m.room.member', userId)));
+  if (isNew) {
+    const keys = await stateKeys.resolve([...changes.keys()]);
+    const isWanted = (keyNid: number) => {
+      const key = keys.get(keyNid);
+      return key === undefined || !key.startsWith(MEMBER) || memberKeys.has(key);
+    };
+    return [...changes].flatMap(([keyNid, eventNid]) => (isWanted(keyNid) ? [eventNid] : []));
+  }
+  const at = sync.query.stateAfter ? room.currentState : stateAtStart;
+  const state = at === null || people.size === 0 ? undefined : await snapshots.load(at);
+  return [...changes.values(), ...[...memberKeys.values()].flatMap((keyNid) => snapshotGet(state, keyNid) ?? [])];
 }
