@@ -3,13 +3,6 @@ import { CHROMIUM } from '../harness/chromium.ts';
 import { startHomeserver } from '../harness/homeserver.ts';
 import { createRoom, openRoom, registerUser, type SignedInPage, type TestUser, useBrowser } from './browser-session.ts';
 
-// The browser's DOM, as far as the functions below that run in the page use it.
-interface Element {
-  localName: string;
-  attributes: Iterable<{ name: string; value: string }>;
-  querySelectorAll(selector: string): Iterable<Element>;
-}
-
 const HOSTILE: readonly [string, string][] = [
   ['scripts', '<script>window.broken = 1</script><b>kept</b>'],
   ['event handlers', '<img src="x" onerror="window.broken = 1"><p onclick="window.broken = 1">kept</p>'],
@@ -74,7 +67,7 @@ describe.skipIf(CHROMIUM === undefined)('markup of other people', { timeout: 120
 
   test.each(HOSTILE)('brings no %s into the page', async (_name, html) => {
     const body = await show(html);
-    const found = await body.evaluate((root: Element) =>
+    const found = await body.evaluate((root) =>
       [...root.querySelectorAll('*')].map((element) => ({
         tag: element.localName,
         attributes: [...element.attributes].map(({ name, value }) => [name, value] as const),

@@ -12,27 +12,22 @@ const MESSAGES = 210;
 const textOf = (index: number): string =>
   Array.from({ length: 3 + ((index * 37) % 90) }, (_, word) => WORDS[(index + word) % WORDS.length]).join(' ');
 
-// The browser's DOM, as far as the functions below that run in the page use it.
-interface Box {
-  dataset: { key?: string };
-  scrollTop: number;
-  scrollHeight: number;
-  clientHeight: number;
-  scrollTo(left: number, top: number): void;
-  getBoundingClientRect(): { top: number; bottom: number };
-  querySelectorAll(selector: string): Iterable<Box>;
+declare global {
+  interface Window {
+    /** Set by the watcher below: the row that is watched, and how far it was from its place. */
+    watched: string;
+    drift: number;
+  }
 }
-declare const document: { querySelector(selector: string): Box };
-declare const window: { drift: number; watched: string };
-declare function requestAnimationFrame(callback: () => void): void;
 
 /** The row in the middle of what is seen: its key, and where it is. */
 const anchorOf = (page: Page): Promise<{ key: string; top: number }> =>
   page.evaluate(() => {
     const frame = document.querySelector('[data-timeline]');
+    if (!frame) throw new Error('no timeline');
     const { top, bottom } = frame.getBoundingClientRect();
     const middle = (top + bottom) / 2;
-    for (const row of frame.querySelectorAll('[data-kind="message"]')) {
+    for (const row of frame.querySelectorAll<HTMLElement>('[data-kind="message"]')) {
       const box = row.getBoundingClientRect();
       if (box.bottom > middle) return { key: row.dataset.key ?? '', top: box.top };
     }
@@ -41,10 +36,10 @@ const anchorOf = (page: Page): Promise<{ key: string; top: number }> =>
 
 const scroller = (page: Page) => page.locator('[data-scroller]');
 const scrollTo = (page: Page, top: number): Promise<void> =>
-  scroller(page).evaluate((element: Box, offset) => element.scrollTo(0, offset), top);
-const heightOf = (page: Page): Promise<number> => scroller(page).evaluate((element: Box) => element.scrollHeight);
+  scroller(page).evaluate((element, offset) => element.scrollTo(0, offset), top);
+const heightOf = (page: Page): Promise<number> => scroller(page).evaluate((element) => element.scrollHeight);
 const distanceFromEnd = (page: Page): Promise<number> =>
-  scroller(page).evaluate((element: Box) => element.scrollHeight - element.scrollTop - element.clientHeight);
+  scroller(page).evaluate((element) => element.scrollHeight - element.scrollTop - element.clientHeight);
 const feed = (page: Page) => page.getByRole('feed');
 const busy = (page: Page) => feed(page).getAttribute('aria-busy');
 

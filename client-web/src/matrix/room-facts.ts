@@ -18,6 +18,7 @@ export interface RoomPermissions {
 
 export interface RoomFacts {
   name: string;
+  kind: 'direct' | 'public' | 'private';
   topic?: string;
   createdBy?: Person;
   createdAt?: number;
@@ -50,8 +51,11 @@ export function roomFacts(session: Session, room: Room): RoomFacts {
     room.currentState.getStateEvents(EventType.RoomTombstone, '')?.getContent(),
     'replacement_room',
   );
+  const summary = session.rooms.get(room.roomId);
+  const openness = summary?.isPublic ? 'public' : 'private';
   return {
     name: room.name,
+    kind: summary?.kind === 'direct' ? 'direct' : openness,
     ...(topic && { topic }),
     ...(creator && { createdBy: memberOf(room, creator) }),
     ...(create && { createdAt: create.getTs() }),

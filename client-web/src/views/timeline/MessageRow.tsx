@@ -1,4 +1,4 @@
-import { type FocusEvent, memo, type PointerEvent, useRef, useState } from 'react';
+import { memo, type PointerEvent, useRef, useState } from 'react';
 import { hueOf } from '../../view-models/sender-hue.ts';
 import type { TimelineEvent } from '../../view-models/timeline.ts';
 import type { MessageItem } from '../../view-models/timeline-items.ts';
@@ -21,13 +21,15 @@ export interface MessageRowProps {
   item: MessageItem;
   /** Changes when the row is to be marked for a moment. */
   flash: number | undefined;
+  /** The keyboard is on the row. */
+  isActive: boolean;
   onOpenImage: (key: string) => void;
 }
 
 const LONG_PRESS_MS = 450;
 
 /** One message: heading with avatar and name where a group begins, then what it says and what others made of it. */
-export const MessageRow = memo(function MessageRow({ item, flash, onOpenImage }: MessageRowProps) {
+export const MessageRow = memo(function MessageRow({ item, flash, isActive, onOpenImage }: MessageRowProps) {
   const { event, startsGroup } = item;
   const timeline = useTimelineViewModel();
   const attention = useAttention();
@@ -51,7 +53,7 @@ export const MessageRow = memo(function MessageRow({ item, flash, onOpenImage }:
         {event.status === 'failed' && <FailedLine event={event} />}
       </div>
       {event.readers.length > 0 && <ReadersView readers={event.readers} />}
-      {attention.isOn && event.status === 'sent' && !event.redaction && (
+      {(attention.isOn || isActive) && event.status === 'sent' && !event.redaction && (
         <ActionBar event={event} onOpenChange={attention.setHeld} />
       )}
       {attention.isPressed && <ActionSheet event={event} onClose={attention.release} />}
@@ -59,16 +61,15 @@ export const MessageRow = memo(function MessageRow({ item, flash, onOpenImage }:
   );
 });
 
-/** Whether the actions of the row are to be shown: the pointer or the keyboard is on it, or a finger rested there. */
+/** Whether the actions of the row are to be shown: the pointer is on it, or a finger rested there. */
 function useAttention() {
   const [isHovered, setHovered] = useState(false);
-  const [isFocused, setFocused] = useState(false);
   const [isHeld, setHeld] = useState(false);
   const [isPressed, setPressed] = useState(false);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   const stop = (): void => clearTimeout(timer.current);
   return {
-    isOn: isHovered || isFocused || isHeld,
+    isOn: isHovered || isHeld,
     isPressed,
     setHeld,
     release: () => setPressed(false),
@@ -87,10 +88,6 @@ function useAttention() {
       onPointerCancel: stop,
       onPointerMove: (event: PointerEvent) => {
         if (Math.abs(event.movementX) + Math.abs(event.movementY) > 6) stop();
-      },
-      onFocus: (event: FocusEvent<HTMLElement>) => setFocused(event.target.matches(':focus-visible')),
-      onBlur: (event: FocusEvent<HTMLElement>) => {
-        if (!event.currentTarget.contains(event.relatedTarget)) setFocused(false);
       },
     },
   };

@@ -1,4 +1,4 @@
-import { Hash, MessageSquareText } from 'lucide-react';
+import { Hash, Lock, type LucideIcon, MessagesSquare } from 'lucide-react';
 import type { RoomFacts } from '../../view-models/timeline.ts';
 import { useT } from '../i18n.tsx';
 import { Skeleton } from '../ui/Skeleton.tsx';
@@ -10,6 +10,10 @@ import styles from './RoomStart.module.css';
  * is reached, so that the rows below do not move.
  */
 export const START_HEIGHT = 168;
+/** A thread begins with the message it hangs on and needs no words above it. */
+export const THREAD_START_HEIGHT = 12;
+
+const ICONS: Record<RoomFacts['kind'], LucideIcon> = { direct: MessagesSquare, public: Hash, private: Lock };
 
 /** What stands above the first row: the beginning of the room, or rows still to come. */
 export function RoomStart(props: {
@@ -22,8 +26,9 @@ export function RoomStart(props: {
   const { room, isThread, isComplete, hasFailed, onRetry } = props;
   const t = useT('timeline');
   const formats = useTimeFormats();
+  if (isThread) return null;
   if (!isComplete) return hasFailed ? <Retry onRetry={onRetry} /> : <ComingRows />;
-  const Icon = isThread ? MessageSquareText : Hash;
+  const Icon = ICONS[room.kind];
   const { createdBy, createdAt, topic } = room;
   return (
     <div className={styles.start} style={{ height: START_HEIGHT }}>
@@ -31,13 +36,13 @@ export function RoomStart(props: {
         <Icon size={20} strokeWidth={1.75} aria-hidden />
       </span>
       <h2 className={styles.title}>
-        {isThread ? t('startOfThread') : t('startOfRoom', { name: `\u2068${room.name}\u2069` })}
+        {t(room.kind === 'direct' ? 'startOfDirect' : 'startOfRoom', { name: `\u2068${room.name}\u2069` })}
       </h2>
       <p className={styles.text}>
-        {!isThread && createdBy && createdAt !== undefined
-          ? t('createdBy', { name: `\u2068${createdBy.name}\u2069`, day: formats.day(createdAt) })
-          : t('startOfThreadIn', { name: `\u2068${room.name}\u2069` })}
-        {!isThread && topic ? ` · ${topic}` : ''}
+        {createdBy &&
+          createdAt !== undefined &&
+          t('createdBy', { name: `\u2068${createdBy.name}\u2069`, day: formats.day(createdAt) })}
+        {topic ? ` · ${topic}` : ''}
       </p>
     </div>
   );

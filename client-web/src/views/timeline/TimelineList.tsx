@@ -4,12 +4,13 @@ import type { TimelineState, TimelineViewModel } from '../../view-models/timelin
 import type { MessageItem, TimelineItem } from '../../view-models/timeline-items.ts';
 import { useT } from '../i18n.tsx';
 import { Lightbox } from '../media/Lightbox.tsx';
+import { classes } from '../ui/classes.ts';
 import { ChangesRow } from './ChangesRow.tsx';
 import { DayOverlay } from './DayOverlay.tsx';
 import { useTimeFormats } from './format-time.ts';
 import { JumpButtons } from './JumpButtons.tsx';
-import { MessageRow } from './MessageRow.tsx';
-import { RoomStart, START_HEIGHT } from './RoomStart.tsx';
+import { MessageRow, type MessageRowProps } from './MessageRow.tsx';
+import { RoomStart, START_HEIGHT, THREAD_START_HEIGHT } from './RoomStart.tsx';
 import { estimateRow } from './row-estimate.ts';
 import { DaySeparator, NewSeparator } from './Separators.tsx';
 import styles from './TimelineList.module.css';
@@ -30,6 +31,7 @@ function measureElement(element: HTMLElement, entry: ResizeObserverEntry | undef
 export function TimelineList({ timeline, state }: { timeline: TimelineViewModel; state: TimelineState }) {
   const t = useT('timeline');
   const { items, focus } = state;
+  const isThread = timeline.threadId !== undefined;
   const scroller = useRef<HTMLDivElement>(null);
   const list = useRef<HTMLDivElement>(null);
   const focusedIndex = useRef<number>(undefined);
@@ -50,7 +52,7 @@ export function TimelineList({ timeline, state }: { timeline: TimelineViewModel;
     anchorTo: 'end',
     scrollEndThreshold: END_THRESHOLD,
     overscan: 8,
-    paddingStart: START_HEIGHT,
+    paddingStart: isThread ? THREAD_START_HEIGHT : START_HEIGHT,
     paddingEnd: END_PADDING,
   });
   const place = useReadingPlace(virtualizer, scroller, timeline, state);
@@ -62,11 +64,14 @@ export function TimelineList({ timeline, state }: { timeline: TimelineViewModel;
       <DayOverlay items={items} virtualizer={virtualizer} scroller={scroller} />
       <Sentinel onFocus={rowFocus.onSentinelFocus} />
       <div ref={scroller} className={styles.scroller} tabIndex={-1} data-scroller>
-        <div className={styles.sizer} style={{ height: virtualizer.getTotalSize() }}>
+        <div
+          className={classes(styles.sizer, isThread && styles.fromTop)}
+          style={{ height: virtualizer.getTotalSize() }}
+        >
           <div className={styles.start}>
             <RoomStart
               room={state.room}
-              isThread={timeline.threadId !== undefined}
+              isThread={isThread}
               isComplete={state.isComplete}
               hasFailed={state.hasPagingFailed}
               onRetry={() => void timeline.loadOlder()}
@@ -93,6 +98,7 @@ export function TimelineList({ timeline, state }: { timeline: TimelineViewModel;
                   <RowContent
                     item={item}
                     flash={focus?.key === item.key ? focus.request : undefined}
+                    isActive={rowFocus.activeKey === item.key}
                     onOpenImage={setOpenImage}
                   />
                 </Row>
@@ -171,8 +177,9 @@ function useRowLabel(item: TimelineItem): string | undefined {
   return item.kind === 'day' ? formats.day(item.timestamp) : undefined;
 }
 
-function RowContent(props: { item: TimelineItem; flash: number | undefined; onOpenImage: (key: string) => void }) {
-  const { item, flash, onOpenImage } = props;
+type RowContentProps = Omit<MessageRowProps, 'item'> & { item: TimelineItem };
+
+function RowContent({ item, ...messageProps }: RowContentProps) {
   switch (item.kind) {
     case 'day':
       return <DaySeparator timestamp={item.timestamp} />;
@@ -181,6 +188,6 @@ function RowContent(props: { item: TimelineItem; flash: number | undefined; onOp
     case 'changes':
       return <ChangesRow item={item} />;
     default:
-      return <MessageRow item={item} flash={flash} onOpenImage={onOpenImage} />;
+      return <MessageRow item={item} {...messageProps} />;
   }
 }

@@ -8,6 +8,8 @@ const FOCUSABLE =
 export interface RowFocus {
   /** Index of the row that has the focus, kept drawn while it is scrolled away. */
   focusedIndex: number | undefined;
+  /** Key of that row if the keyboard brought the focus, so that its actions are to be shown. */
+  activeKey: string | undefined;
   listProps: {
     onKeyDown: (event: KeyboardEvent<HTMLElement>) => void;
     onFocus: (event: FocusEvent<HTMLElement>) => void;
@@ -27,6 +29,7 @@ export function useRowFocus(
   list: RefObject<HTMLElement | null>,
 ): RowFocus {
   const [focusedKey, setFocusedKey] = useState<string>();
+  const [isByKeyboard, setByKeyboard] = useState(false);
   const lastKey = useRef<string>(undefined);
   const isLeaving = useRef(false);
   const wanted = useRef<string>(undefined);
@@ -72,6 +75,7 @@ export function useRowFocus(
 
   return {
     focusedIndex: indexOf(items, focusedKey),
+    activeKey: isByKeyboard ? focusedKey : undefined,
     listProps: {
       onKeyDown,
       onFocus: (event) => {
@@ -79,6 +83,7 @@ export function useRowFocus(
         if (key === undefined) return;
         lastKey.current = key;
         setFocusedKey(key);
+        setByKeyboard(event.target.matches(':focus-visible'));
       },
       onBlur: (event) => {
         if (!event.currentTarget.contains(event.relatedTarget)) setFocusedKey(undefined);
