@@ -114,10 +114,12 @@ export class Session {
   async signOut(): Promise<void> {
     try {
       await this.client.logout(true);
-    } finally {
-      this.stop();
-      await this.client.clearStores();
+    } catch {
+      // The server is away or has ended the login itself. Nothing is kept here either way; a login that stays behind can be
+      // ended from another device.
     }
+    this.stop();
+    await this.client.clearStores();
   }
 
   /** Tries to reach the server now instead of waiting for the next attempt. */

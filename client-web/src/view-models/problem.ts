@@ -49,7 +49,7 @@ function readFacts(error: unknown): ErrorFacts | undefined {
   const { httpStatus, errcode, data } = error as { httpStatus?: unknown; errcode?: unknown; data?: unknown };
   const body = typeof data === 'object' && data !== null ? (data as Record<string, unknown>) : {};
   if (typeof httpStatus !== 'number' && typeof errcode !== 'string') {
-    return error.name === 'ConnectionError' || error.name === 'TypeError'
+    return error.name === 'ConnectionError'
       ? { status: undefined, errcode: undefined, message: error.message, retryAfterMs: undefined }
       : undefined;
   }

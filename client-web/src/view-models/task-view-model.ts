@@ -17,7 +17,10 @@ export abstract class TaskViewModel<State extends TaskState> extends ViewModel<S
     try {
       return await action();
     } catch (error) {
-      this.set({ problem: this.describe(error) } as Partial<State>);
+      const problem = this.describe(error);
+      // Whatever it is, it is not an answer that was foreseen: leave a trace for whoever looks into it.
+      if (problem?.code === 'unexpected') console.error(error);
+      this.set({ problem } as Partial<State>);
       return undefined;
     } finally {
       this.set({ pending: false } as Partial<State>);
