@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { ROOT, run, SetUpError, say, setUp, step } from '../server/set-up.mjs';
+import { provideSynapse } from './provide-synapse.mjs';
 
 const CHROMIUM_PACKAGES = ['chromium', 'fonts-liberation', 'fonts-noto-color-emoji'];
 
@@ -37,6 +38,8 @@ async function provideChromium() {
 try {
   const node = await setUp();
   await provideChromium();
+  // Elsewhere it takes its minutes only when it is asked for, by `npm run test:interop`.
+  if (process.env.CI === 'true') await provideSynapse();
   const vitest = path.join(ROOT, 'node_modules/vitest/vitest.mjs');
   process.exitCode = await run(node, [vitest, 'run', ...process.argv.slice(2)]);
 } catch (error) {

@@ -17,22 +17,25 @@ export interface SeenEvent {
   readonly content: any;
 }
 
+/** What somebody needs to know about a homeserver. */
+export type PersonsServer = Pick<TestHomeserver, 'serverName' | 'baseUrl'>;
+
 const WAIT_MS = 20_000;
 
 /** Somebody with an account on a homeserver under test, who uses nothing but the client-server API. */
 export class Person {
-  readonly server: TestHomeserver;
+  readonly server: PersonsServer;
   readonly userId: string;
   readonly #token: string;
   #txn = 0;
 
-  private constructor(server: TestHomeserver, userId: string, token: string) {
+  private constructor(server: PersonsServer, userId: string, token: string) {
     this.server = server;
     this.userId = userId;
     this.#token = token;
   }
 
-  static async register(server: TestHomeserver, name: string): Promise<Person> {
+  static async register(server: PersonsServer, name: string): Promise<Person> {
     const request = { username: name, password: `password of ${name}`, auth: { type: 'm.login.dummy' } };
     const response = await fetch(`${server.baseUrl}/_matrix/client/v3/register`, {
       method: 'POST',
@@ -45,18 +48,21 @@ export class Person {
   }
 
   /** The same device, talking to another process of its homeserver, or to the one that runs after a restart. */
-  at(server: TestHomeserver): Person {
+  at(server: PersonsServer): Person {
     return new Person(server, this.userId, this.#token);
+  }
+
+  /** Any request below `/_matrix`, for bodies that are not JSON. */
+  async fetch(path: string, init: RequestInit = {}): Promise<Response> {
+    const headers = { ...init.headers, authorization: `Bearer ${this.#token}` };
+    return await fetch(`${this.server.baseUrl}/_matrix${path}`, { ...init, headers });
   }
 
   /** Any call below `/_matrix/client/v3`. */
   async call(method: 'GET' | 'PUT' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<Answer> {
-    const response = await fetch(`${this.server.baseUrl}/_matrix/client/v3${path}`, {
+    const response = await this.fetch(`/client/v3${path}`, {
       method,
-      headers: {
-        authorization: `Bearer ${this.#token}`,
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      },
+      ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' } }),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     return { status: response.status, body: await response.json() };
