@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { brokenRules } from '../harness/broken-rules.ts';
 import { startHomeserver } from '../harness/homeserver.ts';
 import { Person } from '../harness/person.ts';
 
@@ -53,4 +54,8 @@ test('afterwards the room is one: what anyone says reaches everyone', async () =
     await person.say(roomId, text);
     for (const other of [alice, bob, carol]) await other.untilText(roomId, text);
   }
+});
+
+test('after all this the databases agree with themselves', async () => {
+  for (const server of [alpha, beta, gamma]) expect(await brokenRules(server)).toEqual([]);
 });

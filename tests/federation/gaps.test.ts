@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { brokenRules } from '../harness/broken-rules.ts';
 import { startHomeserver } from '../harness/homeserver.ts';
 import { Person } from '../harness/person.ts';
 import { PuppetRoom } from '../harness/puppet-room.ts';
@@ -65,4 +66,8 @@ test('history from before the join is fetched while scrolling back', async () =>
   expect(await alice.texts(room.roomId)).toEqual(Array.from({ length: 60 }, (_, i) => `old ${i}`));
   const history = await alice.history(room.roomId);
   expect(history[0]?.type).toBe('m.room.create');
+});
+
+test('after all this the database agrees with itself', async () => {
+  expect(await brokenRules(alpha)).toEqual([]);
 });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { brokenRules } from '../harness/broken-rules.ts';
 import { startHomeserver } from '../harness/homeserver.ts';
 import { Person } from '../harness/person.ts';
 
@@ -228,4 +229,8 @@ describe('in the room', () => {
     expect((await alice.texts(roomId)).sort()).toEqual([...said, 'seen'].sort());
     expect((await bob.texts(roomId)).sort()).toEqual([...said, 'seen'].sort());
   });
+});
+
+test('after all this the databases agree with themselves', async () => {
+  for (const server of [alpha, beta, gamma]) expect(await brokenRules(server)).toEqual([]);
 });

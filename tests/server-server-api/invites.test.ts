@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { eventIdOf } from '../../server/src/protocol/event-hashes.ts';
 import type { SignedEvent } from '../../server/src/protocol/event-signing.ts';
 import { signJson } from '../../server/src/protocol/signing.ts';
+import { brokenRules } from '../harness/broken-rules.ts';
 import { startHomeserver } from '../harness/homeserver.ts';
 import { Person } from '../harness/person.ts';
 import { PuppetRoom } from '../harness/puppet-room.ts';
@@ -245,4 +246,8 @@ describe('what follows', () => {
     await bob.join(room.roomId);
     expect(await alice.membership(room.roomId, bob.userId)).toBe('join');
   });
+});
+
+test('after all this the database agrees with itself', async () => {
+  expect(await brokenRules(alpha)).toEqual([]);
 });

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { eventIdOf } from '../../server/src/protocol/event-hashes.ts';
 import { hashAndSignEvent, type UnsignedPdu } from '../../server/src/protocol/event-signing.ts';
 import { signJson } from '../../server/src/protocol/signing.ts';
+import { brokenRules } from '../harness/broken-rules.ts';
 import { startHomeserver } from '../harness/homeserver.ts';
 import { Person } from '../harness/person.ts';
 import { PuppetRoom, versionNamed } from '../harness/puppet-room.ts';
@@ -256,4 +257,8 @@ describe('restricted rooms', () => {
     await alice.setState(roomId, 'm.room.power_levels', { ...levels, users: { [alice.userId]: 60 }, invite: 90 });
     expect(await makeJoin(roomId, userId)).toMatchObject({ status: 400, body: { errcode: 'M_UNABLE_TO_GRANT_JOIN' } });
   });
+});
+
+test('after all this the database agrees with itself', async () => {
+  expect(await brokenRules(alpha)).toEqual([]);
 });

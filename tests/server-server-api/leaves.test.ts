@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { hashAndSignEvent, type UnsignedPdu } from '../../server/src/protocol/event-signing.ts';
+import { brokenRules } from '../harness/broken-rules.ts';
 import { startHomeserver } from '../harness/homeserver.ts';
 import { Person } from '../harness/person.ts';
 import { PuppetRoom, versionNamed } from '../harness/puppet-room.ts';
@@ -85,4 +86,8 @@ test('who has been banned cannot leave any more', async () => {
   await alice.roomOk('POST', roomId, 'ban', { user_id: userId });
   expect(await sendLeave(roomId, leave)).toMatchObject({ status: 403, body: { errcode: 'M_FORBIDDEN' } });
   expect(await alice.membership(roomId, userId)).toBe('ban');
+});
+
+test('after all this the database agrees with itself', async () => {
+  expect(await brokenRules(alpha)).toEqual([]);
 });

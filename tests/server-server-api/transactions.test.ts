@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { canonicalJson } from '../../server/src/protocol/canonical-json.ts';
 import { signJson } from '../../server/src/protocol/signing.ts';
+import { brokenRules } from '../harness/broken-rules.ts';
 import { startHomeserver } from '../harness/homeserver.ts';
 import { Person } from '../harness/person.ts';
 import { PuppetRoom } from '../harness/puppet-room.ts';
@@ -392,4 +393,8 @@ describe('EDUs', () => {
     const content = await receipts(alice, roomId, (found) => said in found);
     expect(content[said]['m.read'][userId].ts).toBe(99);
   });
+});
+
+test('after all this the database agrees with itself', async () => {
+  expect(await brokenRules(alpha)).toEqual([]);
 });
