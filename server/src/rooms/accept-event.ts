@@ -4,7 +4,7 @@ import { authStateOf, type KnownEvent } from '../protocol/authorization.ts';
 import { type Event, type EventId, type StateKey, stateKey } from '../protocol/event.ts';
 import { redactionTarget } from '../protocol/redaction.ts';
 import { type Admission, eventsById, eventsByNid, type StoredEvent } from '../storage/events.ts';
-import { isMissingPrevOfAccepted } from '../storage/missing-prev-events.ts';
+import { isMissingFromHistory } from '../storage/missing-prev-events.ts';
 import type { Snapshot } from '../storage/state-snapshots.ts';
 import type { VerifiedPdu } from './admit-pdu.ts';
 import { asRuleEvent } from './event-cache.ts';
@@ -118,7 +118,7 @@ async function attachToGraph(parts: RoomParts, open: OpenRoom, event: NewEvent):
 async function isPreviousOfAccepted(parts: RoomParts, open: OpenRoom, eventId: EventId): Promise<boolean> {
   for (const added of open.allAdded())
     if (added.admission === 'accepted' && added.missingPrevEvents.includes(eventId)) return true;
-  return await isMissingPrevOfAccepted(parts.db, open.room.nid, eventId);
+  return await isMissingFromHistory(parts.db, open.room.nid, eventId);
 }
 
 /** An event that we hold, stored or added in this transaction. */

@@ -322,10 +322,16 @@ export class OpenRoom {
     this.#byNid.set(event.nid, event);
   }
 
-  /** Adds an event of the graph from before what we had: neither head nor current state change. */
+  /**
+   * Adds an event of the graph from before what we had. The current state does not change, and of the extremities only those
+   * fall that it turns out to come after.
+   */
   addBackfilled(event: NewEvent): void {
     this.backfilled.push(event);
     this.#byNid.set(event.nid, event);
+    if (event.admission !== 'accepted') return;
+    const replaced = new Set(event.prevEvents);
+    this.#extremities = this.#extremities.filter((extremity) => !replaced.has(extremity.nid));
   }
 
   /** An event added in this transaction, in whatever way. */

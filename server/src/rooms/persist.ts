@@ -12,7 +12,11 @@ import {
   type StoredEvent,
 } from '../storage/events.ts';
 import { type MembershipState, type NewMembership, writeMemberships } from '../storage/memberships.ts';
-import { fillMissingPrevEvents, insertMissingPrevEvents } from '../storage/missing-prev-events.ts';
+import {
+  fillMissingPrevEvents,
+  insertMissingPrevEvents,
+  type MissingPrevEvent,
+} from '../storage/missing-prev-events.ts';
 import { applyWaitingRedactions, insertWaitingRedactions } from '../storage/redactions.ts';
 import { type HeadChange, updateHeads } from '../storage/rooms.ts';
 import { insertSnapshots, snapshotDifference, snapshotGet } from '../storage/state-snapshots.ts';
@@ -125,7 +129,7 @@ export async function persist(tx: Transaction, rooms: readonly OpenRoom[]): Prom
   insertEventsAside(tx, toRows([...of((room) => room.aside), ...refused]));
   insertBackfilledEvents(tx, toRows(backfilled.filter(accepted)));
   const first = live.length === 0 ? Promise.resolve(0) : insertLiveEvents(tx, toRows(live), live.map(memberOf));
-  writeEdges(tx, [...backfilled, ...added]);
+  writeEdges(tx, backfilled, added);
   updateHeads(
     tx,
     changed.map((room) => headChange(room, live)),
@@ -174,17 +178,21 @@ function headChange(room: OpenRoom, live: readonly Added[]): HeadChange {
   };
 }
 
-function writeEdges(tx: Transaction, all: readonly Added[]): void {
-  const inGraph = all.filter(({ added }) => added.admission !== 'outlier');
-  const missing = inGraph.flatMap(({ room, added }) =>
-    added.missingPrevEvents.map((eventId) => ({ roomNid: room.room.nid, eventId, referencedBy: added.nid })),
-  );
-  insertMissingPrevEvents(tx, missing);
-  const remote = inGraph.filter(({ added }) => added.isFromElsewhere);
+function writeEdges(tx: Transaction, backfilled: readonly Added[], added: readonly Added[]): void {
+  insertMissingPrevEvents(tx, [
+    ...backfilled.flatMap((event) => missingPrevs(event, true)),
+    ...added.flatMap((event) => missingPrevs(event, event.added.admission === 'accepted')),
+  ]);
+  const remote = [...backfilled, ...added].filter((event) => event.added.isFromElsewhere);
   fillMissingPrevEvents(
     tx,
     remote.map(({ room, added }) => ({ roomNid: room.room.nid, eventId: added.event.eventId })),
   );
+}
+
+function missingPrevs({ room, added }: Added, leadsBack: boolean): MissingPrevEvent[] {
+  const named = { roomNid: room.room.nid, referencedBy: added.nid, leadsBack };
+  return added.missingPrevEvents.map((eventId) => ({ ...named, eventId }));
 }
 
 /** What changes in the current state of the rooms, and which memberships with it. */

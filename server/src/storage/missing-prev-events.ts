@@ -2,15 +2,26 @@ import type { EventId } from '../protocol/event.ts';
 import type { Queryable, Transaction } from './database.ts';
 import { fromStoredText, toStoredText } from './text.ts';
 
-export function insertMissingPrevEvents(
-  tx: Transaction,
-  rows: readonly { readonly roomNid: number; readonly eventId: EventId; readonly referencedBy: number }[],
-): void {
+/** An event of a room that we lack, and the nid of one of ours that names it as previous. */
+export interface MissingPrevEvent {
+  readonly roomNid: number;
+  readonly eventId: EventId;
+  readonly referencedBy: number;
+  /** The event that names it is part of what led to the room's present, so history goes on there. */
+  readonly leadsBack: boolean;
+}
+
+export function insertMissingPrevEvents(tx: Transaction, rows: readonly MissingPrevEvent[]): void {
   if (rows.length === 0) return;
   tx.enqueue(
-    `INSERT INTO missing_prev_events (room_nid, event_id, referenced_by)
-     SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[]) ON CONFLICT DO NOTHING`,
-    [rows.map((row) => row.roomNid), rows.map((row) => toStoredText(row.eventId)), rows.map((row) => row.referencedBy)],
+    `INSERT INTO missing_prev_events (room_nid, event_id, referenced_by, leads_back)
+     SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::boolean[]) ON CONFLICT DO NOTHING`,
+    [
+      rows.map((row) => row.roomNid),
+      rows.map((row) => toStoredText(row.eventId)),
+      rows.map((row) => row.referencedBy),
+      rows.map((row) => row.leadsBack),
+    ],
   );
 }
 
@@ -31,22 +42,21 @@ export function fillMissingPrevEvents(
 
 /**
  * Where the history of a room goes on elsewhere: missing events, those at the oldest end of its timeline first. Behind events
- * that are not in the timeline, because they were refused, it goes on too.
+ * of that history which were refused it goes on too.
  */
 export async function oldestGaps(db: Queryable, roomNid: number, limit: number): Promise<EventId[]> {
   const rows = await db.query<{ event_id: string }>(
     `SELECT m.event_id FROM missing_prev_events m JOIN events e ON e.nid = m.referenced_by
-     WHERE m.room_nid = $1 GROUP BY m.event_id ORDER BY min(e.position) NULLS LAST, m.event_id LIMIT $2`,
+     WHERE m.room_nid = $1 AND m.leads_back GROUP BY m.event_id ORDER BY min(e.position) NULLS LAST, m.event_id LIMIT $2`,
     [roomNid, limit],
   );
   return rows.map((row) => fromStoredText(row.event_id) as EventId);
 }
 
-/** Whether an accepted event of the room names this one, which we do not hold, as previous. */
-export async function isMissingPrevOfAccepted(db: Queryable, roomNid: number, eventId: EventId): Promise<boolean> {
+/** Whether history has led to this event, which we do not hold: something that we built upon came after it. */
+export async function isMissingFromHistory(db: Queryable, roomNid: number, eventId: EventId): Promise<boolean> {
   const rows = await db.query(
-    `SELECT 1 FROM missing_prev_events m JOIN events e ON e.nid = m.referenced_by
-     WHERE m.room_nid = $1 AND m.event_id = $2 AND e.admission = 'accepted' LIMIT 1`,
+    'SELECT 1 FROM missing_prev_events WHERE room_nid = $1 AND event_id = $2 AND leads_back LIMIT 1',
     [roomNid, toStoredText(eventId)],
   );
   return rows.length > 0;
