@@ -1,4 +1,4 @@
-import { lazy, type ReactNode, Suspense, useMemo, useState } from 'react';
+import { lazy, type ReactNode, Suspense, useEffect, useMemo, useState } from 'react';
 import { type Dialogs, DialogsContext, type OpenDialog } from './dialogs-context.ts';
 
 const CreateChannelDialog = lazy(() =>
@@ -9,11 +9,19 @@ const InviteDialog = lazy(() => import('./PeopleDialog.tsx').then((m) => ({ defa
 const FindRoomDialog = lazy(() => import('./FindRoomDialog.tsx').then((m) => ({ default: m.FindRoomDialog })));
 const LeaveDialog = lazy(() => import('./LeaveDialog.tsx').then((m) => ({ default: m.LeaveDialog })));
 const ShortcutsDialog = lazy(() => import('./ShortcutsDialog.tsx').then((m) => ({ default: m.ShortcutsDialog })));
-const Switcher = lazy(() => import('../switcher/Switcher.tsx').then((m) => ({ default: m.Switcher })));
+const loadSwitcher = () => import('../switcher/Switcher.tsx').then((m) => ({ default: m.Switcher }));
+const Switcher = lazy(loadSwitcher);
+
+/** Ctrl/⌘-K is to answer at once, so its code is fetched when the page has come to rest. */
+const preloadDelayMs = 3000;
 
 /** Holds the one dialog that is open. Each is fetched when it is first asked for. */
 export function DialogsProvider({ children }: { children: ReactNode }) {
   const [dialog, setDialog] = useState<OpenDialog>();
+  useEffect(() => {
+    const timer = setTimeout(() => void loadSwitcher(), preloadDelayMs);
+    return () => clearTimeout(timer);
+  }, []);
   const dialogs = useMemo<Dialogs>(
     () => ({ open: setDialog, close: () => setDialog(undefined), isOpen: dialog !== undefined }),
     [dialog],
