@@ -1,4 +1,4 @@
-import { EventType, type Room, RoomStateEvent } from 'matrix-js-sdk';
+import { EventType, type MatrixEvent, type Room, RoomStateEvent } from 'matrix-js-sdk';
 import { textField } from './event-content.ts';
 import { memberOf } from './event-projection.ts';
 import type { Session } from './session.ts';
@@ -67,8 +67,12 @@ export function roomFacts(session: Session, room: Room): RoomFacts {
 
 /** Calls `onChange` when a fact may have changed. Returns the function that ends it. */
 export function watchRoomFacts(room: Room, onChange: () => void): () => void {
-  room.on(RoomStateEvent.Events, onChange);
-  return () => void room.off(RoomStateEvent.Events, onChange);
+  const onState = (event: MatrixEvent): void => {
+    // Members come by the thousand, and only one's own membership is a fact here.
+    if (event.getType() !== EventType.RoomMember || event.getStateKey() === room.myUserId) onChange();
+  };
+  room.on(RoomStateEvent.Events, onState);
+  return () => void room.off(RoomStateEvent.Events, onState);
 }
 
 /**

@@ -7,6 +7,7 @@ import {
   RelationType,
   type Room,
   RoomEvent,
+  RoomStateEvent,
   ThreadEvent,
   TimelineWindow,
 } from 'matrix-js-sdk';
@@ -207,6 +208,8 @@ export class RoomTimeline {
     this.room.on(ThreadEvent.Update, schedule);
     this.room.on(ThreadEvent.New, schedule);
     this.room.on(RoomEvent.UnreadNotifications, schedule);
+    // Names and pictures of members who were not known before.
+    this.room.on(RoomStateEvent.Update, schedule);
     client.on(MatrixEventEvent.Replaced, onReplaced);
     this.#cleanUps.push(() => {
       for (const name of events) this.room.off(name as RoomEvent.Receipt, schedule);
@@ -215,6 +218,7 @@ export class RoomTimeline {
       this.room.off(ThreadEvent.Update, schedule);
       this.room.off(ThreadEvent.New, schedule);
       this.room.off(RoomEvent.UnreadNotifications, schedule);
+      this.room.off(RoomStateEvent.Update, schedule);
       client.off(MatrixEventEvent.Replaced, onReplaced);
     });
   }

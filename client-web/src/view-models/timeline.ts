@@ -1,4 +1,5 @@
 import { type DownloadOptions, downloadMedia } from '../matrix/media-download.ts';
+import { loadMembers } from '../matrix/mentionables.ts';
 import { markRead } from '../matrix/receipts.ts';
 import { likelyServers, type RoomFacts, roomFacts, watchRoomFacts } from '../matrix/room-facts.ts';
 import { discardInvisibleFailures, discardUnsent, retrySending, sendReaction, sendRedaction } from '../matrix/send.ts';
@@ -91,6 +92,8 @@ export class TimelineViewModel extends ViewModel<TimelineState> {
     this.#newAfter = timeline.readUpTo();
     this.#listen();
     discardInvisibleFailures(session, timeline.room);
+    // For the names of those who have read but not written.
+    void loadMembers(timeline.room);
     void this.#open(options.eventId);
   }
 

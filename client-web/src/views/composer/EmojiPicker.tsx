@@ -1,8 +1,10 @@
 import { type EmojiData, EmojiPicker as Picker } from 'frimousse';
-import type { ComponentProps } from 'react';
+import { type ComponentProps, useMemo, useState } from 'react';
 import { loadEmoji } from '../../composer/emoji-data.ts';
 import type { EmojiSet } from '../../view-models/emoji.ts';
+import { recentEmoji } from '../../view-models/recent-emoji.ts';
 import { useLanguage, useT } from '../i18n.tsx';
+import { useSession } from '../session-context.tsx';
 import styles from './EmojiPicker.module.css';
 
 const TONES = ['light', 'medium-light', 'medium', 'medium-dark', 'dark'] as const;
@@ -38,29 +40,43 @@ function CategoryHeader({ category, ...props }: ComponentProps<NonNullable<Parts
   );
 }
 
+/** The list counts its rows and columns from 0, but ARIA from 1. */
+function countFromOne<P extends object>(props: P, name: 'aria-rowindex' | 'aria-colindex'): P {
+  return { ...props, [name]: Number((props as Record<string, unknown>)[name] ?? 0) + 1 };
+}
+
 function Row(props: ComponentProps<NonNullable<Parts['Row']>>) {
-  return <div {...props} className={styles.row} />;
+  return <div {...countFromOne(props, 'aria-rowindex')} className={styles.row} />;
 }
 
 function EmojiOption({ emoji, ...props }: ComponentProps<NonNullable<Parts['Emoji']>>) {
   return (
-    <button type="button" {...props} className={styles.emoji} data-active={emoji.isActive || undefined}>
+    <button
+      type="button"
+      {...countFromOne(props, 'aria-colindex')}
+      className={styles.emoji}
+      data-active={emoji.isActive || undefined}
+    >
       {emoji.emoji}
     </button>
   );
 }
 
+const COLUMNS = 9;
 const PARTS: Parts = { CategoryHeader, Row, Emoji: EmojiOption };
 
 /** All emoji by group, with search and skin tones. The data comes from our own origin. */
 export function EmojiPicker({ onPick }: { onPick: (emoji: string) => void }) {
   const t = useT('composer');
   const language = useLanguage();
+  const { platform } = useSession();
+  const [search, setSearch] = useState('');
+  const recent = useMemo(() => recentEmoji(platform.storage).slice(0, COLUMNS), [platform]);
   const toneNames = Object.fromEntries(TONES.map((tone) => [tone, t(`tone.${tone}`)])) as EmojiData['skinTones'];
   return (
     <Picker.Root
       className={styles.root ?? ''}
-      columns={9}
+      columns={COLUMNS}
       locale={language}
       resolveEmojiData={async (locale) => toPickerData(locale, await loadEmoji(locale), toneNames)}
       onEmojiSelect={({ emoji }) => onPick(emoji)}
@@ -69,11 +85,23 @@ export function EmojiPicker({ onPick }: { onPick: (emoji: string) => void }) {
         <Picker.Search
           className={styles.search ?? ''}
           autoFocus
+          value={search}
+          onChange={(event) => setSearch(event.target.value)}
           placeholder={t('searchEmoji')}
           aria-label={t('searchEmoji')}
         />
         <Picker.SkinToneSelector className={styles.tone ?? ''} aria-label={t('skinTone')} />
       </div>
+      {search === '' && recent.length > 0 && (
+        <fieldset className={styles.recent}>
+          <legend className={styles.category}>{t('recentEmoji')}</legend>
+          {recent.map((emoji) => (
+            <button key={emoji} type="button" className={styles.emoji} onClick={() => onPick(emoji)}>
+              {emoji}
+            </button>
+          ))}
+        </fieldset>
+      )}
       <Picker.Viewport className={styles.viewport ?? ''}>
         <Picker.Loading className={styles.notice ?? ''}>{t('loading')}</Picker.Loading>
         <Picker.Empty className={styles.notice ?? ''}>{t('noEmoji')}</Picker.Empty>

@@ -17,8 +17,13 @@ export function ReadersView({ readers }: { readers: readonly Person[] }) {
   const who = t('readBy', { people: people(readers, 12) });
   return (
     <Tooltip text={who} placement="top end">
-      <Button className={styles.readers ?? ''} aria-label={who}>
-        {rest > 0 && <span className={styles.rest}>+{rest}</span>}
+      <Button className={styles.readers ?? ''}>
+        <span className="visually-hidden">{who}</span>
+        {rest > 0 && (
+          <span className={styles.rest} aria-hidden>
+            +{rest}
+          </span>
+        )}
         {shown.map((person) => (
           <span key={person.id} className={styles.reader}>
             <Avatar name={person.name} id={person.id} mxc={person.avatarMxc} size={16} />

@@ -80,7 +80,10 @@ export function TimelineList({ timeline, state }: { timeline: TimelineViewModel;
           <div
             ref={list}
             // An empty room has no articles, which a feed must have.
-            {...(items.length > 0 && { role: 'feed', 'aria-label': t('label', { name: state.room.name }) })}
+            {...(items.length > 0 && {
+              role: 'feed',
+              'aria-label': t(isThread ? 'labelThread' : 'label', { name: state.room.name }),
+            })}
             aria-busy={state.isLoadingOlder || state.isLoadingNewer}
             {...rowFocus.listProps}
           >

@@ -48,7 +48,10 @@ function Content({ timeline }: { timeline: TimelineViewModel }) {
   const [toDelete, setToDelete] = useState<TimelineEvent>();
   return (
     <DeleteRequestContext value={setToDelete}>
-      <section className={styles.timeline} aria-label={t('label', { name: state.room.name })}>
+      <section
+        className={styles.timeline}
+        aria-label={t(timeline.threadId ? 'labelThread' : 'label', { name: state.room.name })}
+      >
         {state.status === 'ready' && <TimelineList timeline={timeline} state={state} />}
         {state.status === 'loading' && (
           <div className={styles.waiting}>
