@@ -65,7 +65,8 @@ export const INVARIANTS: readonly { readonly name: string; readonly query: strin
   },
   {
     name: 'what is missing is not here',
-    query: `SELECT m.event_id AS violation FROM missing_prev_events m JOIN events e ON e.event_id = m.event_id
+    query: `SELECT m.event_id AS violation FROM missing_prev_events m
+      JOIN events e ON e.event_id = m.event_id AND e.room_nid = m.room_nid
       WHERE e.admission IN ('accepted', 'soft_failed') AND e.state_after IS NOT NULL`,
   },
 ];
