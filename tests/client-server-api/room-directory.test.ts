@@ -3,6 +3,7 @@ import { enc, registerClient, type TestClient } from '../harness/client.ts';
 import { startHomeserver } from '../harness/homeserver.ts';
 
 const server = await startHomeserver();
+const other = await startHomeserver();
 let ana: TestClient;
 let ben: TestClient;
 
@@ -72,6 +73,16 @@ describe('the published room directory', () => {
     expect(second.next_batch).toBeUndefined();
     const anybody = await fetch(`${server.baseUrl}/_matrix/client/v3/publicRooms?limit=10`);
     expect(((await anybody.json()) as { chunk: unknown[] }).chunk).toHaveLength(2);
+  });
+
+  it('of another server is asked for only by those who have an account here', async () => {
+    const zoe = await registerClient(other.baseUrl, 'zoe');
+    const far = await zoe.createRoom({ visibility: 'public', name: 'Far Tea' });
+    const path = `v3/publicRooms?server=${enc(other.serverName)}`;
+    const answer = await ana.ok('GET', path);
+    expect(answer.chunk.map((room: { room_id: string }) => room.room_id)).toEqual([far]);
+    const anybody = await fetch(`${server.baseUrl}/_matrix/client/${path}`);
+    expect([anybody.status, await anybody.json()]).toMatchObject([401, { errcode: 'M_MISSING_TOKEN' }]);
   });
 
   it('is changed by who has the power to', async () => {

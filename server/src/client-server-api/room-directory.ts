@@ -1,6 +1,7 @@
 import Type from 'typebox';
 import { type ClientRoute, clientRoute } from '../http/route.ts';
 import { boundedString, Identifier } from '../http/schemas.ts';
+import { missingToken } from '../protocol/errors.ts';
 import {
   createAlias,
   isRoomPublished,
@@ -111,12 +112,15 @@ function publicRoomsRoutes(parts: RoomParts): ClientRoute[] {
     clientRoute({
       method: 'GET',
       path,
-      auth: 'none',
+      auth: 'optional',
       guests: true,
       rateLimit: 'read',
       query: Type.Object({ limit: Type.Optional(Type.Integer({ minimum: 0 })), since, server }),
-      // Without a token only the local directory is open: anybody could make us ask other servers otherwise.
-      handle: async ({ query }) => await publicRooms(parts, { limit: query.limit, since: query.since }),
+      async handle({ query, requester }) {
+        // Without a token only the local directory is open: anybody could make us ask other servers otherwise.
+        if (query.server !== undefined && requester === undefined) throw missingToken();
+        return await publicRooms(parts, query);
+      },
     }),
     // POST /_matrix/client/v3/publicRooms — "Published room directory"
     clientRoute({
