@@ -45,19 +45,17 @@ export function Switcher({ onClose }: { onClose: () => void }) {
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: the list's state stands for the rooms it was made of
   const rooms = useMemo(() => findRooms(session.roomList.allRooms(), text, roomId), [list, text, roomId]);
+  const wanted = text.trim().toLocaleLowerCase();
+  const named = actions.filter(({ name }) => t(name).toLocaleLowerCase().includes(wanted));
   const entries: Entry[] = [
     ...rooms.map((room) => toEntry(room, () => openRoom(room.roomId))),
-    ...actions
-      .filter(
-        ({ name }) =>
-          text === '' || t(name).toLocaleLowerCase().includes(text.trim().toLocaleLowerCase()) || rooms.length === 0,
-      )
-      .map(({ name, icon: Icon }) => ({
-        id: name,
-        icon: <Icon size={18} strokeWidth={1.75} aria-hidden />,
-        label: t(name),
-        onChoose: () => open({ name } as OpenDialog),
-      })),
+    // What to do next when nothing at all has this name.
+    ...(rooms.length === 0 && named.length === 0 ? actions : named).map(({ name, icon: Icon }) => ({
+      id: name,
+      icon: <Icon size={18} strokeWidth={1.75} aria-hidden />,
+      label: t(name),
+      onChoose: () => open({ name } as OpenDialog),
+    })),
   ];
   const active = entries[Math.min(index, entries.length - 1)];
 
