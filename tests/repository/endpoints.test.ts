@@ -13,6 +13,7 @@ const EXCEPTIONS: Readonly<Record<string, string>> = {
   'GET /_matrix/client/versions': 'the answer is the same for everybody, so a token is not looked at',
   'POST /_matrix/client/v3/logout': 'guests may end their sessions too',
   'POST /_matrix/client/v3/logout/all': 'guests may end their sessions too',
+  'GET /_matrix/client/v3/publicRooms': 'open to all, but only who is signed in may make us ask another server',
 };
 
 /** Parameters are named differently here and there: `{roomIdOrAlias}`, `{roomId}`. */
