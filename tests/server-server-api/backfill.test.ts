@@ -47,7 +47,7 @@ test('backfill reaches the create event and ends there', async () => {
   expect(new Set(idsOf(pdus)).size).toBe(pdus.length);
 });
 
-test('A1.14 limits are the server’s own', async () => {
+test('A8.3 limits are the server’s own', async () => {
   const { roomId, sent } = await roomWithHistory(120);
   const last = sent.at(-1) ?? '';
   expect((await backfill(roomId, [last], 100_000)).body.pdus).toHaveLength(100);

@@ -383,6 +383,15 @@ describe('EDUs', () => {
     expect(Object.keys(await receipts(alice, roomId, (found) => later in found))).toEqual([later]);
   });
 
+  test('A2.3 an EDU of more than 64 KiB is dropped, and no other', async () => {
+    const { alice, roomId, userId } = await sharedRoom();
+    const said = await alice.say(roomId, 'said');
+    const large = receipt(roomId, userId, said, { ts: 1, padding: 'x'.repeat(65_536) });
+    await sendEdus([large, receipt(roomId, userId, said, { ts: 2 })]);
+    const content = await receipts(alice, roomId, (found) => said in found);
+    expect(content[said]['m.read'][userId]).toEqual({ ts: 2 });
+  });
+
   test('A4.1 EDUs of a server that the ACL shuts out are dropped', async () => {
     const { alice, roomId, userId } = await sharedRoom();
     const said = await alice.say(roomId, 'said');

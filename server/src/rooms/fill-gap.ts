@@ -53,7 +53,8 @@ async function accept(parts: RoomParts, room: RoomRow, pdu: VerifiedPdu): Promis
   return await parts.writer.writeAlone(room.nid, async (open) => await acceptEvent(parts, open, pdu));
 }
 
-function followsHead(open: OpenRoom, { pdu }: VerifiedPdu): boolean {
+/** Whether the event comes straight after the one newest event of the room, so that its state is known. */
+export function followsHead(open: OpenRoom, { pdu }: VerifiedPdu): boolean {
   const [head, ...others] = open.extremities;
   return others.length === 0 && pdu.prev_events.length === 1 && pdu.prev_events[0] === head?.eventId;
 }

@@ -6,9 +6,10 @@ import { isRoomId, serverNameOf } from '../protocol/identifiers.ts';
 import { isJsonObject } from '../protocol/json.ts';
 import { membershipOf, serverIsJoined } from '../storage/memberships.ts';
 import type { RoomRow } from '../storage/rooms.ts';
-import { admitPdus, isAdmitted, type VerifiedPdu } from './admit-pdu.ts';
+import { type Acceptance, acceptEvent } from './accept-event.ts';
+import { admitPdus, isAdmitted, type RefusedPdu, type VerifiedPdu } from './admit-pdu.ts';
 import { versionOf } from './fetch-events.ts';
-import { acceptWithFetches } from './fill-gap.ts';
+import { acceptWithFetches, followsHead } from './fill-gap.ts';
 import { storeOutlierMembership } from './outlier-membership.ts';
 import type { RoomParts } from './room-parts.ts';
 import { serverMayTakePart } from './room-policy.ts';
@@ -70,11 +71,62 @@ async function receiveInRoom(parts: RoomParts, delivery: Delivery, pdus: readonl
   const { room } = delivery;
   const admitted = await admitPdus(parts, versionOf(room), pdus, room.roomId);
   const results: PduResult[] = [];
-  for (const pdu of admitted) {
-    if (isAdmitted(pdu)) results.push({ eventId: pdu.eventId, error: await receive(parts, delivery, pdu) });
-    else results.push({ eventId: pdu.eventId, error: pdu.reason });
+  while (results.length < admitted.length) {
+    results.push(...(await receiveRun(parts, delivery, messagesFrom(admitted, results.length))));
+    const next = admitted[results.length];
+    if (next === undefined) break;
+    const error = isAdmitted(next) ? await receive(parts, delivery, next) : next.reason;
+    results.push({ eventId: next.eventId, error });
   }
   return results;
+}
+
+/** The messages that stand one after the other from an index on: nothing among them changes who may do what. */
+function messagesFrom(pdus: readonly (VerifiedPdu | RefusedPdu)[], from: number): VerifiedPdu[] {
+  const run: VerifiedPdu[] = [];
+  for (const pdu of pdus.slice(from)) {
+    if (!isAdmitted(pdu) || pdu.pdu.state_key !== undefined) break;
+    run.push(pdu);
+  }
+  return run;
+}
+
+/**
+ * Takes in messages that follow the newest event of the room one by one, all in one transaction, as far as they do.
+ *
+ * @returns results of those that it has taken in or refused, from the first on; the next one needs a look of its own
+ */
+async function receiveRun(parts: RoomParts, delivery: Delivery, run: readonly VerifiedPdu[]): Promise<PduResult[]> {
+  const { room, origin } = delivery;
+  if (run.length < 2) return [];
+  try {
+    const senders = new Set(run.map(({ pdu }) => serverNameOf(pdu.sender)));
+    for (const server of senders.add(origin)) if (!(await serverMayTakePart(parts, room.roomId, server))) return [];
+    if (!(await serverIsJoined(parts.db, room.nid, parts.serverName))) return [];
+    return await parts.writer.writeAlone(room.nid, async (open) => {
+      const results: PduResult[] = [];
+      for (const pdu of run) {
+        const outcome = followsHead(open, pdu) ? await acceptEvent(parts, open, pdu) : undefined;
+        if (outcome === undefined || outcome.outcome === 'missing') break;
+        results.push({ eventId: pdu.eventId, error: refusalIn(outcome) });
+      }
+      return results;
+    });
+  } catch (error) {
+    // One by one it is found out which of them it was.
+    rethrowIfAway(error);
+    return [];
+  }
+}
+
+function refusalIn(outcome: Acceptance): string | undefined {
+  if (outcome.outcome === 'missing') return 'events that it builds on cannot be had';
+  return outcome.outcome === 'rejected' ? (outcome.reason ?? 'rejected') : undefined;
+}
+
+/** While the database is away nothing can be said about any event: the whole transaction has to come again. */
+function rethrowIfAway(error: unknown): void {
+  if (error instanceof MatrixError && !(error instanceof FederationError) && error.status === 503) throw error;
 }
 
 /** Takes in one event. @returns why it was refused */
@@ -85,13 +137,10 @@ async function receive(parts: RoomParts, delivery: Delivery, pdu: VerifiedPdu): 
     if (refusal !== undefined) return refusal;
     // A room that nobody here is in is none of our business (A1.19).
     if (!(await serverIsJoined(parts.db, room.nid, parts.serverName))) return await endInvite(parts, room, pdu);
-    const outcome = await acceptWithFetches(parts, { room, server: origin, signal }, pdu);
-    if (outcome.outcome === 'missing') return 'events that it builds on cannot be had';
-    return outcome.outcome === 'rejected' ? (outcome.reason ?? 'rejected') : undefined;
+    return refusalIn(await acceptWithFetches(parts, { room, server: origin, signal }, pdu));
   } catch (error) {
     if (error instanceof FederationError) return `events that it builds on cannot be had: ${error.message}`;
-    // The database is away: the whole transaction has to come again.
-    if (error instanceof MatrixError && error.status === 503) throw error;
+    rethrowIfAway(error);
     parts.onError(error);
     return 'this server failed to process the event';
   }
