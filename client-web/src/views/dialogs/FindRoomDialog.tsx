@@ -1,5 +1,5 @@
 import { Search, Users } from 'lucide-react';
-import { type FormEvent, useState } from 'react';
+import { useState } from 'react';
 import { parseMatrixLink } from '../../view-models/matrix-link.ts';
 import type { PublicRoom, RoomDirectoryViewModel } from '../../view-models/room-directory.ts';
 import { useT } from '../i18n.tsx';
@@ -26,14 +26,13 @@ export function FindRoomDialog({ onClose }: { onClose: () => void }) {
   const [server, setServer] = useState('');
   const address = toAddress(term);
 
-  const openAddress = (event: FormEvent) => {
-    event.preventDefault();
+  const openAddress = () => {
     if (address && openLink(address)) onClose();
   };
 
   return (
     <Dialog title={t('findChannel')} isOpen onOpenChange={onClose} size="l">
-      <form className={styles.fields} onSubmit={openAddress}>
+      <div className={styles.fields}>
         <TextField
           label={t('search')}
           isLabelHidden
@@ -41,6 +40,9 @@ export function FindRoomDialog({ onClose }: { onClose: () => void }) {
           prefix={<Search size={15} strokeWidth={1.75} aria-hidden />}
           value={term}
           onChange={(text) => viewModel.setTerm(text)}
+          onKeyDown={(event) => {
+            if (event.key === 'Enter') openAddress();
+          }}
           isIdentifier
           autoFocus
         />
@@ -56,17 +58,11 @@ export function FindRoomDialog({ onClose }: { onClose: () => void }) {
           }}
           isIdentifier
         />
-      </form>
+      </div>
       {address && (
         <Banner
           action={
-            <Button
-              size="s"
-              variant="primary"
-              onPress={() => {
-                if (openLink(address)) onClose();
-              }}
-            >
+            <Button size="s" variant="primary" onPress={openAddress}>
               {t('openAddress')}
             </Button>
           }
