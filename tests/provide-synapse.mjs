@@ -1,7 +1,7 @@
 // Where the Synapse for the interoperability tests is, and how it gets there. Plain JavaScript without dependencies, for the
 // Node 20 that the machine may have.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { say, step } from '../server/set-up.mjs';
@@ -13,8 +13,6 @@ const LIMIT_MS = 240_000;
 const CACHE = process.env.XDG_CACHE_HOME || path.join(homedir(), '.cache');
 /** A Python virtual environment, outside the checkout so that all checkouts share it. */
 const FOLDER = path.join(CACHE, 'parley-tests', `synapse-${VERSION}`);
-/** Written last: an installation that was broken off is not used. */
-const COMPLETE = path.join(FOLDER, 'complete');
 
 /**
  * The Python program that can import Synapse: the one named by PARLEY_TEST_SYNAPSE, else that of the cached environment.
@@ -22,7 +20,7 @@ const COMPLETE = path.join(FOLDER, 'complete');
  */
 export function findSynapse() {
   if (process.env.PARLEY_TEST_SYNAPSE) return process.env.PARLEY_TEST_SYNAPSE;
-  return existsSync(COMPLETE) ? path.join(FOLDER, 'bin/python') : undefined;
+  return existsSync(FOLDER) ? path.join(FOLDER, 'bin/python') : undefined;
 }
 
 /**
@@ -55,16 +53,24 @@ function attempt(program, args, deadline) {
   });
 }
 
+/** @returns {Promise<string | undefined>} why it failed, undefined where it did not */
 async function install() {
-  rmSync(FOLDER, { recursive: true, force: true });
   mkdirSync(path.dirname(FOLDER), { recursive: true });
+  // It gets its name when it is complete; Python finds its packages beside the program that is started.
+  const folder = mkdtempSync(`${FOLDER}-`);
   const deadline = performance.now() + LIMIT_MS;
   const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--prefer-binary', '--retries', '1'];
   const failure =
-    (await attempt('python3', ['-m', 'venv', FOLDER], deadline)) ??
-    (await attempt(path.join(FOLDER, 'bin/python'), [...pip, `matrix-synapse==${VERSION}`], deadline));
-  if (failure === undefined) writeFileSync(COMPLETE, '');
-  else rmSync(FOLDER, { recursive: true, force: true });
+    (await attempt('python3', ['-m', 'venv', folder], deadline)) ??
+    (await attempt(path.join(folder, 'bin/python'), [...pip, `matrix-synapse==${VERSION}`], deadline));
+  try {
+    if (failure === undefined) renameSync(folder, FOLDER);
+  } catch (error) {
+    // Another checkout has been faster.
+    if (!existsSync(FOLDER)) throw error;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
   return failure;
 }
 

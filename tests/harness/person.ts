@@ -22,12 +22,14 @@ export type PersonsServer = Pick<TestHomeserver, 'serverName' | 'baseUrl'>;
 
 const WAIT_MS = 20_000;
 
+/** Counts for all: a device that goes on after a restart of its server must not repeat a transaction id. */
+let transactions = 0;
+
 /** Somebody with an account on a homeserver under test, who uses nothing but the client-server API. */
 export class Person {
   readonly server: PersonsServer;
   readonly userId: string;
   readonly #token: string;
-  #txn = 0;
 
   private constructor(server: PersonsServer, userId: string, token: string) {
     this.server = server;
@@ -99,7 +101,7 @@ export class Person {
 
   /** @returns the event id */
   async say(roomId: string, text: string): Promise<string> {
-    const path = `send/m.room.message/${this.#txn++}`;
+    const path = `send/m.room.message/${transactions++}`;
     return (await this.roomOk('PUT', roomId, path, { msgtype: 'm.text', body: text })).event_id;
   }
 
@@ -108,7 +110,7 @@ export class Person {
   }
 
   async redact(roomId: string, eventId: string): Promise<string> {
-    const path = `redact/${encodeURIComponent(eventId)}/${this.#txn++}`;
+    const path = `redact/${encodeURIComponent(eventId)}/${transactions++}`;
     return (await this.roomOk('PUT', roomId, path, {})).event_id;
   }
 
