@@ -76,8 +76,12 @@ async function configure(folder: string, ports: { readonly client: number; reado
     room_list_publication_rules: [{ action: 'allow' }],
     // Tests choose their passwords for their readers.
     bcrypt_rounds: 4,
-    // Milliseconds.
-    federation: { destination_min_retry_interval: 100, destination_max_retry_interval: 1000 },
+    // Milliseconds. Synapse would otherwise wait up to a minute inside a request to a server that was away for a while.
+    federation: {
+      max_long_retry_delay: 200,
+      destination_min_retry_interval: 100,
+      destination_max_retry_interval: 1000,
+    },
     rc_message: UNLIMITED,
     rc_registration: UNLIMITED,
     rc_login: { address: UNLIMITED, account: UNLIMITED, failed_attempts: UNLIMITED },
