@@ -126,8 +126,9 @@ describe('leaving', () => {
   test('somebody who is kicked is out on both servers', async () => {
     const { alice, bob, roomId } = await sharedRoom();
     await alice.roomOk('POST', roomId, 'kick', { user_id: bob.userId, reason: 'noise' });
-    const kicked = await bob.untilEvent(roomId, (event) => event.content.reason === 'noise', 'the kick');
-    expect(kicked.sender).toBe(alice.userId);
+    await bob.untilMembership(roomId, bob.userId, 'leave');
+    const kick = (await bob.history(roomId)).at(-1);
+    expect(kick).toMatchObject({ sender: alice.userId, state_key: bob.userId, content: { reason: 'noise' } });
     expect((await bob.room('PUT', roomId, 'send/m.room.message/1', { body: 'still here?' })).status).toBe(403);
   });
 
@@ -148,7 +149,8 @@ describe('leaving', () => {
     const roomId = await alice.createRoom({ preset: 'private_chat', invite: [bob.userId] });
     await bob.untilInvited(roomId);
     await alice.roomOk('POST', roomId, 'kick', { user_id: bob.userId });
-    await bob.untilSync((answer) => answer.rooms?.invite?.[roomId] === undefined, 'the end of the invite');
+    const isGone = async () => (await bob.ok('GET', '/sync')).rooms?.invite?.[roomId] === undefined;
+    await bob.until(isGone, 'the end of the invite');
   });
 });
 

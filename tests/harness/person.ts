@@ -171,15 +171,24 @@ export class Person {
     return await this.untilSync((answer) => answer.rooms?.invite?.[roomId]?.invite_state.events, 'an invite');
   }
 
-  /** Waits until a membership in a joined room is as wanted. */
+  /** Asks again at every change until the answer is wanted. */
+  async until(isSo: () => Promise<boolean>, what: string): Promise<void> {
+    const deadline = performance.now() + WAIT_MS;
+    let since = '';
+    while (performance.now() < deadline) {
+      // The token first: what changes after the question ends the next long poll at once.
+      const { next_batch: next } = await this.ok('GET', `/sync?timeout=2000${since}`);
+      since = `&since=${encodeURIComponent(next)}`;
+      if (await isSo()) return;
+    }
+    throw new Error(`${this.userId} has waited in vain for ${what}`);
+  }
+
+  /** Waits until a membership is as wanted. */
   async untilMembership(roomId: string, userId: string, membership: string): Promise<void> {
-    await this.untilSync((answer) => {
-      const room = answer.rooms?.join?.[roomId] ?? answer.rooms?.leave?.[roomId];
-      const events: SeenEvent[] = [...(room?.state?.events ?? []), ...(room?.timeline?.events ?? [])];
-      return events.some(
-        (event) =>
-          event.type === 'm.room.member' && event.state_key === userId && event.content.membership === membership,
-      );
-    }, `${userId} to be ${membership}`);
+    await this.until(
+      async () => (await this.membership(roomId, userId)) === membership,
+      `${userId} to be ${membership}`,
+    );
   }
 }
