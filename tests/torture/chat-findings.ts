@@ -45,6 +45,8 @@ export interface ChatRecord {
   readonly readEnd: number;
   /** What each syncing client was shown of each room. */
   readonly chains: readonly ReadonlyMap<string, readonly string[]>[];
+  /** What was sent after this moment must be in every chain. */
+  readonly chainsFrom: number;
 }
 
 /**
@@ -75,8 +77,10 @@ export function judgeChat(record: ChatRecord): { figures: Figure[]; examples: st
       note('events in sync chains that the room does not hold', result.unknown);
       note('events in sync chains out of order', result.outOfOrder);
     }
+    const before = here.filter(({ operation }) => operation.start < record.chainsFrom);
+    const early = new Set(before.map(({ text }) => text));
     const queue = checkTotalQueue(
-      additions,
+      additions.filter(({ element }) => !early.has(element)),
       chains.map((chain) => shownTexts(events, chain)),
     );
     note('acknowledged events that a syncing client never got', queue.lost);

@@ -93,7 +93,8 @@ export async function startChat({ urls, log, random, perSecond }: ChatOptions): 
       await stopSending();
       const reading = await readRooms(probe, rooms, log, settleMs);
       await syncing.finish(lastEvents(reading.rooms), CATCH_UP_MS);
-      const { figures, examples } = judgeChat({ operations: log.operations, ...reading, chains: syncing.chains });
+      const { chains, chainsFrom } = syncing;
+      const { figures, examples } = judgeChat({ operations: log.operations, ...reading, chains, chainsFrom });
       const acknowledged = sending.acknowledged();
       return {
         examples,

@@ -9,6 +9,11 @@ export interface SyncersOptions {
 }
 
 export interface Syncers {
+  /**
+   * When every client had its first answer, by the clock of the operations; 0 before that. A first sync shows only the end of
+   * what was written earlier, so only what was sent after this moment must be in every chain.
+   */
+  readonly chainsFrom: number;
   /** What each client was shown of each room, in order, following its own since tokens and filling limited timelines. */
   readonly chains: readonly ReadonlyMap<string, readonly string[]>[];
   /** Returns when every client has been shown the last event of each room, or the time is up; then stops all of them. */
@@ -52,12 +57,14 @@ async function fillGap(client: MatrixClient, roomId: string, from: string, known
 
 interface Syncer {
   readonly chain: Map<string, string[]>;
+  readonly startedAt: number | undefined;
   run(): Promise<void>;
 }
 
 function createSyncer(client: MatrixClient, worker: string, log: OperationLog, isStopped: () => boolean): Syncer {
   const chain = new Map<string, string[]>();
   let since: string | undefined;
+  let startedAt: number | undefined;
 
   /** Takes one answer in, whole or, when filling a gap fails, not at all: then the same token is used again. */
   async function accept(reply: Reply): Promise<void> {
@@ -70,6 +77,7 @@ function createSyncer(client: MatrixClient, worker: string, log: OperationLog, i
     }
     for (const [roomId, events] of additions) chain.set(roomId, [...(chain.get(roomId) ?? []), ...events]);
     since = String(reply.body.next_batch);
+    startedAt ??= performance.now();
   }
 
   async function syncOnce(): Promise<boolean> {
@@ -96,6 +104,9 @@ function createSyncer(client: MatrixClient, worker: string, log: OperationLog, i
 
   return {
     chain,
+    get startedAt() {
+      return startedAt;
+    },
     async run() {
       while (!isStopped()) {
         if (await syncOnce()) continue;
@@ -112,6 +123,11 @@ export function startSyncers({ clients, rooms, log }: SyncersOptions): Syncers {
   const syncers = clients.map((client, index) => createSyncer(client, `syncer ${index}`, log, () => isStopped));
   const running = syncers.map((syncer) => syncer.run());
   return {
+    get chainsFrom() {
+      const starts = syncers.map((syncer) => syncer.startedAt ?? Number.POSITIVE_INFINITY);
+      const last = Math.max(...starts);
+      return Number.isFinite(last) ? last : 0;
+    },
     chains: syncers.map((syncer) => syncer.chain),
     async finish(last, timeoutMs) {
       const deadline = performance.now() + timeoutMs;

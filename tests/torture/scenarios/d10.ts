@@ -93,7 +93,8 @@ async function startAudience(
       if (reader === undefined) throw new Error('there must be somebody on the other server');
       const reading = await readRooms(reader, rooms, log, SETTLE_MS);
       await syncing.finish(lastEvents(reading.rooms), SETTLE_MS);
-      const { figures, examples } = judgeChat({ operations: log.operations, ...reading, chains: syncing.chains });
+      const { chains, chainsFrom } = syncing;
+      const { figures, examples } = judgeChat({ operations: log.operations, ...reading, chains, chainsFrom });
       const acknowledged = sending.acknowledged();
       return elsewhere({
         figures: [...figures, { name: 'messages acknowledged', value: acknowledged, unit: 'messages', min: 1 }],
