@@ -5,7 +5,7 @@ import { type Snapshot, snapshotGet } from '../storage/state-snapshots.ts';
 import { bundledAggregations } from './aggregations.ts';
 import { type ClientEvent, plainClientEvent, type Viewer } from './plain-client-event.ts';
 import type { RoomParts } from './room-parts.ts';
-import { readersOf, visibleEvents } from './visibility.ts';
+import { readersOf, viewpointsOf, visibleFrom } from './visibility.ts';
 
 /**
  * Events in the form for clients, pruned where redacted, in the order given; they may be of several rooms. `unsigned` is made
@@ -101,20 +101,17 @@ async function replacedStates(
     if (replaced !== undefined) replacedBy.set(nid, replaced);
   }
   const found = new Map((await eventsByNid(parts.db, [...replacedBy.values()])).map((event) => [event.nid, event]));
-  const byRoom = Map.groupBy(found.values(), (event) => event.roomNid);
-  const readers = await readersOf(parts, [...byRoom.keys()], userId);
-  const visible = new Set<number>();
-  for (const [roomNid, ofRoom] of byRoom) {
-    const reader = readers.get(roomNid);
-    if (reader !== undefined)
-      for (const event of await visibleEvents(parts, reader, ofRoom))
-        if (event.redactedBy === null) visible.add(event.nid);
-  }
+  const readers = await readersOf(parts, [...new Set([...found.values()].map((event) => event.roomNid))], userId);
+  const viewpoints = await viewpointsOf(parts, userId, [...found.values()]);
+  const isVisible = (event: StoredEvent) => {
+    const reader = readers.get(event.roomNid);
+    return event.redactedBy === null && reader !== undefined && visibleFrom(viewpoints, reader, [event]).length > 0;
+  };
   return new Map(
     [...replacedBy].flatMap(([nid, replacedNid]) => {
       const replaced = found.get(replacedNid);
       if (replaced === undefined) return [];
-      const content = visible.has(replacedNid) ? { prev_content: replaced.pdu.content } : {};
+      const content = isVisible(replaced) ? { prev_content: replaced.pdu.content } : {};
       return [[nid, { replaces_state: replaced.eventId, ...content }] as const];
     }),
   );

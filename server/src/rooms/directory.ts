@@ -8,7 +8,13 @@ import { currentStateOf } from '../storage/current-state.ts';
 import { eventsByNid, type StoredEvent } from '../storage/events.ts';
 import { membershipOf, serversInRoom } from '../storage/memberships.ts';
 import { aliasesOfRoom, deleteAlias, findAlias, insertAlias } from '../storage/room-aliases.ts';
-import { isPublished, type PublishedRoom, publishedRooms, setPublished } from '../storage/room-directory.ts';
+import {
+  isPublished,
+  type PublishedRoom,
+  publishedRoomCount,
+  publishedRooms,
+  setPublished,
+} from '../storage/room-directory.ts';
 import type { RoomRow } from '../storage/rooms.ts';
 import { openForReading } from './reading.ts';
 import type { RoomParts } from './room-parts.ts';
@@ -156,7 +162,7 @@ export async function publicRooms(parts: RoomParts, query: PublicRoomsQuery): Pr
   }
   return {
     chunk,
-    total_room_count_estimate: Math.max(chunk.length, more ? offset + 1 : offset),
+    total_room_count_estimate: await publishedRoomCount(parts.db),
     ...(more ? { next_batch: `o${offset}` } : {}),
     ...(start === 0 ? {} : { prev_batch: `o${Math.max(0, start - limit)}` }),
   };

@@ -2,7 +2,7 @@ import { type StateKey, stateKey, type UserId } from '../protocol/event.ts';
 import { historyVisibility, mayViewEvent, type ViewpointState } from '../protocol/history-visibility.ts';
 import type { StoredEvent } from '../storage/events.ts';
 import { type MembershipRow, membershipOf, membershipsIn } from '../storage/memberships.ts';
-import { snapshotGet } from '../storage/state-snapshots.ts';
+import { type Snapshot, snapshotGet } from '../storage/state-snapshots.ts';
 import type { RoomParts } from './room-parts.ts';
 
 /** Why a user may read a room at all. */
@@ -33,6 +33,32 @@ function toReader(userId: UserId, row: MembershipRow | undefined): Reader {
   return { userId, membership: row.membership, leftPosition: row.leftPosition };
 }
 
+/** What counts for one user about the state of a room at some point: by the id of its snapshot. */
+export type Viewpoints = (snapshotId: number | null) => ViewpointState;
+
+/** The viewpoints before and after each of the events, which may be of several rooms. */
+export async function viewpointsOf(
+  parts: RoomParts,
+  userId: UserId,
+  events: readonly StoredEvent[],
+): Promise<Viewpoints> {
+  const snapshots = await parts.snapshots.loadAll(events.flatMap((event) => [event.stateBefore, event.stateAfter]));
+  const wanted = [stateKey('m.room.history_visibility', ''), stateKey('m.room.member', userId)];
+  const keys = snapshots.size === 0 ? new Map<StateKey, number>() : await parts.stateKeys.find(wanted);
+  const nidsOf = (snapshot: Snapshot | undefined) => wanted.map((key) => snapshotGet(snapshot, keys.get(key) ?? 0));
+  const nids = new Set([...snapshots.values()].flatMap(nidsOf).filter((nid) => nid !== undefined));
+  const found = await parts.events.byNid([...nids]);
+  const contentOf = (nid: number | undefined) => (nid === undefined ? undefined : found.get(nid)?.pdu.content);
+  return (snapshotId) => {
+    const [visibility, member] = nidsOf(snapshots.get(snapshotId ?? 0)).map(contentOf);
+    const membership = member?.membership;
+    return {
+      visibility: historyVisibility(visibility),
+      membership: typeof membership === 'string' ? membership : undefined,
+    };
+  };
+}
+
 /**
  * The events of one room that the reader may see (Client-Server API, "History visibility"), decided by the state at each of
  * them. All reading for people passes through here.
@@ -42,51 +68,20 @@ export async function visibleEvents(
   reader: Reader,
   events: readonly StoredEvent[],
 ): Promise<StoredEvent[]> {
-  const visibilityKey = stateKey('m.room.history_visibility', '');
-  const memberKey = stateKey('m.room.member', reader.userId);
-  const keys = await parts.stateKeys.find([visibilityKey, memberKey]);
-  await parts.snapshots.loadAll(events.flatMap((event) => [event.stateBefore, event.stateAfter]));
-  const views = new Map<number, ViewpointState>();
-  const viewOf = async (snapshotId: number | null) =>
-    await viewAt(parts, keys, visibilityKey, memberKey, snapshotId, views);
-  const visible: StoredEvent[] = [];
-  for (const event of events) {
-    if (event.admission !== 'accepted') continue;
-    const before = await viewOf(event.stateBefore);
-    const after = event.stateAfter === event.stateBefore ? before : await viewOf(event.stateAfter);
-    if (mayViewEvent(before, after, joinedSince(reader, event))) visible.push(event);
-  }
-  return visible;
+  return visibleFrom(await viewpointsOf(parts, reader.userId, events), reader, events);
+}
+
+/** The same where the viewpoints of the reader's user are at hand. */
+export function visibleFrom(viewpoints: Viewpoints, reader: Reader, events: readonly StoredEvent[]): StoredEvent[] {
+  return events.filter(
+    (event) =>
+      event.admission === 'accepted' &&
+      mayViewEvent(viewpoints(event.stateBefore), viewpoints(event.stateAfter), joinedSince(reader, event)),
+  );
 }
 
 /** Whether the reader has been in the room at some point after the event. */
 function joinedSince(reader: Reader, event: StoredEvent): boolean {
   if (reader.membership === 'join') return true;
   return reader.leftPosition !== null && event.position !== null && event.position <= reader.leftPosition;
-}
-
-async function viewAt(
-  parts: RoomParts,
-  keys: ReadonlyMap<StateKey, number>,
-  visibilityKey: StateKey,
-  memberKey: StateKey,
-  snapshotId: number | null,
-  known: Map<number, ViewpointState>,
-): Promise<ViewpointState> {
-  const cached = known.get(snapshotId ?? 0);
-  if (cached !== undefined) return cached;
-  const snapshot = snapshotId === null ? undefined : await parts.snapshots.load(snapshotId);
-  const nids = [visibilityKey, memberKey].map((key) => {
-    const nid = keys.get(key);
-    return nid === undefined ? undefined : snapshotGet(snapshot, nid);
-  });
-  const events = await parts.events.byNid(nids.filter((nid) => nid !== undefined));
-  const [visibility, member] = nids.map((nid) => (nid === undefined ? undefined : events.get(nid)));
-  const membership = member?.pdu.content.membership;
-  const view = {
-    visibility: historyVisibility(visibility?.pdu.content),
-    membership: typeof membership === 'string' ? membership : undefined,
-  };
-  known.set(snapshotId ?? 0, view);
-  return view;
 }

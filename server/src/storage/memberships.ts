@@ -202,6 +202,16 @@ export async function memberCounts(
   return new Map(rows.map((row) => [row.room_nid, { joined: row.joined, invited: row.invited }]));
 }
 
+/** Number of joined members. Cheap also for large rooms: they are counted when they come and go. */
+export async function joinedCounts(db: Queryable, roomNids: readonly number[]): Promise<Map<number, number>> {
+  const rows = await db.query<{ room_nid: number; joined: number }>(
+    `SELECT room_nid, sum(joined_members)::int AS joined FROM room_servers WHERE room_nid = ANY ($1::bigint[])
+     GROUP BY room_nid`,
+    [roomNids],
+  );
+  return new Map(rows.map((row) => [row.room_nid, row.joined]));
+}
+
 const HEROES = `SELECT ${COLUMNS} FROM unnest($1::bigint[]) AS wanted (room_nid) CROSS JOIN LATERAL (
     SELECT * FROM memberships m WHERE m.room_nid = wanted.room_nid AND m.user_id <> $2
       AND m.membership IN ('join', 'invite', 'leave', 'ban')
@@ -244,14 +254,4 @@ export async function serversInRoom(db: Queryable, roomNid: number): Promise<str
     [roomNid],
   );
   return rows.map((row) => row.server);
-}
-
-/** Of the given users, those that share a joined room with this one. */
-export async function sharedRoomUsers(db: Queryable, userId: string): Promise<Set<string>> {
-  const rows = await db.query<{ user_id: string }>(
-    `SELECT DISTINCT o.user_id FROM memberships m JOIN memberships o ON o.room_nid = m.room_nid AND o.membership = 'join'
-     WHERE m.user_id = $1 AND m.membership = 'join'`,
-    [toStoredText(userId)],
-  );
-  return new Set(rows.map((row) => fromStoredText(row.user_id)));
 }

@@ -5,7 +5,7 @@ import { clientEvents, clientState } from '../rooms/client-event.ts';
 import { type ClientEvent, withoutRoomId } from '../rooms/plain-client-event.ts';
 import { stateEventAt } from '../rooms/state-at.ts';
 import { timelineToken } from '../rooms/timeline-token.ts';
-import { visibleEvents } from '../rooms/visibility.ts';
+import { type Viewpoints, viewpointsOf, visibleFrom } from '../rooms/visibility.ts';
 import { latestOfRooms, type StoredEvent } from '../storage/events.ts';
 import { roomStatesAt, type SyncRoom } from '../storage/sync-overview.ts';
 import { roomAccountData } from './account-data-section.ts';
@@ -134,12 +134,11 @@ async function openRooms(parts: SyncParts, sync: SyncRound, rooms: readonly Sync
     sync.until,
     limit + 1,
   );
-  return await Promise.all(
-    rooms.map(async (room) => {
-      const known = { isNew: isNew(room), stateAtSince: statesAtSince.get(room.roomNid) };
-      return await openRoom(parts, sync, room, known, timelines.get(room.roomNid) ?? [], limit);
-    }),
-  );
+  const viewpoints = await viewpointsOf(parts.rooms, sync.viewer.userId, [...timelines.values()].flat());
+  return rooms.map((room) => {
+    const known = { isNew: isNew(room), stateAtSince: statesAtSince.get(room.roomNid) };
+    return openRoom(sync, room, known, timelines.get(room.roomNid) ?? [], limit, viewpoints);
+  });
 }
 
 async function wasJoined(parts: SyncParts, sync: SyncRound, snapshotId: number | undefined): Promise<boolean> {
@@ -148,18 +147,18 @@ async function wasJoined(parts: SyncParts, sync: SyncRound, snapshotId: number |
   return member?.pdu.content.membership === 'join';
 }
 
-async function openRoom(
-  parts: SyncParts,
+function openRoom(
   sync: SyncRound,
   room: SyncRoom,
   { isNew, stateAtSince }: { isNew: boolean; stateAtSince: number | undefined },
   newestFirst: readonly StoredEvent[],
   limit: number,
-): Promise<JoinedRoom> {
+  viewpoints: Viewpoints,
+): JoinedRoom {
   const before = newestFirst[limit];
   const rows = newestFirst.slice(0, limit).reverse();
   const reader = { userId: sync.viewer.userId, membership: 'join', leftPosition: room.leftPosition };
-  const timeline = await visibleEvents(parts.rooms, reader, rows);
+  const timeline = visibleFrom(viewpoints, reader, rows);
   const firstAt = timeline[0] === undefined ? rows.length : rows.indexOf(timeline[0]);
   const previous = firstAt > 0 ? rows[firstAt - 1] : before;
   const first = timeline[0] ?? rows[0];

@@ -3,6 +3,7 @@ import type { JsonObject } from '../protocol/json.ts';
 import type { PushRuleset } from '../protocol/push-rules.ts';
 import type { RoomParts } from '../rooms/room-parts.ts';
 import type { Typing } from '../rooms/typing.ts';
+import type { CountedRooms } from './unread-counts.ts';
 
 export interface AccountDataEvent {
   readonly type: string;
@@ -30,5 +31,7 @@ export interface SyncParts {
   /** Where the presence that this process knows stands. */
   presenceToken(): string;
   pushRules(userId: UserId): Promise<PushRuleset>;
+  /** Unread counts so far. */
+  readonly counted: CountedRooms;
   ignoredUsers(userId: UserId): Promise<ReadonlySet<string>>;
 }

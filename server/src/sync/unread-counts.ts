@@ -1,7 +1,7 @@
+import { createHash } from 'node:crypto';
 import { LruCache } from '../base/lru-cache.ts';
 import type { UserId } from '../protocol/event.ts';
 import { isJsonObject, type JsonObject } from '../protocol/json.ts';
-import { notificationPowerLevel, powerLevelsOf, userPowerLevel } from '../protocol/power-levels.ts';
 import {
   type CompiledPushRules,
   compilePushRules,
@@ -9,13 +9,12 @@ import {
   type PushContext,
   preparePushEvent,
 } from '../protocol/push-rule-evaluation.ts';
-import { roomVersion } from '../protocol/room-versions.ts';
-import { stateEventAt } from '../rooms/state-at.ts';
-import { type StoredEvent, timelineBackwards } from '../storage/events.ts';
-import { memberCounts, membershipOf } from '../storage/memberships.ts';
+import { viewpointsOf } from '../rooms/visibility.ts';
+import { latestOfRooms, type StoredEvent } from '../storage/events.ts';
 import { type Receipt, receiptsOfUser } from '../storage/receipts.ts';
 import type { SyncRoom } from '../storage/sync-overview.ts';
 import type { JoinedRoom } from './joined-rooms.ts';
+import { pushContexts } from './push-contexts.ts';
 import type { SyncRound } from './sync.ts';
 import type { SyncParts } from './sync-parts.ts';
 
@@ -26,18 +25,31 @@ interface Count {
 
 /** What has been counted of a room for a user, up to a position. */
 interface Counted {
-  /** Receipts that the count starts from, as text: other receipts make it worthless. */
+  /** Receipts and rules that the count follows from: with others it is worthless. */
   readonly basis: string;
   upTo: number;
   readonly threads: Map<string, Count>;
 }
 
+/** What has been counted of each room for each user. Guesses: an entry whose basis no longer fits is not used. */
+export type CountedRooms = LruCache<string, Counted>;
+
 /** Unread events looked at when a room is counted from scratch; older ones no longer change a badge that shows "99+". */
 const MAX_EVENTS = 1_000;
+/** Rooms whose unread events are in memory at the same time. */
+const ROOMS_AT_ONCE = 10;
+const REMEMBERED_ROOMS = 20_000;
 const MAIN = 'main';
 
-// Derived from immutable events and from receipts that are part of the key, so a stale entry cannot be used.
-const counted = new LruCache<string, Counted>(20_000);
+export function openCountedRooms(): CountedRooms {
+  return new LruCache(REMEMBERED_ROOMS);
+}
+
+interface Counting {
+  readonly room: SyncRoom;
+  readonly read: ReadonlyMap<string, number>;
+  readonly state: Counted;
+}
 
 /**
  * `unread_notifications` and `unread_thread_notifications` of each room, by the user's push rules over what came after their
@@ -48,23 +60,68 @@ export async function unreadCounts(
   sync: SyncRound,
   rooms: readonly JoinedRoom[],
 ): Promise<Map<number, JsonObject>> {
-  const found = new Map<number, JsonObject>();
-  if (rooms.length === 0) return found;
+  if (rooms.length === 0) return new Map();
+  const { db } = parts.rooms;
   const { userId } = sync.viewer;
   const nids = rooms.map(({ room }) => room.roomNid);
-  const [rules, receipts, counts] = await Promise.all([
-    parts.pushRules(userId),
-    receiptsOfUser(parts.rooms.db, nids, userId),
-    memberCounts(parts.rooms.db, nids),
-  ]);
+  const [rules, receipts] = await Promise.all([parts.pushRules(userId), receiptsOfUser(db, nids, userId)]);
   const compiled = compilePushRules(rules, userId);
+  const rulesKey = createHash('sha256').update(JSON.stringify(rules)).digest('base64url');
+  const receiptsOf = Map.groupBy(receipts, (receipt) => receipt.roomNid);
+  const counting = rooms.map(({ room }) => begin(parts, sync, room, receiptsOf.get(room.roomNid) ?? [], rulesKey));
+  const behind = counting.filter(({ room, state }) => room.lastPosition > state.upTo);
+  for (let at = 0; at < behind.length; at += ROOMS_AT_ONCE)
+    await countOn(parts, sync, behind.slice(at, at + ROOMS_AT_ONCE), compiled);
   const byThread = sync.query.filter.room.timeline.unreadThreadNotifications;
-  for (const { room } of rooms) {
-    const own = receipts.filter((receipt) => receipt.roomNid === room.roomNid);
-    const state = await countRoom(parts, sync, room, own, compiled, JSON.stringify(rules), counts.get(room.roomNid));
-    found.set(room.roomNid, shown(state, byThread));
+  return new Map(
+    counting.map(({ room, state }) => {
+      state.upTo = sync.until;
+      parts.counted.set(`${userId} ${room.roomNid}`, state);
+      return [room.roomNid, shown(state, byThread)];
+    }),
+  );
+}
+
+/** Where the counting of a room goes on: from the last count, if the user's receipts and rules are still the same. */
+function begin(
+  parts: SyncParts,
+  sync: SyncRound,
+  room: SyncRoom,
+  receipts: readonly Receipt[],
+  rulesKey: string,
+): Counting {
+  const read = readPositions(receipts);
+  const basis = JSON.stringify([[...read], rulesKey]);
+  const known = parts.counted.get(`${sync.viewer.userId} ${room.roomNid}`);
+  if (known?.basis !== basis || known.upTo > sync.until)
+    return { room, read, state: { basis, upTo: Math.min(read.get('') ?? 0, sync.until), threads: new Map() } };
+  const threads = new Map([...known.threads].map(([id, count]) => [id, { ...count }]));
+  return { room, read, state: { basis, upTo: known.upTo, threads } };
+}
+
+async function countOn(
+  parts: SyncParts,
+  sync: SyncRound,
+  counting: readonly Counting[],
+  rules: CompiledPushRules,
+): Promise<void> {
+  const { userId } = sync.viewer;
+  const spans = counting.map(({ room, state }) => ({ roomNid: room.roomNid, after: state.upTo }));
+  const timelines = await latestOfRooms(parts.rooms.db, spans, sync.until, MAX_EVENTS);
+  const contexts = await pushContexts(
+    parts.rooms,
+    userId,
+    counting.map(({ room }) => room),
+  );
+  const viewpoints = await viewpointsOf(parts.rooms, userId, [...timelines.values()].flat());
+  for (const one of counting) {
+    const contextOf = contexts.get(one.room.roomNid);
+    for (const event of timelines.get(one.room.roomNid)?.reverse() ?? []) {
+      // What came before the user joined is not news to them.
+      const isNews = viewpoints(event.stateAfter).membership === 'join';
+      if (isNews && contextOf !== undefined) countEvent(one, event, userId, rules, contextOf(event));
+    }
   }
-  return found;
 }
 
 function shown(state: Counted, byThread: boolean): JsonObject {
@@ -88,54 +145,6 @@ function shown(state: Counted, byThread: boolean): JsonObject {
   };
 }
 
-async function countRoom(
-  parts: SyncParts,
-  sync: SyncRound,
-  room: SyncRoom,
-  receipts: readonly Receipt[],
-  rules: CompiledPushRules,
-  rulesText: string,
-  members: { joined: number } | undefined,
-): Promise<Counted> {
-  const { userId } = sync.viewer;
-  const read = readPositions(receipts);
-  const key = `${userId} ${room.roomNid}`;
-  const basis = JSON.stringify([[...read], rulesText]);
-  const known = counted.get(key);
-  const state: Counted =
-    known?.basis === basis && known.upTo <= sync.until
-      ? { basis, upTo: known.upTo, threads: new Map([...known.threads].map(([id, count]) => [id, { ...count }])) }
-      : { basis, upTo: Math.max(0, Math.min(read.get('') ?? 0, sync.until)), threads: new Map() };
-  const after = state.upTo;
-  if (room.lastPosition > after) {
-    const span = { after, upTo: sync.until, limit: MAX_EVENTS };
-    const events = (await timelineBackwards(parts.rooms.db, room.roomNid, span)).reverse();
-    const context = await pushContext(parts, room, userId, members?.joined ?? 0);
-    const joinedAt = membershipAt(parts, userId);
-    for (const event of events) {
-      // What came before the user joined is not news to them.
-      if (await joinedAt(event)) countEvent(state, event, room, userId, read, rules, context);
-    }
-  }
-  state.upTo = sync.until;
-  counted.set(key, state);
-  return state;
-}
-
-/** Whether the user was in the room at an event. Most events share their state, so each is looked up once. */
-function membershipAt(parts: SyncParts, userId: UserId): (event: StoredEvent) => Promise<boolean> {
-  const known = new Map<number, boolean>();
-  return async ({ stateAfter }) => {
-    if (stateAfter === null) return false;
-    const cached = known.get(stateAfter);
-    if (cached !== undefined) return cached;
-    const member = await stateEventAt(parts.rooms, stateAfter, 'm.room.member', userId);
-    const joined = member?.pdu.content.membership === 'join';
-    known.set(stateAfter, joined);
-    return joined;
-  };
-}
-
 /** Up to which position each thread has been read; '' stands for everything. */
 function readPositions(receipts: readonly Receipt[]): Map<string, number> {
   const read = new Map<string, number>();
@@ -152,13 +161,11 @@ function threadOf(event: StoredEvent): string {
 }
 
 function countEvent(
-  state: Counted,
+  { state, room, read }: Counting,
   event: StoredEvent,
-  room: SyncRoom,
   userId: UserId,
-  read: ReadonlyMap<string, number>,
   rules: CompiledPushRules,
-  contextOf: (event: StoredEvent) => PushContext,
+  context: PushContext,
 ): void {
   const thread = threadOf(event);
   // Whoever writes in a thread has read it up to there.
@@ -168,30 +175,10 @@ function countEvent(
   }
   if (event.sender === userId || (event.position ?? 0) <= (read.get(thread) ?? 0) || event.redactedBy !== null) return;
   const prepared = preparePushEvent({ ...event.pdu, room_id: room.roomId, event_id: event.eventId });
-  const verdict = evaluatePushRules(rules, prepared, contextOf(event));
+  const verdict = evaluatePushRules(rules, prepared, context);
   if (!verdict.notify) return;
   const count = state.threads.get(thread) ?? { notifications: 0, highlights: 0 };
   count.notifications += 1;
   if (verdict.highlight) count.highlights += 1;
   state.threads.set(thread, count);
-}
-
-async function pushContext(
-  parts: SyncParts,
-  room: SyncRoom,
-  userId: UserId,
-  memberCount: number,
-): Promise<(event: StoredEvent) => PushContext> {
-  const member = await membershipOf(parts.rooms.db, room.roomNid, userId);
-  const version = roomVersion(room.version);
-  const at = async (type: string) =>
-    room.currentState === null ? undefined : (await stateEventAt(parts.rooms, room.currentState, type, ''))?.pdu;
-  const [create, levels] = await Promise.all([at('m.room.create'), at('m.room.power_levels')]);
-  const powers = version === undefined || create === undefined ? undefined : powerLevelsOf(version, create, levels);
-  return (event) => ({
-    memberCount,
-    displayName: member?.displayName ?? undefined,
-    senderMayNotify: (key) =>
-      powers !== undefined && userPowerLevel(powers, event.sender) >= notificationPowerLevel(powers, key),
-  });
 }
