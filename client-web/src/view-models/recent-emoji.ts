@@ -2,7 +2,7 @@ import type { KeyValueStore } from '../platform/key-value-store.ts';
 
 const KEY = 'emoji.recent';
 const MAX_KEPT = 36;
-const FIRST_OFFERED = ['👍\ufe0f', '❤\ufe0f', '😄'];
+const FIRST_OFFERED = ['👍\ufe0f', '❤\ufe0f', '😄', '🎉', '👀', '🙏'];
 
 /** The emoji used last on this device, newest first. */
 export function recentEmoji(storage: KeyValueStore): string[] {
@@ -14,7 +14,7 @@ export function rememberEmoji(storage: KeyValueStore, emoji: string): void {
   storage.set(KEY, [emoji, ...recentEmoji(storage).filter((known) => known !== emoji)].slice(0, MAX_KEPT));
 }
 
-/** Three to react with at once: the last used, filled up with common ones. */
+/** Six to react with at once, the likeliest first: the last used, filled up with common ones. */
 export function quickReactions(storage: KeyValueStore): string[] {
-  return [...new Set([...recentEmoji(storage), ...FIRST_OFFERED])].slice(0, 3);
+  return [...new Set([...recentEmoji(storage), ...FIRST_OFFERED])].slice(0, FIRST_OFFERED.length);
 }

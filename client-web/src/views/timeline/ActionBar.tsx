@@ -24,7 +24,7 @@ export function ActionBar({ event, onOpenChange }: ActionBarProps) {
     <Toolbar className={styles.bar ?? ''} aria-label={t('actions')}>
       {actions.canReact && (
         <>
-          {actions.quickReactions.map((emoji) => (
+          {actions.quickReactions.slice(0, 3).map((emoji) => (
             <Tooltip key={emoji} text={t('reactWith', { key: emoji })}>
               <Button
                 className={styles.emoji ?? ''}
