@@ -110,6 +110,6 @@ export async function openRoom(
     if (/Content Security Policy|TrustedHTML|TrustedScript/.test(message.text())) complaints.push(message.text());
   });
   await page.goto(`${server.baseUrl}/#/room/${encodeURIComponent(roomId)}${search}`);
-  await page.locator('[data-timeline]').waitFor();
+  await page.getByRole('main').getByRole('region').first().waitFor();
   return { page, complaints };
 }

@@ -204,4 +204,27 @@ describe.skipIf(CHROMIUM === undefined)('the reader keeps the place', { timeout:
     await page.getByRole('button', { name: 'Go to the latest message' }).click();
     await feed(page).getByText('after 119').waitFor();
   });
+
+  test('when a link leads nowhere: it says so, with a way to the latest messages', async () => {
+    const { page } = await openRoom(browser.current, server, ana, roomId, { search: '?event=%24nothing' });
+    await page.getByText('This message cannot be shown').waitFor();
+    await page.getByRole('button', { name: 'Show the latest messages' }).click();
+    await feed(page).getByRole('article').last().waitFor();
+  });
+
+  test('when a link leads to an answer in a thread: the thread opens', async () => {
+    const threads = await createRoom([ana, ben]);
+    const root = await ana.send(threads, { msgtype: 'm.text', body: 'the question' });
+    const relation = {
+      rel_type: 'm.thread',
+      event_id: root,
+      is_falling_back: true,
+      'm.in_reply_to': { event_id: root },
+    };
+    const answer = await ben.send(threads, { msgtype: 'm.text', body: 'the answer', 'm.relates_to': relation });
+    const search = `?event=${encodeURIComponent(answer)}`;
+    const { page } = await openRoom(browser.current, server, ana, threads, { search });
+    await page.getByRole('complementary').getByRole('article').filter({ hasText: 'the answer' }).last().waitFor();
+    await page.getByRole('main').getByRole('article').filter({ hasText: 'the question' }).waitFor();
+  });
 });

@@ -11,6 +11,7 @@ import {
   ThreadEvent,
   TimelineWindow,
 } from 'matrix-js-sdk';
+import { field, textField } from './event-content.ts';
 import { memberOf, type ProjectionContext, projectEvent } from './event-projection.ts';
 import type { Session } from './session.ts';
 import { shareStructure } from './structural-sharing.ts';
@@ -67,7 +68,8 @@ export class RoomTimeline {
   }
 
   get canLoadOlder(): boolean {
-    return this.#window.canPaginate(Direction.Backward);
+    // The server gives a token for going on even where there is nothing before.
+    return this.#events[0]?.type !== 'm.room.create' && this.#window.canPaginate(Direction.Backward);
   }
 
   /** False at the live end. */
@@ -129,6 +131,20 @@ export class RoomTimeline {
       this.#schedule();
     } catch {
       // Not visible to us, or gone: the quote stays a bare link.
+    }
+  }
+
+  /** The thread an event is in, if it is in one and may be seen. */
+  async threadOf(eventId: string): Promise<string | undefined> {
+    const known = this.room.findEventById(eventId);
+    if (known) return known.threadRootId;
+    try {
+      const { content } = await this.#session.client.fetchRoomEvent(this.room.roomId, eventId);
+      const relation = field(content, 'm.relates_to');
+      return field(relation, 'rel_type') === 'm.thread' ? textField(relation, 'event_id') : undefined;
+    } catch {
+      // Not visible to us, or not there.
+      return undefined;
     }
   }
 

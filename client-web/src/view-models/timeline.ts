@@ -40,6 +40,8 @@ export interface TimelineState {
   newBelow: number;
   /** The row to show and mark, with a number that changes each time it is asked for. */
   focus: { key: string; request: number } | undefined;
+  /** The event that was asked for is in this thread; shown there, not among the room's messages. */
+  threadToOpen: { threadId: string; eventId: string } | undefined;
   /** Asks the view to go to the end; the number changes each time. */
   endRequest: number;
   typing: readonly Person[];
@@ -78,6 +80,7 @@ export class TimelineViewModel extends ViewModel<TimelineState> {
       hasPagingFailed: false,
       newBelow: 0,
       focus: undefined,
+      threadToOpen: undefined,
       endRequest: 0,
       typing: [],
       room: roomFacts(session, timeline.room),
@@ -109,7 +112,7 @@ export class TimelineViewModel extends ViewModel<TimelineState> {
 
   /** Goes to the newest message. */
   async jumpToLatest(): Promise<void> {
-    if (this.#timeline.canLoadNewer) await this.#open(undefined);
+    if (this.#timeline.canLoadNewer || this.getState().status === 'failed') await this.#open(undefined);
     this.set({ endRequest: ++this.#requests, newBelow: 0, focus: undefined });
   }
 
@@ -262,7 +265,13 @@ export class TimelineViewModel extends ViewModel<TimelineState> {
       const item = eventId === undefined ? undefined : this.#itemOf(eventId);
       this.set({ status: 'ready', focus: item && { key: item.key, request: ++this.#requests } });
     } catch {
-      this.set({ status: 'failed' });
+      const threadId = eventId && this.threadId === undefined ? await this.#timeline.threadOf(eventId) : undefined;
+      if (eventId === undefined || threadId === undefined) {
+        this.set({ status: 'failed' });
+        return;
+      }
+      this.set({ threadToOpen: { threadId, eventId } });
+      await this.#open(undefined);
     }
   }
 

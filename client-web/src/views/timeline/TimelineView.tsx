@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from 'react';
 import type { TimelineEvent, TimelineViewModel } from '../../view-models/timeline.ts';
 import { useT } from '../i18n.tsx';
+import { useNavigation } from '../navigation.ts';
 import { useSession } from '../session-context.tsx';
 import { Button } from '../ui/Button.tsx';
 import { Dialog } from '../ui/Dialog.tsx';
@@ -46,6 +47,11 @@ function Content({ timeline }: { timeline: TimelineViewModel }) {
   const t = useT('timeline');
   const state = useViewModel(timeline);
   const [toDelete, setToDelete] = useState<TimelineEvent>();
+  const { openPanel } = useNavigation();
+  const { threadToOpen } = state;
+  useEffect(() => {
+    if (threadToOpen) openPanel('thread', { threadId: threadToOpen.threadId });
+  }, [threadToOpen, openPanel]);
   return (
     <DeleteRequestContext value={setToDelete}>
       <section

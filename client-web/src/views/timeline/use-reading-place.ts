@@ -27,25 +27,32 @@ export function useReadingPlace(
 ): ReadingPlace {
   const [place, setPlace] = useState<ReadingPlace>({ isAtEnd: true, isNewAbove: false });
   const wasAtEnd = useRef(true);
+  const lastTop = useRef(0);
   const { items, isComplete, isAtLiveEnd, isLoadingOlder, isLoadingNewer, hasPagingFailed } = state;
 
   const update = useCallback((): void => {
     const element = scroller.current;
     if (!element) return;
-    const isAtEnd = virtualizer.isAtEnd(END_THRESHOLD);
+    const { scrollTop, clientHeight, scrollHeight } = element;
+    // Rows that turn out larger than guessed move the end away; only moving up is leaving it.
+    const hasMovedUp = scrollTop < lastTop.current - 1;
+    lastTop.current = scrollTop;
+    const isThere = virtualizer.isAtEnd(END_THRESHOLD);
+    const isAtEnd = isThere || (wasAtEnd.current && !hasMovedUp);
     wasAtEnd.current = isAtEnd;
+    if (isAtEnd && !isThere) virtualizer.scrollToEnd();
     timeline.setPosition(isAtEnd, document.visibilityState === 'visible' && document.hasFocus());
     const newLine = timeline.getState().items.findIndex((item) => item.kind === 'new');
     const newStart = newLine < 0 ? undefined : virtualizer.measurementsCache[newLine]?.start;
-    const isNewAbove = newStart !== undefined && newStart < element.scrollTop;
+    const isNewAbove = newStart !== undefined && newStart < scrollTop;
     setPlace((now) => (now.isAtEnd === isAtEnd && now.isNewAbove === isNewAbove ? now : { isAtEnd, isNewAbove }));
     if (hasPagingFailed) return;
-    const margin = element.clientHeight * PREFETCH_SCREENS;
-    if (element.scrollTop < margin) void timeline.loadOlder();
-    if (element.scrollHeight - element.scrollTop - element.clientHeight < margin) void timeline.loadNewer();
+    const margin = clientHeight * PREFETCH_SCREENS;
+    if (scrollTop < margin) void timeline.loadOlder();
+    if (scrollHeight - scrollTop - clientHeight < margin) void timeline.loadNewer();
   }, [virtualizer, scroller, timeline, hasPagingFailed]);
 
-  useOpening(virtualizer, state);
+  useOpening(virtualizer, state, wasAtEnd);
   useFollowing(virtualizer, state, wasAtEnd);
 
   // After each change of the rows or of what is loading: there may be room for another page.
@@ -85,14 +92,17 @@ function useFollowing(virtualizer: ListVirtualizer, state: TimelineState, wasAtE
   const { items, isAtLiveEnd } = state;
   const before = useRef({ items, isAtLiveEnd });
   useLayoutEffect(() => {
-    const isChanged = before.current.items !== items;
-    if (isChanged && before.current.isAtLiveEnd && isAtLiveEnd && wasAtEnd.current) virtualizer.scrollToEnd();
+    const isLive = before.current.isAtLiveEnd && isAtLiveEnd;
+    if (before.current.items !== items) {
+      if (!isLive) wasAtEnd.current = false;
+      else if (wasAtEnd.current) virtualizer.scrollToEnd();
+    }
     before.current = { items, isAtLiveEnd };
   }, [virtualizer, items, isAtLiveEnd, wasAtEnd]);
 }
 
 /** Goes to the end at first, and to what the view model asks for afterwards. */
-function useOpening(virtualizer: ListVirtualizer, state: TimelineState): void {
+function useOpening(virtualizer: ListVirtualizer, state: TimelineState, wasAtEnd: RefObject<boolean>): void {
   const { focus, endRequest, items } = state;
   const done = useRef({ isOpen: false, focus: 0, end: 0 });
   useLayoutEffect(() => {
@@ -101,11 +111,13 @@ function useOpening(virtualizer: ListVirtualizer, state: TimelineState): void {
       const index = items.findIndex((item) => item.key === focus.key);
       if (index < 0) return;
       now.focus = focus.request;
+      wasAtEnd.current = false;
       virtualizer.scrollToIndex(index, { align: 'center' });
     } else if (!now.isOpen || endRequest !== now.end) {
+      wasAtEnd.current = true;
       virtualizer.scrollToEnd();
     }
     now.isOpen = true;
     now.end = endRequest;
-  }, [virtualizer, focus, endRequest, items]);
+  }, [virtualizer, focus, endRequest, items, wasAtEnd]);
 }
