@@ -13,6 +13,8 @@ export default defineConfig({
     maxWorkers: Math.max(2, Math.floor(availableParallelism() / 2)),
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // Browsers share the processor with everything else.
+    expect: { poll: { timeout: 10_000 } },
     // Node prints the warning about type stripping in every process otherwise.
     env: { NODE_NO_WARNINGS: '1' },
   },
