@@ -36,7 +36,7 @@ export async function leaveRemote(
       const patient = { ignoreBackoff: true, deadlineMs: 20_000 };
       const request = { roomId: room.roomId, userId: sender.userId };
       const made = await parts.federation.makeLeave(server, request, patient);
-      const leave = sign(made.event, made.roomVersion ?? '1');
+      const leave = sign(made.event, made.roomVersion ?? room.version);
       const sent = { roomId: room.roomId, eventId: leave.eventId, event: leave.pdu };
       await parts.federation.sendLeave(server, sent, patient);
       await storeOutlierMembership(parts, room, leave, { local: true, strippedState: null });

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { authorizeByAuthEvents } from '../protocol/auth-rules.ts';
 import type { KnownEvent } from '../protocol/authorization.ts';
 import { type Event, type EventId, type StateKey, stateKey } from '../protocol/event.ts';
@@ -9,6 +10,9 @@ import { asRuleEvent } from './event-cache.ts';
 import { orderedAfter } from './graph-order.ts';
 import type { OpenRoom } from './open-room.ts';
 import type { RoomParts } from './room-parts.ts';
+
+/** A room's whole state may come at once: other requests get a turn between so many events. */
+const PAUSE_EVERY = 200;
 
 interface Known {
   readonly nid: number;
@@ -60,6 +64,7 @@ async function storeAuthorised(
   const nids = await parts.eventNids.take(ordered.length);
   const keyNids = await internStateKeys(parts, ordered);
   for (const [index, pdu] of ordered.entries()) {
+    if (index % PAUSE_EVERY === PAUSE_EVERY - 1) await setImmediate();
     const nid = outliers.get(pdu.eventId) ?? nids[index];
     if (nid === undefined) throw new Error('no event nid');
     const admission = judge(open, pdu, known, create);
