@@ -76,7 +76,7 @@ async function plant(file: string, imports: ReadonlyMap<string, boolean>): Promi
   }));
 }
 
-/** `file:line` of every import that Biome reports in the copy, by the configuration of this repository. */
+/** What Biome reports in the copy, by the configuration of this repository: `rule file:line`. */
 async function reported(): Promise<Set<string>> {
   await copyFile(path.join(REPOSITORY, 'biome.json'), path.join(copy, 'biome.json'));
   await symlink(path.join(REPOSITORY, 'node_modules'), path.join(copy, 'node_modules'));
@@ -91,9 +91,9 @@ async function reported(): Promise<Set<string>> {
     diagnostics: { category: string; location: { path: string; start: { line: number } } }[];
   };
   return new Set(
-    diagnostics
-      .filter(({ category }) => category === 'lint/style/noRestrictedImports')
-      .map(({ location }) => `${location.path}:${location.start.line}`),
+    diagnostics.map(
+      ({ category, location }) => `${category.split('/').at(-1)} ${location.path}:${location.start.line}`,
+    ),
   );
 }
 
@@ -134,13 +134,47 @@ const planted = [
     ]),
   )),
 ];
+await writeFile(
+  path.join(copy, 'server/src/users/one.ts'),
+  "import { two } from './two.ts';\nexport const one = two;\n",
+);
+await writeFile(
+  path.join(copy, 'server/src/users/two.ts'),
+  "import { one } from './one.ts';\nexport const two = one;\n",
+);
+await writeFile(
+  path.join(copy, 'server/src/users/promises.ts'),
+  `async function check(): Promise<boolean> {
+  return (await fetch('http://localhost/')).ok;
+}
+export function signIn(): boolean {
+  check();
+  if (check()) return true;
+  return false;
+}
+`,
+);
 const found = await reported();
 
 describe('Biome reports exactly the imports that the layers forbid', () => {
   for (const imports of planted)
     test(`in ${imports[0]?.file}`, () => {
-      const wrong = imports.filter(({ file, line, isAllowed }) => found.has(`${file}:${line}`) === isAllowed);
+      const wrong = imports.filter(
+        ({ file, line, isAllowed }) => found.has(`noRestrictedImports ${file}:${line}`) === isAllowed,
+      );
       expect(wrong).toEqual([]);
       expect(imports.some(({ isAllowed }) => !isAllowed)).toBe(true);
     });
+});
+
+test('Biome reports import cycles, promises that nobody awaits, and requests that bypass the one way out', () => {
+  const inUsers = [...found].filter((entry) => /users\/(one|two|promises)\.ts/.test(entry));
+  expect(inUsers).toEqual(
+    expect.arrayContaining([
+      'noImportCycles server/src/users/one.ts:1',
+      'noFloatingPromises server/src/users/promises.ts:5',
+      'noMisusedPromises server/src/users/promises.ts:6',
+      'noRestrictedGlobals server/src/users/promises.ts:2',
+    ]),
+  );
 });
