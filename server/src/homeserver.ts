@@ -7,6 +7,7 @@ import type { Clock } from './base/clock.ts';
 import type { Logger } from './base/logger.ts';
 import { systemNameLookup } from './base/name-lookup.ts';
 import { createOutboundHttp, type OutboundHttp } from './base/outbound-http.ts';
+import { type Repeated, repeat } from './base/repeat.ts';
 import { type Config, isDevelopmentServerName } from './config.ts';
 import { FederationSender } from './delivery/federation-sender.ts';
 import { type Federation, openFederation } from './federation/federation.ts';
@@ -26,9 +27,12 @@ import type { ClientRoute, FederationRoute } from './http/route.ts';
 import { addWebClient } from './http/web-client.ts';
 import { updateMemberProfile } from './rooms/membership.ts';
 import { isServerJoined, serverMayTakePart } from './rooms/room-policy.ts';
+import { pruneTransactions } from './storage/client-transactions.ts';
 import { createSetupToken } from './users/setup.ts';
 
 const WEB_CLIENT_FOLDER = fileURLToPath(new URL('../../client-web/dist/', import.meta.url));
+
+const HOUSEKEEPING_EVERY_MS = 3600 * 1000;
 
 export interface Homeserver {
   /** Listens on both ports and starts what runs in the background. */
@@ -56,6 +60,7 @@ interface Parts extends RouteParts {
   readonly http: OutboundHttp;
   readonly tls: FederationTls;
   readonly sender: FederationSender;
+  readonly housekeeping: Repeated;
 }
 
 function portOf(app: FastifyInstance): number {
@@ -100,7 +105,8 @@ export async function createHomeserver(config: Config, { logger, clock }: Surrou
     },
     async stop() {
       await Promise.all([client.close(), federation?.close()]);
-      parts.media.stop();
+      await parts.media.stop();
+      await parts.housekeeping.stop();
       await parts.sender.stop();
       await parts.rooms.stop();
       await parts.users.stop();
@@ -160,7 +166,8 @@ async function openParts(config: Config, store: Store, { logger, clock }: Surrou
     random: Math.random,
     logger,
   });
-  return { common, store, http, tls, federation, rooms, users, media, sender, wellKnown };
+  const housekeeping = repeat(() => pruneTransactions(db), HOUSEKEEPING_EVERY_MS, onError);
+  return { common, store, http, tls, federation, rooms, users, media, sender, wellKnown, housekeeping };
 }
 
 /** Every request is logged, but at a level that is off unless it is asked for. */

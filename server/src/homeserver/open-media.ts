@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
+import { repeat } from '../base/repeat.ts';
 import type { FederationClient } from '../federation/federation-client.ts';
 import { openDatabaseContentStore } from '../media/database-content-store.ts';
 import { openDiskContentStore } from '../media/disk-content-store.ts';
@@ -12,7 +13,7 @@ const SWEEP_EVERY_MS = 24 * 3600 * 1000;
 
 export interface Media {
   readonly repository: MediaRepository;
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 export async function openMedia(common: CommonParts, federation: FederationClient): Promise<Media> {
@@ -35,9 +36,6 @@ export async function openMedia(common: CommonParts, federation: FederationClien
     remote: federation,
     thumbnailer: new Thumbnailer({ concurrency: 2, maxWaiting: 100, timeoutMs: 20_000 }),
   });
-  const sweep = () => void repository.sweep().catch(onError);
-  sweep();
-  const timer = setInterval(sweep, SWEEP_EVERY_MS);
-  timer.unref();
-  return { repository, stop: () => clearInterval(timer) };
+  const sweep = repeat(() => repository.sweep(), SWEEP_EVERY_MS, onError);
+  return { repository, stop: () => sweep.stop() };
 }

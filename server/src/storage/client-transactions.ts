@@ -37,7 +37,13 @@ export function insertTransactions(
   ]);
 }
 
-/** Forgets transactions older than a week. */
+const PRUNED_AT_ONCE = 5_000;
+const PRUNE = `DELETE FROM client_transactions WHERE key IN (SELECT key FROM client_transactions
+  WHERE created_at < now() - interval '7 days' LIMIT ${PRUNED_AT_ONCE}) RETURNING 1`;
+
+/** Forgets transactions older than a week, a few thousand per statement so that none of them takes long. */
 export async function pruneTransactions(db: Queryable): Promise<void> {
-  await db.query(`DELETE FROM client_transactions WHERE created_at < now() - interval '7 days'`);
+  let pruned: number;
+  do pruned = (await db.query(PRUNE)).length;
+  while (pruned === PRUNED_AT_ONCE);
 }

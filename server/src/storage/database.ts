@@ -97,7 +97,11 @@ async function runTransaction<T>(client: pg.PoolClient, work: (tx: Transaction) 
     enqueue: (text, values) => send(run(client, text, values)),
     script: async (sql) => void (await client.query(sql)),
   });
-  const committed = client.query('COMMIT').catch((error: unknown) => ({ error }));
+  const committed = client.query('COMMIT').then(
+    // Postgres answers so, and not with an error, where a statement failed before.
+    ({ command }) => (command === 'COMMIT' ? {} : { error: new Error('The transaction was rolled back.') }),
+    (error: unknown) => ({ error }),
+  );
   for (const outcome of await Promise.all([...sent, committed])) {
     if (typeof outcome === 'object' && outcome !== null && 'error' in outcome) throw outcome.error;
   }

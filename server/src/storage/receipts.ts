@@ -98,6 +98,23 @@ export async function receiptsSince(
   return rows.map(fromRow);
 }
 
+const NEWEST = `SELECT r.* FROM unnest($1::bigint[]) AS wanted (room_nid) CROSS JOIN LATERAL (
+    SELECT ${COLUMNS} FROM receipts WHERE receipts.room_nid = wanted.room_nid AND position <= $2
+    ORDER BY position DESC LIMIT $4) r
+  UNION SELECT ${COLUMNS} FROM receipts WHERE room_nid = ANY ($1::bigint[]) AND position <= $2 AND user_id = $3`;
+
+/** The receipts of rooms that moved last, up to `until`, at most `limit` per room; and all those of one user. */
+export async function newestReceipts(
+  db: Queryable,
+  roomNids: readonly number[],
+  userId: UserId,
+  { until, limit }: { until: number; limit: number },
+): Promise<Receipt[]> {
+  if (roomNids.length === 0) return [];
+  const rows = await db.query<Row>(NEWEST, [roomNids, until, toStoredText(userId), limit]);
+  return rows.map(fromRow).sort((one, other) => one.position - other.position);
+}
+
 /** All receipts of one user in rooms: what the unread counts start from. */
 export async function receiptsOfUser(db: Queryable, roomNids: readonly number[], userId: UserId): Promise<Receipt[]> {
   if (roomNids.length === 0) return [];

@@ -46,11 +46,16 @@ interface Row {
 
 const OVERVIEW = `SELECT h.position AS head, m.room_nid, r.room_id, r.version, m.membership, m.event_nid, m.sender, m.position,
     m.left_position, m.stripped_state, r.current_state, r.last_position
-  FROM log_head h LEFT JOIN memberships m ON m.user_id = $1 AND NOT m.forgotten LEFT JOIN rooms r ON r.nid = m.room_nid`;
+  FROM log_head h LEFT JOIN memberships m ON m.user_id = $1 AND NOT m.forgotten
+    AND (m.membership IN ('join', 'invite', 'knock') OR m.position > $2) LEFT JOIN rooms r ON r.nid = m.room_nid`;
 
-/** The user's rooms and the position of the log, as of one moment: one statement sees one snapshot of the database. */
-export async function syncOverview(db: Queryable, userId: UserId): Promise<SyncOverview> {
-  const rows = await db.query<Row>(OVERVIEW, [toStoredText(userId)]);
+/**
+ * The user's rooms and the position of the log, as of one moment: one statement sees one snapshot of the database.
+ *
+ * @param leftAfter rooms that the user left up to this position are left out
+ */
+export async function syncOverview(db: Queryable, userId: UserId, leftAfter: number): Promise<SyncOverview> {
+  const rows = await db.query<Row>(OVERVIEW, [toStoredText(userId), leftAfter]);
   const rooms = rows.flatMap((row) =>
     row.room_nid === null
       ? []

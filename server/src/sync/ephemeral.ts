@@ -1,6 +1,6 @@
 import { roomEventPasses } from '../protocol/filter.ts';
 import type { JsonObject } from '../protocol/json.ts';
-import { type Receipt, receiptsSince } from '../storage/receipts.ts';
+import { newestReceipts, type Receipt, receiptsSince } from '../storage/receipts.ts';
 import type { JoinedRoom } from './joined-rooms.ts';
 import type { SyncRound } from './sync.ts';
 import type { SyncParts } from './sync-parts.ts';
@@ -11,6 +11,9 @@ export interface Ephemeral {
   readonly ownReceipt: boolean;
 }
 
+/** Receipts of others in a room that is new to the client: those who have read least recently are left out. */
+const MAX_RECEIPTS = 1_000;
+
 /** `ephemeral` of each room: receipts that moved and who is typing. */
 export async function ephemeralEvents(
   parts: SyncParts,
@@ -19,8 +22,9 @@ export async function ephemeralEvents(
 ): Promise<Map<number, Ephemeral>> {
   const { db } = parts.rooms;
   const nids = (isNew: boolean) => rooms.flatMap((room) => (room.isNew === isNew ? [room.room.roomNid] : []));
+  const newest = { until: sync.until, limit: MAX_RECEIPTS };
   const receipts = [
-    ...(await receiptsSince(db, nids(true), 0, sync.until)),
+    ...(await newestReceipts(db, nids(true), sync.viewer.userId, newest)),
     ...(await receiptsSince(db, nids(false), sync.since, sync.until)),
   ];
   const byRoom = Map.groupBy(receipts, (receipt) => receipt.roomNid);

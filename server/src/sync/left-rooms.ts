@@ -15,6 +15,8 @@ import type { AccountDataEvent, SyncParts } from './sync-parts.ts';
 /**
  * `rooms.leave`: rooms that the user left, was removed or banned from, or whose invite came to an end, since the last sync;
  * on an initial sync all of them if the filter asks for it. Nothing after the user's leaving is shown.
+ *
+ * @param rooms those of them that the overview of this round has
  */
 export async function leftRooms(
   parts: SyncParts,
@@ -22,11 +24,8 @@ export async function leftRooms(
   rooms: readonly SyncRoom[],
   accountData: ReadonlyMap<RoomId, readonly AccountDataEvent[]>,
 ): Promise<JsonObject> {
-  const wanted = rooms.filter((room) =>
-    sync.initial ? sync.query.filter.room.includeLeave : room.position > sync.since,
-  );
   const section: JsonObject = {};
-  for (const room of wanted) {
+  for (const room of rooms) {
     const wasIn = room.leftPosition !== null && room.leftPosition > sync.since;
     section[room.roomId] = wasIn ? await leftRoom(parts, sync, room, accountData) : await declined(parts, sync, room);
   }

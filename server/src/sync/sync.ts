@@ -56,7 +56,7 @@ export async function sync(
   const deadline = clock.monotonic() + Math.min(query.timeoutMs, MAX_TIMEOUT_MS);
   let since = query.since;
   for (;;) {
-    const overview = await overviewFrom(parts, viewer, since);
+    const overview = await overviewFrom(parts, viewer, query, since);
     const typing = parts.typing.picture(joinedNids(overview));
     const answer = await round(parts, viewer, { ...query, since }, overview, typing);
     const presence = query.since?.presence ?? '';
@@ -64,9 +64,11 @@ export async function sync(
     const next = { position: overview.position, typing: seen, presence };
     const left = deadline - clock.monotonic();
     const isEmpty = Object.keys(answer).length === 0;
-    if (since === undefined || query.fullState || !isEmpty || left <= 0 || signal.aborted)
+    if (since === undefined || query.fullState || !isEmpty || left <= 0)
       return await withPresence(parts, viewer, query, next, answer);
     await waitForChange(parts, viewer.userId, new Set(joinedNids(overview)), next, left, signal);
+    // The client has gone, or the server stops: there is no time for another round.
+    if (signal.aborted) return { next_batch: formatSyncToken(next) };
     // Nothing up to here concerned this client: the next round starts from where this one ended.
     since = next;
   }
@@ -99,8 +101,14 @@ async function withPresence(
 }
 
 /** The user's rooms at a position that is not before `since`, which another process may have handed out a moment ago. */
-async function overviewFrom(parts: SyncParts, viewer: Viewer, since: SyncToken | undefined): Promise<SyncOverview> {
-  const overview = await syncOverview(parts.rooms.db, viewer.userId);
+async function overviewFrom(
+  parts: SyncParts,
+  viewer: Viewer,
+  { filter }: SyncQuery,
+  since: SyncToken | undefined,
+): Promise<SyncOverview> {
+  const leftAfter = since?.position ?? (filter.room.includeLeave ? 0 : Number.MAX_SAFE_INTEGER);
+  const overview = await syncOverview(parts.rooms.db, viewer.userId, leftAfter);
   if (since === undefined || overview.position >= since.position) return overview;
   // Positions are handed out after their commit, so a database that does not have it is not the one that made the token.
   throw invalidParam('since is from the future of this server. Start again without it.');
