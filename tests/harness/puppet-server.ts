@@ -45,13 +45,13 @@ export interface PuppetServer {
 
 const DAY_MS = 86_400_000;
 
-/** Starts a puppet on a port of its own; it ends with the test file. */
-export async function startPuppetServer(): Promise<PuppetServer> {
-  const {
-    key: tlsKey,
-    cert,
-    ca,
-  } = await issueDevelopmentCertificate('localhost', inject('developmentCa'), systemClock);
+/**
+ * Starts a puppet on a port of its own; it ends with the test file.
+ *
+ * @param host in its server name: ACLs do not look at ports
+ */
+export async function startPuppetServer(host: 'localhost' | '127.0.0.1' = 'localhost'): Promise<PuppetServer> {
+  const { key: tlsKey, cert, ca } = await issueDevelopmentCertificate(host, inject('developmentCa'), systemClock);
   const key = signingKeyFromSeed('puppet', newSigningKeySeed());
   const answers = new Map<string, (request: PuppetRequest) => unknown>();
   const calls: string[] = [];
@@ -86,7 +86,7 @@ export async function startPuppetServer(): Promise<PuppetServer> {
     response.end(JSON.stringify(answer ?? { errcode: 'M_NOT_FOUND', error: 'The puppet does not answer this.' }));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  serverName = `localhost:${(server.address() as AddressInfo).port}`;
+  serverName = `${host}:${(server.address() as AddressInfo).port}`;
   const agent = new Agent({ connect: { ca } });
   afterAll(async () => {
     server.closeAllConnections();
