@@ -45,7 +45,7 @@ describe.skipIf(CHROMIUM === undefined)('channels of another server', { timeout:
     await page.getByRole('navigation', { name: 'Channels and messages' }).getByRole('button', { name: 'New' }).click();
     await page.getByRole('menuitem', { name: 'Find a channel' }).click();
     await page.getByLabel('Server').fill('localhost:1');
-    await page.getByRole('dialog').getByRole('alert').waitFor();
+    await page.getByRole('dialog').getByText('The other server cannot be reached.').waitFor();
     await photograph(page, 'find-channel-unreachable', ['desktop']);
     await page.context().close();
   });

@@ -11,7 +11,15 @@ export interface Problem {
   seconds?: number;
 }
 
-export type ProblemCode = 'unreachable' | 'tooMany' | 'forbidden' | 'notFound' | 'tooLarge' | 'refused' | 'unexpected';
+export type ProblemCode =
+  | 'unreachable'
+  | 'otherServer'
+  | 'tooMany'
+  | 'forbidden'
+  | 'notFound'
+  | 'tooLarge'
+  | 'refused'
+  | 'unexpected';
 
 interface ErrorFacts {
   status: number | undefined;
@@ -32,6 +40,8 @@ export function toProblem(error: unknown): Problem {
   if (facts.errcode === 'M_FORBIDDEN') return { code: 'forbidden', detail: facts.message };
   if (facts.errcode === 'M_NOT_FOUND') return { code: 'notFound', detail: facts.message };
   if (facts.status === undefined) return { code: 'unreachable' };
+  // Our server has asked another one for us and got no answer that makes sense.
+  if (facts.status === 502 || facts.status === 504) return { code: 'otherServer' };
   return { code: facts.status >= 500 ? 'unexpected' : 'refused', detail: facts.message };
 }
 

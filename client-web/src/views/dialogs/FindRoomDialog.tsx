@@ -42,6 +42,7 @@ export function FindRoomDialog({ onClose }: { onClose: () => void }) {
           onChange={(text) => viewModel.setTerm(text)}
           onKeyDown={(event) => {
             if (event.key === 'Enter') openAddress();
+            else event.continuePropagation();
           }}
           isIdentifier
           autoFocus
