@@ -112,6 +112,15 @@ describe('POST /createRoom', () => {
     });
   });
 
+  it.each(['12', '11'])(
+    'rooms that are made alike at the same time are different rooms in version %s',
+    async (version) => {
+      const rooms = await Promise.all(Array.from({ length: 40 }, () => ana.createRoom({ room_version: version })));
+      expect(new Set(rooms).size).toBe(40);
+      for (const roomId of rooms) expect((await stateOf(roomId, 'm.room.create')).status).toBe(200);
+    },
+  );
+
   it('refuses room versions that it does not know', async () => {
     const { status, body } = await ana.request('POST', 'v3/createRoom', { room_version: 'parley-1' });
     expect([status, body.errcode]).toEqual([400, 'M_UNSUPPORTED_ROOM_VERSION']);

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { badJson, invalidParam, MatrixError } from '../protocol/errors.ts';
+import { badJson, invalidParam, MatrixError, unavailable } from '../protocol/errors.ts';
 import type { RoomId, UserId } from '../protocol/event.ts';
 import { roomIdOf } from '../protocol/event-hashes.ts';
-import { hashAndSignEvent } from '../protocol/event-signing.ts';
+import { hashAndSignEvent, type SignedEvent } from '../protocol/event-signing.ts';
 import { isRoomAlias, isUserId } from '../protocol/identifiers.ts';
 import { isJsonObject, type JsonObject } from '../protocol/json.ts';
 import {
@@ -13,6 +13,7 @@ import {
 } from '../protocol/room-versions.ts';
 import { deleteAlias, findAlias, insertAlias } from '../storage/room-aliases.ts';
 import { setPublished } from '../storage/room-directory.ts';
+import type { RoomRow } from '../storage/rooms.ts';
 import { inviteUser } from './invite.ts';
 import { memberContent } from './membership.ts';
 import type { OpenRoom } from './open-room.ts';
@@ -56,14 +57,8 @@ export async function createRoom(parts: RoomParts, sender: Sender, request: Room
   const preset = request.preset ?? (request.visibility === 'public' ? 'public_chat' : 'private_chat');
   const trusted = preset === 'trusted_private_chat' ? invitees : [];
 
-  const create = hashAndSignEvent(
-    createTemplate(parts, sender, request, version, trusted),
-    version,
-    parts.serverName,
-    parts.signingKey,
-  );
-  const roomId = roomIdOf(create.pdu, create.eventId);
-  const room = await parts.rooms.create(roomId, version.id);
+  const { create, room } = await newRoom(parts, sender, request, version, trusted);
+  const { roomId } = room;
   if (alias !== undefined && !(await insertAlias(parts.db, { alias, roomNid: room.nid, creator: sender.userId })))
     throw aliasInUse();
   try {
@@ -79,6 +74,30 @@ export async function createRoom(parts: RoomParts, sender: Sender, request: Room
   for (const invitee of invitees)
     await inviteUser(parts, sender, roomId, { userId: invitee, isDirect: request.is_direct ?? false });
   return roomId;
+}
+
+/** Creations of the same user with the same content that are told apart by their milliseconds. */
+const MAX_TIES = 1_000;
+
+/**
+ * The create event, and the row of the new room. Where the room's id is the hash of that event, two that are made alike in the
+ * same millisecond would be one room: the later one is then dated a millisecond on.
+ */
+async function newRoom(
+  parts: RoomParts,
+  sender: Sender,
+  request: RoomRequest,
+  version: RoomVersion,
+  trusted: readonly UserId[],
+): Promise<{ create: SignedEvent; room: RoomRow }> {
+  const template = createTemplate(parts, sender, request, version, trusted);
+  for (let tie = 0; tie < MAX_TIES; tie++) {
+    const dated = { ...template, origin_server_ts: template.origin_server_ts + tie };
+    const create = hashAndSignEvent(dated, version, parts.serverName, parts.signingKey);
+    const room = await parts.rooms.createNew(roomIdOf(create.pdu, create.eventId), version.id);
+    if (room !== undefined) return { create, room };
+  }
+  throw unavailable('Too many rooms are being made at once. Try again in a moment.');
 }
 
 function asInvalidState(error: unknown): unknown {

@@ -55,6 +55,8 @@ function toHead(row: Row): RoomHeadRow {
 export interface Rooms {
   byId(roomId: string): Promise<RoomRow | undefined>;
   byNid(nids: readonly number[]): Promise<Map<number, RoomRow>>;
+  /** Makes a room; undefined when there is one of this id already. */
+  createNew(roomId: RoomId, version: string): Promise<RoomRow | undefined>;
   /** Makes the room if there is none of this id. The version of a room stays once something of its graph is held. */
   create(roomId: RoomId, version: string): Promise<RoomRow>;
 }
@@ -87,6 +89,11 @@ export function openRooms(db: Queryable): Rooms {
       const sql = `SELECT ${ROOM} FROM rooms WHERE nid = ANY ($1::bigint[])`;
       for (const row of await db.query<RoomColumns>(sql, [missing])) found.set(row.nid, remember(row));
       return found;
+    },
+    async createNew(roomId, version) {
+      const sql = `INSERT INTO rooms (room_id, version) VALUES ($1, $2) ON CONFLICT (room_id) DO NOTHING RETURNING ${ROOM}`;
+      const [row] = await db.query<RoomColumns>(sql, [roomId, version]);
+      return row === undefined ? undefined : remember(row);
     },
     async create(roomId, version) {
       const sql = `INSERT INTO rooms (room_id, version) VALUES ($1, $2) ON CONFLICT (room_id) DO UPDATE
