@@ -18,16 +18,18 @@ const onError = (error: unknown) => {
   throw error;
 };
 
-/** Presence as a process of its own sees it. */
-async function process(): Promise<Presence> {
+/** Presence as a process of its own sees it. `onHeard` is called each time it has heard something, from itself too. */
+async function process(onHeard: (presence: Presence) => void = () => {}): Promise<Presence> {
   const follower = await LogFollower.start(db, [PRESENCE_CHANNEL], onError);
   const presence = await openPresence(db, follower, clock, onError);
+  follower.onMessage(PRESENCE_CHANNEL, () => onHeard(presence));
   stops.unshift(() => presence.stop());
   stops.push(() => follower.stop());
   return presence;
 }
 
-const one = await process();
+const statusesOfAlice = new Set<string | undefined>();
+const one = await process((presence) => statusesOfAlice.add(presence.of(ALICE)?.statusMsg));
 const other = await process();
 
 test('what a user sets is seen at once where it was set, and soon everywhere', async () => {
@@ -74,6 +76,24 @@ test('syncing makes a user online and keeps the status; a client that syncs as o
   expect(one.of(ALICE)?.presence).toBe('offline');
   await one.syncing(ALICE, 'online');
   expect(one.of(ALICE)).toMatchObject({ presence: 'online', statusMsg: 'away' });
+});
+
+test('what one process said before does not undo what a user did since, here or there', async () => {
+  const first = one.set(ALICE, 'offline', 'older');
+  clock.advance(10);
+  const second = one.set(ALICE, 'online', 'newer');
+  statusesOfAlice.clear();
+  await Promise.all([first, second]);
+  await other.set(BOB, 'online', 'hears it in the same order');
+  await expect.poll(() => one.of(BOB)?.statusMsg).toBe('hears it in the same order');
+  expect([...statusesOfAlice]).toEqual(['newer']);
+  expect(other.of(ALICE)?.statusMsg).toBe('newer');
+
+  const late = other.set(ALICE, 'online', 'from the other');
+  clock.advance(10);
+  const latest = one.set(ALICE, 'online', 'latest');
+  await Promise.all([late, latest]);
+  await expect.poll(() => [one, other].map((process) => process.of(ALICE)?.statusMsg)).toEqual(['latest', 'latest']);
 });
 
 test('a user who syncs no more is offline after four minutes, in every process', async () => {

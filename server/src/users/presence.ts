@@ -79,13 +79,15 @@ export async function openPresence(
   /** Users whose clients use this process: it speaks for them when another one asks. */
   const own = new Set<UserId>();
   const renewed = new Set<UserId>();
+  /** Marks what this process said: it comes back when the picture here may already be newer. */
+  const me = randomBytes(4).toString('hex');
 
-  /** Tells all processes, this one included, what is known here of some users. */
+  /** Tells all other processes what is known here of some users. */
   async function tell(users: Iterable<UserId>): Promise<void> {
     let texts: string[] = [];
     let bytes = 0;
     const send = async () => {
-      if (texts.length > 0) await notify(db, PRESENCE_CHANNEL, `[${texts.join()}]`);
+      if (texts.length > 0) await notify(db, PRESENCE_CHANNEL, `["${me}",${texts.join()}]`);
       texts = [];
       bytes = 0;
     };
@@ -101,8 +103,12 @@ export async function openPresence(
   }
 
   follower.onMessage(PRESENCE_CHANNEL, (payload) => {
-    if (payload === 'ask') tell(own).catch(onError);
-    else for (const [userId, entry] of JSON.parse(payload) as [UserId, Entry][]) picture.put(userId, entry);
+    if (payload === 'ask') {
+      tell(own).catch(onError);
+      return;
+    }
+    const [sender, ...entries] = JSON.parse(payload) as [string, ...[UserId, Entry][]];
+    if (sender !== me) for (const [userId, entry] of entries) picture.hear(userId, entry);
   });
   await notify(db, PRESENCE_CHANNEL, 'ask');
 
@@ -171,6 +177,13 @@ class Picture {
     const before = this.#users.get(userId);
     const isSame = this.#state(before?.entry) === this.#state(entry) && before?.entry.statusMsg === entry.statusMsg;
     this.#users.set(userId, { ...(isSame && before !== undefined ? before : this.#change()), entry });
+  }
+
+  /** Takes what another process said, unless what is known here happened while that was on its way. */
+  hear(userId: UserId, entry: Entry): void {
+    const newerByMs = (this.find(userId)?.syncedAt ?? 0) - entry.syncedAt;
+    // Newer by more than that it is only to a clock that was wrong.
+    if (newerByMs <= 0 || newerByMs > APART_MS) this.put(userId, entry);
   }
 
   #change(): { serial: number; changedAt: number } {
