@@ -36,13 +36,16 @@ export async function step(what, work) {
  * @param {string} program
  * @param {string[]} args
  * @param {{ cwd?: string, env?: NodeJS.ProcessEnv }} [options]
- * @returns {Promise<number>} its exit code; 128 + number for a signal as shells have it
+ * @returns {Promise<number>} its exit code; 1 when a signal ended it
  */
 export function run(program, args, options = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { cwd: ROOT, stdio: 'inherit', ...options });
     child.on('error', reject);
-    child.on('exit', (code) => resolve(code ?? 128));
+    child.on('exit', (code, signal) => {
+      if (signal !== null) say(`${path.basename(args[0] ?? program)} was ended by ${signal}`);
+      resolve(code ?? 1);
+    });
   });
 }
 
