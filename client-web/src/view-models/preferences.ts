@@ -12,6 +12,8 @@ export interface Preferences {
   /** The user said "not now" to the offer of notifications. */
   notificationOfferDismissed: boolean;
   lastRoomId: string | undefined;
+  /** How much room messages take: `compact` leaves out the pictures. */
+  density: 'comfortable' | 'compact';
 }
 
 export const listWidthLimits = { min: 200, max: 400, initial: 280 } as const;
@@ -56,6 +58,7 @@ function readPreferences(stored: unknown): Preferences {
     notifications: value.notifications === true,
     notificationOfferDismissed: value.notificationOfferDismissed === true,
     lastRoomId: typeof value.lastRoomId === 'string' ? value.lastRoomId : undefined,
+    density: value.density === 'compact' ? 'compact' : 'comfortable',
   };
 }
 

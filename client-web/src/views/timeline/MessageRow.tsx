@@ -97,19 +97,24 @@ function Gutter({ item }: { item: MessageItem }) {
   const { event, startsGroup } = item;
   const { openUser } = useNavigation();
   const formats = useTimeFormats();
-  if (!startsGroup) {
-    return (
-      <time className={styles.gutterTime} dateTime={new Date(event.timestamp).toISOString()}>
-        {formats.time(event.timestamp)}
-      </time>
-    );
-  }
+  const time = (
+    <time
+      className={startsGroup ? styles.groupTime : styles.gutterTime}
+      dateTime={new Date(event.timestamp).toISOString()}
+    >
+      {formats.time(event.timestamp)}
+    </time>
+  );
+  if (!startsGroup) return time;
   const { id, name, avatarMxc } = event.sender;
+  // Which of the two is seen is a matter of density. The name beside it does the same for the keyboard and screen readers.
   return (
-    // The name beside it does the same for the keyboard and for screen readers.
-    <button type="button" className={styles.avatar} tabIndex={-1} aria-hidden onClick={() => openUser(id)}>
-      <Avatar name={name} id={id} mxc={avatarMxc} size={36} />
-    </button>
+    <div>
+      <button type="button" className={styles.avatar} tabIndex={-1} aria-hidden onClick={() => openUser(id)}>
+        <Avatar name={name} id={id} mxc={avatarMxc} size={36} />
+      </button>
+      {time}
+    </div>
   );
 }
 

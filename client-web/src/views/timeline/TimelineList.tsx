@@ -4,7 +4,9 @@ import type { TimelineState, TimelineViewModel } from '../../view-models/timelin
 import type { MessageItem, TimelineItem } from '../../view-models/timeline-items.ts';
 import { useT } from '../i18n.tsx';
 import { Lightbox } from '../media/Lightbox.tsx';
+import { useSession } from '../session-context.tsx';
 import { classes } from '../ui/classes.ts';
+import { useViewModel } from '../ui/use-view-model.ts';
 import { ChangesRow } from './ChangesRow.tsx';
 import { DayOverlay } from './DayOverlay.tsx';
 import { useTimeFormats } from './format-time.ts';
@@ -32,6 +34,7 @@ export function TimelineList({ timeline, state }: { timeline: TimelineViewModel;
   const t = useT('timeline');
   const { items, focus } = state;
   const isThread = timeline.threadId !== undefined;
+  const { density } = useViewModel(useSession().preferences);
   const scroller = useRef<HTMLDivElement>(null);
   const list = useRef<HTMLDivElement>(null);
   const focusedIndex = useRef<number>(undefined);
@@ -60,7 +63,7 @@ export function TimelineList({ timeline, state }: { timeline: TimelineViewModel;
   focusedIndex.current = rowFocus.focusedIndex;
 
   return (
-    <div className={styles.frame} data-timeline>
+    <div className={styles.frame} data-timeline data-density={density}>
       <DayOverlay items={items} virtualizer={virtualizer} scroller={scroller} />
       <Sentinel onFocus={rowFocus.onSentinelFocus} />
       <div ref={scroller} className={styles.scroller} tabIndex={-1} data-scroller>
