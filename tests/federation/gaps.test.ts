@@ -68,6 +68,27 @@ test('history from before the join is fetched while scrolling back', async () =>
   expect(history[0]?.type).toBe('m.room.create');
 });
 
+test('history that nobody can be asked for at present is not taken for the beginning of the room', async () => {
+  const { room, alice } = await personInPuppetRoom();
+  puppet.isUp = false;
+  const first = await alice.roomOk('GET', room.roomId, 'messages?dir=b&limit=100');
+  expect(first.chunk.length).toBeGreaterThan(0);
+  const next = `messages?dir=b&limit=100&from=${encodeURIComponent(first.end)}`;
+  expect(await alice.room('GET', room.roomId, next)).toMatchObject({ status: 502, body: { errcode: 'M_UNKNOWN' } });
+  puppet.isUp = true;
+  // A server that was away is not asked again at once.
+  await expect.poll(async () => (await alice.room('GET', room.roomId, next)).status).toBe(200);
+  const history = await alice.history(room.roomId);
+  expect(history[0]?.type).toBe('m.room.create');
+});
+
+test('history that the only other server will not give ends where it begins for us', async () => {
+  const { room, alice } = await personInPuppetRoom();
+  puppet.answers.delete('backfill');
+  const page = await alice.roomOk('GET', room.roomId, 'messages?dir=b&limit=100');
+  expect(page.end).toBeUndefined();
+});
+
 test('after all this the database agrees with itself', async () => {
   expect(await brokenRules(alpha)).toEqual([]);
 });

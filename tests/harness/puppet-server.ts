@@ -35,6 +35,8 @@ export interface PuppetServer {
   readonly answers: Map<string, (request: PuppetRequest) => unknown>;
   /** Names of the calls that have come in. */
   readonly calls: string[];
+  /** Whether it can be reached; while it cannot, connections are cut. */
+  isUp: boolean;
   /** Makes a signed request to another server. `path` starts after `/_matrix/federation`. */
   call(serverName: string, method: 'GET' | 'PUT' | 'POST', path: string, body?: JsonValue): Promise<PuppetAnswer>;
   /** The same with a body that no serialiser would write. */
@@ -69,6 +71,10 @@ export async function startPuppetServer(host: 'localhost' | '127.0.0.1' = 'local
       key,
     );
   const server = createServer({ key: tlsKey, cert }, async (request, response) => {
+    if (!puppet.isUp) {
+      request.socket.destroy();
+      return;
+    }
     const url = new URL(request.url ?? '/', 'https://puppet');
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
@@ -105,8 +111,9 @@ export async function startPuppetServer(host: 'localhost' | '127.0.0.1' = 'local
     const text = await response.body.text();
     return { status: response.statusCode, text, body: JSON.parse(text) as JsonObject };
   }
-  return {
+  const puppet: PuppetServer = {
     serverName,
+    isUp: true,
     key,
     answers,
     calls,
@@ -115,4 +122,5 @@ export async function startPuppetServer(host: 'localhost' | '127.0.0.1' = 'local
       request(destination, method, path, body === undefined ? undefined : canonicalJson(body)),
     callWithText: request,
   };
+  return puppet;
 }

@@ -1,3 +1,4 @@
+import { OutboundError } from '../base/outbound-error.ts';
 import { FederationError } from '../federation/federation-error.ts';
 import type { EventId, ServerName } from '../protocol/event.ts';
 import { eventsById } from '../storage/events.ts';
@@ -11,8 +12,10 @@ import { leadingBackFrom, orderedAfter } from './graph-order.ts';
 import type { OpenRoom } from './open-room.ts';
 import type { RoomParts } from './room-parts.ts';
 
-/** Servers asked before we say that there is no more. */
+/** Servers that are asked in one go. */
 const MAX_SERVERS = 3;
+/** Servers looked at in one go; those that are away and are not tried at present cost next to nothing. */
+const MAX_CANDIDATES = 20;
 const MIN_EVENTS = 20;
 const MAX_EVENTS = 100;
 /** Gaps that one request asks about. */
@@ -21,28 +24,47 @@ const MAX_GAPS = 20;
 const MAX_STATES = 5;
 const DEADLINE_MS = 20_000;
 
+export type BackfillOutcome =
+  /** History goes further back now. */
+  | { readonly outcome: 'added' }
+  /** Nobody has more, or nobody gives it to us. */
+  | { readonly outcome: 'end' }
+  /** A server that may have more could not be asked: history goes on, but not now. */
+  | { readonly outcome: 'unreachable'; readonly error: FederationError };
+
 /**
  * Fetches history from before what we hold (Server-Server API, "Backfilling and retrieving missing events") and adds it to
  * the far end of the timeline.
- *
- * @returns whether history goes further back now
  */
-export async function backfillBefore(parts: RoomParts, room: RoomRow, limit: number): Promise<boolean> {
+export async function backfillBefore(parts: RoomParts, room: RoomRow, limit: number): Promise<BackfillOutcome> {
   const gaps = await oldestGaps(parts.db, room.nid, MAX_GAPS);
-  if (gaps.length === 0) return false;
+  if (gaps.length === 0) return { outcome: 'end' };
   const servers = (await serversInRoom(parts.db, room.nid)).filter((server) => server !== parts.serverName);
-  for (const server of servers.slice(0, MAX_SERVERS)) {
+  let asked = 0;
+  let unreachable: FederationError | undefined;
+  for (const server of servers.slice(0, MAX_CANDIDATES)) {
+    if (asked === MAX_SERVERS) break;
+    asked += 1;
     try {
       await backfillFrom(parts, room, server, gaps, Math.min(Math.max(limit, MIN_EVENTS), MAX_EVENTS));
     } catch (error) {
       // The next server may know more, or be there at all.
       if (!(error instanceof FederationError)) throw error;
+      if (error.reason === 'backing_off') asked -= 1;
+      if (mayAnswerLater(error)) unreachable = error;
     }
     // Somebody else may have closed the gap meanwhile, which is as good.
     const left = await oldestGaps(parts.db, room.nid, MAX_GAPS);
-    if (left.length !== gaps.length || left.some((id, index) => id !== gaps[index])) return true;
+    if (left.length !== gaps.length || left.some((id, index) => id !== gaps[index])) return { outcome: 'added' };
   }
-  return false;
+  return unreachable === undefined ? { outcome: 'end' } : { outcome: 'unreachable', error: unreachable };
+}
+
+/** Whether a failure says nothing about what the server has: it was not there, or it had no time. */
+function mayAnswerLater({ reason, remote, cause }: FederationError): boolean {
+  if (reason === 'refused') return remote !== undefined && (remote.status === 429 || remote.status >= 500);
+  // Without a cause the answer was whole, and wrong; with one the connection broke before it was.
+  return reason !== 'bad_answer' || (cause instanceof OutboundError && cause.kind !== 'too_large');
 }
 
 async function backfillFrom(

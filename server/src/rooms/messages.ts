@@ -11,7 +11,13 @@ import { timelineToken } from './timeline-token.ts';
 const DEFAULT_LIMIT = 10;
 const MAX_LIMIT = 1_000;
 
-/** `GET /rooms/{roomId}/messages`: a page of the timeline. @throws MatrixError M_FORBIDDEN */
+/**
+ * `GET /rooms/{roomId}/messages`: a page of the timeline. `end` is left out at the beginning of the room only. Where the
+ * servers that have what is before cannot be reached, a page ends there and the next is an error: with an empty page, clients
+ * would take the place for the beginning, or ask again at once and for ever.
+ *
+ * @throws MatrixError M_FORBIDDEN; M_UNKNOWN (502, 504) when there is more but nobody to get it from at present
+ */
 export async function messages(
   parts: RoomParts,
   viewer: Viewer,
@@ -21,6 +27,7 @@ export async function messages(
   const opened = await openForReading(parts, roomId, viewer.userId);
   const limit = Math.min(query.limit ?? query.filter.limit ?? DEFAULT_LIMIT, MAX_LIMIT);
   const page = await readPage(parts, opened, { ...query, limit });
+  if (page.unreachable !== undefined && page.end === page.start) throw page.unreachable;
   const members = query.filter.lazyLoadMembers ? await sendersOf(parts, opened.state, page.events) : [];
   const newest = page.events[0]?.position ?? 0;
   return {

@@ -1,11 +1,11 @@
-import { forbidden, notFound } from '../protocol/errors.ts';
+import { forbidden, type MatrixError, notFound } from '../protocol/errors.ts';
 import { type EventId, type StateKey, stateKey, type UserId } from '../protocol/event.ts';
 import { type RoomEventFilter, roomEventPasses } from '../protocol/filter.ts';
 import { eventInRoom, eventsByNid, type StoredEvent, timelineBackwards, timelineForwards } from '../storage/events.ts';
 import type { RoomRow } from '../storage/rooms.ts';
 import { roomHead } from '../storage/rooms.ts';
 import { type Snapshot, snapshotEntries, snapshotGet } from '../storage/state-snapshots.ts';
-import { backfillBefore } from './backfill.ts';
+import { type BackfillOutcome, backfillBefore } from './backfill.ts';
 import { clientEvents, clientState } from './client-event.ts';
 import type { ClientEvent, Viewer } from './plain-client-event.ts';
 import type { RoomParts } from './room-parts.ts';
@@ -150,6 +150,8 @@ export interface Page {
   readonly start: number;
   /** Where to go on; undefined when there is nothing further. */
   readonly end: number | undefined;
+  /** Why the page ends before it is full although there is more: nobody who has it could be reached. */
+  readonly unreachable: MatrixError | undefined;
 }
 
 /** Rows looked at in one request at most, whatever the filter leaves of them. */
@@ -166,6 +168,7 @@ export async function readPage(parts: RoomParts, opened: ReadableRoom, query: Pa
   let at = start;
   let seen = 0;
   let end: number | undefined = at;
+  let unreachable: MatrixError | undefined;
   const events: StoredEvent[] = [];
   while (events.length < query.limit && seen < MAX_ROWS) {
     const limit = Math.min(1_000, query.limit - events.length + 10);
@@ -184,12 +187,14 @@ export async function readPage(parts: RoomParts, opened: ReadableRoom, query: Pa
       break;
     }
     if (events.length === query.limit) break;
-    if (query.to !== undefined || !(await backfillBefore(parts, room, query.limit))) {
-      end = undefined;
-      break;
-    }
+    const older: BackfillOutcome =
+      query.to === undefined ? await backfillBefore(parts, room, query.limit) : { outcome: 'end' };
+    if (older.outcome === 'added') continue;
+    if (older.outcome === 'unreachable') unreachable = older.error;
+    else end = undefined;
+    break;
   }
-  return { events, start, end };
+  return { events, start, end, unreachable };
 }
 
 async function pageRows(
