@@ -1,10 +1,16 @@
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
+import { openDatabase } from '../../server/src/storage/database.ts';
 import { enc, registerClient } from '../harness/client.ts';
 import { startHomeserver } from '../harness/homeserver.ts';
+import { recordingLogger } from '../harness/recording-logger.ts';
 
-const server = await startHomeserver();
+const { logger, lines } = recordingLogger();
+const server = await startHomeserver({ logger });
 const ana = await registerClient(server.baseUrl, 'ana');
 const ben = await registerClient(server.baseUrl, 'ben');
+
+const db = openDatabase({ connection: server.databaseUrl, poolSize: 1 });
+afterAll(() => db.close());
 
 async function stateOf(roomId: string, type: string, key = '') {
   return await ana.request('GET', `v3/rooms/${enc(roomId)}/state/${type}/${enc(key)}`);
@@ -132,6 +138,58 @@ describe('POST /createRoom', () => {
     const { status, body } = await ben.request('POST', 'v3/createRoom', { room_alias_name: 'taken' });
     expect([status, body.errcode]).toEqual([400, 'M_ROOM_IN_USE']);
     expect((await ben.ok('GET', 'v3/joined_rooms')).joined_rooms).toHaveLength(before);
+  });
+
+  it('makes one room of many that ask for the same alias at once, and leaves nothing of the others', async () => {
+    const before = (await ana.ok('GET', 'v3/joined_rooms')).joined_rooms.length;
+    const request = { room_alias_name: 'race' };
+    const answers = await Promise.all(Array.from({ length: 8 }, () => ana.request('POST', 'v3/createRoom', request)));
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
+    for (const { status, body } of answers)
+      if (status !== 200) expect([status, body.errcode]).toEqual([400, 'M_ROOM_IN_USE']);
+    expect((await ana.ok('GET', 'v3/joined_rooms')).joined_rooms).toHaveLength(before + 1);
+  });
+
+  it('commits the alias and the place in the directory with the events: a crash leaves all or nothing', async () => {
+    const roomId = await ana.createRoom({ room_alias_name: 'whole', visibility: 'public' });
+    const rows = await db.query(
+      `SELECT a.xmin = r.xmin AS alias, e.xmin = r.xmin AS events, r.published FROM rooms r
+       JOIN room_aliases a ON a.room_nid = r.nid JOIN events e ON e.room_nid = r.nid WHERE r.room_id = $1`,
+      [roomId],
+    );
+    expect(rows.length).toBeGreaterThan(4);
+    for (const row of rows) expect(row).toEqual({ alias: true, events: true, published: true });
+  });
+
+  it('answers the room although somebody could not be invited, and invites everybody else', async () => {
+    const roomId = await ana.createRoom({ invite: ['@nobody:127.0.0.1:1', '@none:127.0.0.1:2', ben.userId] });
+    expect((await stateOf(roomId, 'm.room.member', ben.userId)).body.membership).toBe('invite');
+    expect((await stateOf(roomId, 'm.room.member', '@nobody:127.0.0.1:1')).status).toBe(404);
+    for (const name of ['@nobody:127.0.0.1:1', '@none:127.0.0.1:2'])
+      expect(lines.filter(({ values }) => String((values as { err?: Error }).err).includes(name))).toHaveLength(1);
+  });
+
+  it('refuses invites by third-party id, which need an identity server, and makes no room then', async () => {
+    const before = (await ana.ok('GET', 'v3/joined_rooms')).joined_rooms.length;
+    const invite = { medium: 'email', address: 'a@example.org', id_server: 'id.example.org', id_access_token: 'x' };
+    const { status, body } = await ana.request('POST', 'v3/createRoom', { invite_3pid: [invite] });
+    expect([status, body.errcode]).toEqual([403, 'M_THREEPID_DENIED']);
+    expect((await ana.ok('GET', 'v3/joined_rooms')).joined_rooms).toHaveLength(before);
+  });
+
+  it('A4.7 counts its invites like any others, and makes no room where they are too many', async () => {
+    const limits = { 'rate_limits.invite.burst': '3', 'rate_limits.invite.per_second': '0.001' };
+    const { baseUrl } = await startHomeserver({ logger, settings: { rate_limits: 'on', ...limits } });
+    const [eve, ...others] = await Promise.all(
+      ['eve', 'a', 'b', 'c', 'd'].map((name) => registerClient(baseUrl, name)),
+    );
+    const create = async (count: number) =>
+      await eve?.request('POST', 'v3/createRoom', { invite: others.slice(0, count).map(({ userId }) => userId) });
+    expect(await create(4)).toMatchObject({ status: 400, body: { errcode: 'M_INVALID_PARAM' } });
+    expect(await create(2)).toMatchObject({ status: 200 });
+    expect(await create(2)).toMatchObject({ status: 429, body: { errcode: 'M_LIMIT_EXCEEDED' } });
+    expect(await create(0)).toMatchObject({ status: 200 });
+    expect((await eve.ok('GET', 'v3/joined_rooms')).joined_rooms).toHaveLength(2);
   });
 
   it('refuses a room that could not keep its own rules, and leaves nothing of it', async () => {

@@ -21,6 +21,18 @@ describe('buckets', () => {
     expect([1, 2, 3, 4].map(() => buckets.take('a', size, 10_000))).toEqual([0, 0, 0, 500]);
   });
 
+  test('several tokens are taken together or not at all', () => {
+    const buckets = new TokenBuckets();
+    expect(buckets.take('a', size, 0, 2)).toBe(0);
+    expect(buckets.take('a', size, 0, 2)).toBe(500);
+    expect(buckets.take('a', size, 0, 1)).toBe(0);
+    expect(buckets.take('b', size, 0, 3)).toBe(0);
+    expect([...buckets.takeUnshared(10)]).toEqual([
+      ['a', 1500],
+      ['b', 1500],
+    ]);
+  });
+
   test('what was granted is handed over once, and the common state is taken over', () => {
     const buckets = new TokenBuckets();
     buckets.take('a', size, 0);

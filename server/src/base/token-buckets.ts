@@ -27,13 +27,14 @@ interface Bucket {
 export class TokenBuckets {
   readonly #buckets = new Map<string, Bucket>();
 
-  /** Takes a token. Answers 0, or after how many milliseconds there will be one. */
-  take(key: string, size: BucketSize, now: number): number {
+  /** Takes tokens. Answers 0, or after how many milliseconds there will be as many; they must fit into the bucket. */
+  take(key: string, size: BucketSize, now: number, tokens = 1): number {
+    const spent = tokens * intervalMs(size);
     const bucket = this.#buckets.get(key) ?? { paidUntil: now, unshared: 0 };
-    const waitMs = bucket.paidUntil - now - burstMs(size);
+    const waitMs = Math.max(bucket.paidUntil, now) + spent - intervalMs(size) - now - burstMs(size);
     if (waitMs > 0) return Math.ceil(waitMs);
-    bucket.paidUntil = Math.max(bucket.paidUntil, now) + intervalMs(size);
-    bucket.unshared += intervalMs(size);
+    bucket.paidUntil = Math.max(bucket.paidUntil, now) + spent;
+    bucket.unshared += spent;
     this.#buckets.set(key, bucket);
     return 0;
   }

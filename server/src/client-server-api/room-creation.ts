@@ -1,4 +1,5 @@
 import Type from 'typebox';
+import type { RateLimits } from '../http/rate-limits.ts';
 import { type ClientRoute, clientRoute } from '../http/route.ts';
 import { AnyObject, boundedString, Identifier } from '../http/schemas.ts';
 import { createRoom, type RoomRequest } from '../rooms/create-room.ts';
@@ -10,6 +11,7 @@ const Body = Type.Object({
   name: Type.Optional(boundedString(10_000)),
   topic: Type.Optional(boundedString(20_000)),
   invite: Type.Optional(Type.Array(Identifier)),
+  invite_3pid: Type.Optional(Type.Array(AnyObject)),
   room_version: Type.Optional(boundedString(32)),
   creation_content: Type.Optional(AnyObject),
   initial_state: Type.Optional(
@@ -22,7 +24,7 @@ const Body = Type.Object({
   power_level_content_override: Type.Optional(AnyObject),
 });
 
-export function roomCreationRoutes(parts: RoomParts): ClientRoute[] {
+export function roomCreationRoutes(parts: RoomParts, rateLimits: Pick<RateLimits, 'take'>): ClientRoute[] {
   return [
     // POST /_matrix/client/v3/createRoom — "Creation"
     clientRoute({
@@ -33,7 +35,11 @@ export function roomCreationRoutes(parts: RoomParts): ClientRoute[] {
       rateLimit: 'join',
       body: Body,
       bodyIsContent: true,
+      timeoutMs: 120_000,
       async handle({ body, requester }) {
+        // Invites cost the same whichever way they are made (A4.7).
+        const invites = body.invite?.length ?? 0;
+        if (invites > 0) await rateLimits.take('invite', requester.userId, invites);
         return { room_id: await createRoom(parts, requester, body as RoomRequest) };
       },
     }),

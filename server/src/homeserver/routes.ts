@@ -144,9 +144,9 @@ function userDataRoutes({ common: { db }, users }: RouteParts): ClientRoute[] {
   ];
 }
 
-function roomRoutes({ rooms: { parts, typing, presence, sync }, users }: RouteParts): ClientRoute[] {
+function roomRoutes({ common, rooms: { parts, typing, presence, sync }, users }: RouteParts): ClientRoute[] {
   return [
-    ...roomCreationRoutes(parts),
+    ...roomCreationRoutes(parts, common.rateLimits),
     ...roomMembershipRoutes(parts),
     ...roomSendRoutes(parts),
     ...roomStateRoutes(parts),

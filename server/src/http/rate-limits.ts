@@ -1,7 +1,7 @@
 import { isIPv6 } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import { type BucketSize, burstMs, intervalMs, TokenBuckets } from '../base/token-buckets.ts';
-import { limitExceeded } from '../protocol/errors.ts';
+import { invalidParam, limitExceeded } from '../protocol/errors.ts';
 import type { PasswordAttempts } from '../users/accounts.ts';
 import type { RateLimitClass } from './route.ts';
 
@@ -9,8 +9,13 @@ import type { RateLimitClass } from './route.ts';
 type LimitName = RateLimitClass | 'login_account';
 
 export interface RateLimits {
-  /** Takes one token out of the bucket `key` of a class; throws 429 `M_LIMIT_EXCEEDED` when it is empty. */
-  take(limit: LimitName, key: string): Promise<void>;
+  /**
+   * Takes tokens, one where left out, from the bucket `key` of a class: all of them or none. Sign-ins and sign-ups are taken
+   * one by one.
+   *
+   * @throws MatrixError 429 M_LIMIT_EXCEEDED when there are not as many, 400 M_INVALID_PARAM when there never will be
+   */
+  take(limit: LimitName, key: string, tokens?: number): Promise<void>;
   /** Puts a token back that turned out to be taken for nothing. */
   giveBack(limit: LimitName, key: string): Promise<void>;
   stop(): Promise<void>;
@@ -78,12 +83,13 @@ export function createRateLimits(options: {
   timer.unref();
 
   return {
-    async take(limit, key) {
+    async take(limit, key, tokens = 1) {
       const size = sizes[limit];
+      if (tokens > size.burst && tokens > 1) throw invalidParam(`At most ${size.burst} at once.`);
       const bucket = `${limit} ${key}`;
       const waitMs = STRICT.has(limit)
         ? await shared.takeToken(bucket, intervalMs(size), burstMs(size))
-        : buckets.take(bucket, size, clock.monotonic());
+        : buckets.take(bucket, size, clock.monotonic(), tokens);
       if (waitMs > 0) throw limitExceeded(waitMs);
     },
     async giveBack(limit, key) {

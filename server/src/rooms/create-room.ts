@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { Limiter } from '../base/limiter.ts';
 import { badJson, invalidParam, MatrixError, unavailable } from '../protocol/errors.ts';
 import type { RoomId, UserId } from '../protocol/event.ts';
 import { roomIdOf } from '../protocol/event-hashes.ts';
 import { hashAndSignEvent, type SignedEvent } from '../protocol/event-signing.ts';
-import { isRoomAlias, isUserId } from '../protocol/identifiers.ts';
+import { isRoomAlias, isUserId, serverNameOf } from '../protocol/identifiers.ts';
 import { isJsonObject, type JsonObject } from '../protocol/json.ts';
 import {
   DEFAULT_ROOM_VERSION,
@@ -11,8 +12,8 @@ import {
   roomVersion,
   supportedRoomVersions,
 } from '../protocol/room-versions.ts';
-import { deleteAlias, findAlias, insertAlias } from '../storage/room-aliases.ts';
-import { setPublished } from '../storage/room-directory.ts';
+import { findAlias, insertAliasWith, isAliasTaken } from '../storage/room-aliases.ts';
+import { publishWith } from '../storage/room-directory.ts';
 import type { RoomRow } from '../storage/rooms.ts';
 import { inviteUser } from './invite.ts';
 import { memberContent } from './membership.ts';
@@ -29,6 +30,7 @@ export interface RoomRequest {
   readonly name?: string;
   readonly topic?: string;
   readonly invite?: readonly string[];
+  readonly invite_3pid?: readonly JsonObject[];
   readonly room_version?: string;
   readonly creation_content?: JsonObject;
   readonly initial_state?: readonly { type: string; state_key?: string; content: JsonObject }[];
@@ -44,36 +46,73 @@ const PRESETS: Record<Preset, { joinRule: string; guestAccess: string }> = {
 };
 
 /**
- * Makes a room (Client-Server API, `POST /createRoom`): all its first events in one transaction, then the invites.
+ * Makes a room (Client-Server API, `POST /createRoom`): all its first events, its alias and its place in the directory in one
+ * transaction, then the invites. Once there is a room it is answered, whoever could not be invited.
  *
- * @throws MatrixError M_UNSUPPORTED_ROOM_VERSION, M_ROOM_IN_USE, M_INVALID_ROOM_STATE, M_INVALID_PARAM
+ * @throws MatrixError M_UNSUPPORTED_ROOM_VERSION, M_ROOM_IN_USE, M_INVALID_ROOM_STATE, M_INVALID_PARAM, M_THREEPID_DENIED
  */
 export async function createRoom(parts: RoomParts, sender: Sender, request: RoomRequest): Promise<RoomId> {
   const version = roomVersion(request.room_version ?? DEFAULT_ROOM_VERSION);
   if (version === undefined || !supportedRoomVersions.includes(version.id))
     throw new MatrixError('M_UNSUPPORTED_ROOM_VERSION', 'This server does not make rooms of that version.', 400);
+  if (request.invite_3pid !== undefined && request.invite_3pid.length > 0)
+    // They need an identity server, and a room without somebody who was to be in it is not the room asked for.
+    throw new MatrixError('M_THREEPID_DENIED', 'People are invited by their user id here.', 403);
   const invitees = checkInvitees(request.invite ?? [], sender.userId);
   const alias = await checkAlias(parts, request.room_alias_name);
   const preset = request.preset ?? (request.visibility === 'public' ? 'public_chat' : 'private_chat');
   const trusted = preset === 'trusted_private_chat' ? invitees : [];
 
   const { create, room } = await newRoom(parts, sender, request, version, trusted);
-  const { roomId } = room;
-  if (alias !== undefined && !(await insertAlias(parts.db, { alias, roomNid: room.nid, creator: sender.userId })))
-    throw aliasInUse();
+  const { nid, roomId } = room;
   try {
-    await parts.writer.write(room.nid, async (open) => {
+    await parts.writer.write(nid, async (open) => {
       await open.appendSigned(create, {}, [], new Map());
       await appendFirstState(parts, open, sender, request, { preset, trusted, alias });
+      if (alias !== undefined)
+        open.alongside.push((tx) => insertAliasWith(tx, { alias, roomNid: nid, creator: sender.userId }));
+      if (request.visibility === 'public') open.alongside.push((tx) => publishWith(tx, nid));
     });
   } catch (error) {
-    if (alias !== undefined) await deleteAlias(parts.db, alias);
-    throw asInvalidState(error);
+    throw isAliasTaken(error) ? aliasInUse() : asInvalidState(error);
   }
-  if (request.visibility === 'public') await setPublished(parts.db, room.nid, true);
-  for (const invitee of invitees)
-    await inviteUser(parts, sender, roomId, { userId: invitee, isDirect: request.is_direct ?? false });
+  await inviteFirst(parts, sender, roomId, invitees, request.is_direct ?? false);
   return roomId;
+}
+
+/** Servers that are asked for their users at a time. */
+const SERVERS_AT_A_TIME = 8;
+/** After this time the room is answered, and whoever has not been invited by then is not. */
+const INVITES_MS = 30_000;
+
+/**
+ * Invites those with whom a room starts: local users together, then the users of each other server one after the other, a few
+ * servers at a time. Whoever cannot be invited is reported to the log and may be invited again later.
+ */
+async function inviteFirst(
+  parts: RoomParts,
+  sender: Sender,
+  roomId: RoomId,
+  invitees: readonly UserId[],
+  isDirect: boolean,
+): Promise<void> {
+  const deadline = AbortSignal.timeout(INVITES_MS);
+  const invite = async (userId: UserId) => {
+    try {
+      if (deadline.aborted) throw unavailable('There was no time left for this invite.');
+      await inviteUser(parts, sender, roomId, { userId, isDirect }, deadline);
+    } catch (error) {
+      parts.onError(new Error(`${userId} could not be invited to the new room ${roomId}.`, { cause: error }));
+    }
+  };
+  const byServer = Map.groupBy(invitees, (userId) => serverNameOf(userId));
+  await Promise.all((byServer.get(parts.serverName) ?? []).map(invite));
+  byServer.delete(parts.serverName);
+  const servers = new Limiter(SERVERS_AT_A_TIME);
+  const inviteAll = async (users: readonly UserId[]) => {
+    for (const userId of users) await invite(userId);
+  };
+  await Promise.all([...byServer.values()].map((users) => servers.run(() => inviteAll(users))));
 }
 
 /** Creations of the same user with the same content that are told apart by their milliseconds. */

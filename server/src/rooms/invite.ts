@@ -20,6 +20,7 @@ export interface InviteRequest {
  * Invites a user of this or another server (Client-Server API, `POST /rooms/{roomId}/invite`). One of another server is
  * invited once that server has signed the event too.
  *
+ * @param signal ends the wait for another server
  * @throws MatrixError M_FORBIDDEN, M_INVALID_PARAM, and what the other server refused it with
  */
 export async function inviteUser(
@@ -27,6 +28,7 @@ export async function inviteUser(
   sender: Sender,
   roomId: string,
   request: InviteRequest,
+  signal?: AbortSignal,
 ): Promise<void> {
   const invitee = request.userId;
   if (!isUserId(invitee)) throw invalidParam('user_id is not a user id.');
@@ -44,7 +46,7 @@ export async function inviteUser(
     });
     return;
   }
-  const signed = await signByInvitee(parts, room.nid, draft, invitee);
+  const signed = await signByInvitee(parts, room.nid, draft, invitee, signal);
   await parts.writer.writeAlone(room.nid, async (open) => {
     const outcome = await acceptEvent(parts, open, signed, { passOn: true });
     // The room may have changed while the other server was asked.
@@ -67,6 +69,7 @@ async function signByInvitee(
   roomNid: number,
   draft: Parameters<OpenRoom['template']>[0],
   invitee: UserId,
+  signal: AbortSignal | undefined,
 ) {
   const open = await parts.writer.peek(roomNid);
   requireGraph(open);
@@ -83,7 +86,7 @@ async function signByInvitee(
       roomVersion: open.version.id,
       inviteRoomState: await strippedState(open, draft.sender),
     },
-    { ignoreBackoff: true },
+    { ignoreBackoff: true, signal },
   );
   return await admitAnswer(parts, open.version, answer.event, ours);
 }

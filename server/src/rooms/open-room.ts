@@ -6,6 +6,7 @@ import { type Event, type EventId, type Pdu, type StateKey, stateKey, type UserI
 import { hashAndSignEvent, type SignedEvent, type UnsignedPdu } from '../protocol/event-signing.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import { type RoomVersion, roomVersion } from '../protocol/room-versions.ts';
+import type { Transaction } from '../storage/database.ts';
 import type { Admission, StoredEvent } from '../storage/events.ts';
 import type { RoomHeadRow, RoomRow } from '../storage/rooms.ts';
 import { deriveSnapshot, type Snapshot, snapshotGet } from '../storage/state-snapshots.ts';
@@ -71,6 +72,7 @@ interface Checkpoint {
   readonly backfilled: number;
   readonly snapshots: number;
   readonly transactions: number;
+  readonly alongside: number;
 }
 
 /**
@@ -89,6 +91,8 @@ export class OpenRoom {
   readonly backfilled: NewEvent[] = [];
   readonly newSnapshots: Snapshot[] = [];
   readonly transactions: { key: Buffer; eventId: string }[] = [];
+  /** Further statements that stand or fall with the events. */
+  readonly alongside: ((tx: Transaction) => void)[] = [];
   #extremities: readonly Extremity[];
   #depth: number;
   #state: Snapshot | undefined;
@@ -148,6 +152,7 @@ export class OpenRoom {
       backfilled: this.backfilled.length,
       snapshots: this.newSnapshots.length,
       transactions: this.transactions.length,
+      alongside: this.alongside.length,
     };
   }
 
@@ -163,6 +168,7 @@ export class OpenRoom {
     for (const { nid } of undone) this.#byNid.delete(nid);
     this.newSnapshots.length = checkpoint.snapshots;
     this.transactions.length = checkpoint.transactions;
+    this.alongside.length = checkpoint.alongside;
   }
 
   /** Events of a state for the given keys, those added a moment ago included. */

@@ -142,6 +142,7 @@ export async function persist(tx: Transaction, rooms: readonly OpenRoom[]): Prom
     tx,
     changed.flatMap((room) => room.transactions),
   );
+  for (const room of changed) for (const write of room.alongside) write(tx);
   return async () => toPersisted(live, await first);
 }
 

@@ -1,4 +1,6 @@
-import type { Queryable } from './database.ts';
+import type { Queryable, Transaction } from './database.ts';
+
+const UNIQUE_VIOLATION = '23505';
 
 export interface RoomAliasRow {
   readonly alias: string;
@@ -21,6 +23,20 @@ export async function insertAlias(db: Queryable, row: RoomAliasRow): Promise<boo
     [row.alias, row.roomNid, row.creator],
   );
   return rows.length > 0;
+}
+
+/** Fails the commit on an alias that is taken, with what `isAliasTaken` knows. */
+export function insertAliasWith(tx: Transaction, row: RoomAliasRow): void {
+  tx.enqueue('INSERT INTO room_aliases (alias, room_nid, creator) VALUES ($1, $2, $3)', [
+    row.alias,
+    row.roomNid,
+    row.creator,
+  ]);
+}
+
+export function isAliasTaken(error: unknown): boolean {
+  const { code, constraint } = error as { code?: unknown; constraint?: unknown };
+  return code === UNIQUE_VIOLATION && constraint === 'room_aliases_pkey';
 }
 
 export async function deleteAlias(db: Queryable, alias: string): Promise<void> {

@@ -1,9 +1,14 @@
 import type { RoomId } from '../protocol/event.ts';
-import type { Queryable } from './database.ts';
+import type { Queryable, Transaction } from './database.ts';
 
 /** Puts a room into the published room directory or takes it out. */
 export async function setPublished(db: Queryable, roomNid: number, published: boolean): Promise<void> {
   await db.query('UPDATE rooms SET published = $2 WHERE nid = $1', [roomNid, published]);
+}
+
+/** The same with the commit of a transaction. */
+export function publishWith(tx: Transaction, roomNid: number): void {
+  tx.enqueue('UPDATE rooms SET published = true WHERE nid = $1', [roomNid]);
 }
 
 export async function isPublished(db: Queryable, roomNid: number): Promise<boolean> {
