@@ -60,6 +60,54 @@ describe('receipts', () => {
     expect((await read(ben, 'm.read', eventId, { thread_id: '' })).body.errcode).toBe('M_INVALID_PARAM');
   });
 
+  it('A3.1 are refused for events that the user cannot have read, whether there are any or not, and change nothing', async () => {
+    const cyn = await registerClient(server.baseUrl, `cyn${users}`);
+    const hidden = await ana.createRoom({
+      initial_state: [{ type: 'm.room.history_visibility', content: { history_visibility: 'joined' } }],
+      preset: 'public_chat',
+    });
+    const before = await ana.say(hidden, 'before cyn came');
+    await cyn.join(hidden);
+    const elsewhere = await ana.say(roomId, 'elsewhere');
+    const after = await ana.say(hidden, 'after');
+    const answers = [];
+    for (const eventId of [before, elsewhere, '$unknown', 'no event id'])
+      for (const type of ['m.read', 'm.read.private', 'm.fully_read']) {
+        const path = `v3/rooms/${enc(hidden)}/receipt/${type}/${enc(eventId)}`;
+        const { status, body } = await cyn.request('POST', path, {});
+        answers.push(`${status} ${JSON.stringify(body)}`);
+      }
+    expect(new Set(answers).size).toBe(1);
+    expect(answers[0]).toMatch(/^404 .*M_NOT_FOUND/);
+    const markers = { 'm.fully_read': after, 'm.read': '$unknown' };
+    expect((await cyn.request('POST', `v3/rooms/${enc(hidden)}/read_markers`, markers)).status).toBe(404);
+    const { rooms } = await cyn.ok('GET', 'v3/sync');
+    expect(rooms.join[hidden].account_data.events).toEqual([]);
+    expect(JSON.stringify(rooms.join[hidden].ephemeral)).not.toContain('m.read');
+  });
+
+  it('count for the thread that the event is in, at most three relations away, and for no other', async () => {
+    const root = await ana.say(roomId, 'root');
+    let txn = 0;
+    const relate = async (rel_type: string, event_id: string) => {
+      const path = `v3/rooms/${enc(roomId)}/send/m.room.message/thread${txn++}`;
+      const content = { msgtype: 'm.text', body: 'x', 'm.relates_to': { rel_type, event_id } };
+      return (await ana.ok('PUT', path, content)).event_id;
+    };
+    const answer = await relate('m.thread', root);
+    const chain = [answer];
+    for (let i = 0; i < 4; i++) chain.push(await relate('m.reference', chain.at(-1) ?? ''));
+    const about = await relate('m.reference', root);
+    const status = async (eventId: string, thread: string) =>
+      (await read(ben, 'm.read', eventId, { thread_id: thread })).status;
+    for (const eventId of chain.slice(0, 4))
+      expect([await status(eventId, root), await status(eventId, 'main')]).toEqual([200, 400]);
+    expect([await status(chain[4] ?? '', root), await status(chain[4] ?? '', 'main')]).toEqual([400, 200]);
+    expect([await status(about, root), await status(about, 'main')]).toEqual([400, 200]);
+    expect([await status(root, root), await status(root, 'main')]).toEqual([200, 200]);
+    expect((await read(ben, 'm.read', answer, { thread_id: '$made_up' })).body.errcode).toBe('M_INVALID_PARAM');
+  });
+
   it('several markers can be set at once, the fully-read one as account data', async () => {
     const eventId = await ana.say(roomId, 'x');
     await ben.ok('POST', `v3/rooms/${enc(roomId)}/read_markers`, { 'm.fully_read': eventId, 'm.read': eventId });

@@ -184,7 +184,7 @@ describe('POST /createRoom', () => {
       ['eve', 'a', 'b', 'c', 'd'].map((name) => registerClient(baseUrl, name)),
     );
     const create = async (count: number) =>
-      await eve?.request('POST', 'v3/createRoom', { invite: others.slice(0, count).map(({ userId }) => userId) });
+      await eve.request('POST', 'v3/createRoom', { invite: others.slice(0, count).map(({ userId }) => userId) });
     expect(await create(4)).toMatchObject({ status: 400, body: { errcode: 'M_INVALID_PARAM' } });
     expect(await create(2)).toMatchObject({ status: 200 });
     expect(await create(2)).toMatchObject({ status: 429, body: { errcode: 'M_LIMIT_EXCEEDED' } });

@@ -83,6 +83,10 @@ describe('the published room directory', () => {
     expect(answer.chunk.map((room: { room_id: string }) => room.room_id)).toEqual([far]);
     const anybody = await fetch(`${server.baseUrl}/_matrix/client/${path}`);
     expect([anybody.status, await anybody.json()]).toMatchObject([401, { errcode: 'M_MISSING_TOKEN' }]);
+    const own = `${server.baseUrl}/_matrix/client/v3/publicRooms?server=${enc(server.serverName)}`;
+    expect((await fetch(own)).status).toBe(200);
+    const nowhere = await ana.request('GET', `v3/publicRooms?server=${enc('no server')}`);
+    expect([nowhere.status, nowhere.body.errcode]).toEqual([400, 'M_INVALID_PARAM']);
   });
 
   it('is changed by who has the power to', async () => {

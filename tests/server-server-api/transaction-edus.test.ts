@@ -100,6 +100,17 @@ test('A2.2 typing and receipts need a joined user, and receipts an event of that
   expect(Object.keys(await receipts(alice, roomId, (found) => later in found))).toEqual([later]);
 });
 
+test('A2.2 a receipt for a thread needs a thread in that very room', async () => {
+  const { alice, roomId, userId } = await sharedRoom();
+  const said = await alice.say(roomId, 'said');
+  await sendEdus([
+    receipt(roomId, userId, said, { ts: 1, thread_id: '$made_up' }),
+    receipt(roomId, userId, said, { ts: 2, thread_id: said }),
+  ]);
+  const content = await receipts(alice, roomId, (found) => said in found);
+  expect(content[said]['m.read'][userId]).toEqual({ ts: 2, thread_id: said });
+});
+
 test('A2.3 an EDU of more than 64 KiB is dropped, and no other', async () => {
   const { alice, roomId, userId } = await sharedRoom();
   const said = await alice.say(roomId, 'said');

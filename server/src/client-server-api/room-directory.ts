@@ -118,7 +118,8 @@ function publicRoomsRoutes(parts: RoomParts): ClientRoute[] {
       query: Type.Object({ limit: Type.Optional(Type.Integer({ minimum: 0 })), since, server }),
       async handle({ query, requester }) {
         // Without a token only the local directory is open: anybody could make us ask other servers otherwise.
-        if (query.server !== undefined && requester === undefined) throw missingToken();
+        const isElsewhere = query.server !== undefined && query.server !== parts.serverName;
+        if (isElsewhere && requester === undefined) throw missingToken();
         return await publicRooms(parts, query);
       },
     }),

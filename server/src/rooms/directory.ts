@@ -1,6 +1,6 @@
 import { forbidden, invalidParam, MatrixError, notFound } from '../protocol/errors.ts';
 import { type RoomAlias, type RoomId, type ServerName, stateKey } from '../protocol/event.ts';
-import { isRoomAlias, serverNameOf } from '../protocol/identifiers.ts';
+import { isRoomAlias, isServerName, serverNameOf } from '../protocol/identifiers.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import { eventPowerLevel, powerLevelsOf, userPowerLevel } from '../protocol/power-levels.ts';
 import { roomVersion } from '../protocol/room-versions.ts';
@@ -136,6 +136,7 @@ const SCAN_PAGE = 200;
 export async function publicRooms(parts: RoomParts, query: PublicRoomsQuery): Promise<JsonObject> {
   const limit = Math.min(query.limit ?? 50, MAX_LIMIT);
   if (query.server !== undefined && query.server !== parts.serverName) {
+    if (!isServerName(query.server)) throw invalidParam('`server` is not a server name.');
     const filter = {
       ...(query.term === undefined ? {} : { generic_search_term: query.term }),
       ...(query.roomTypes === undefined ? {} : { room_types: [...query.roomTypes] }),

@@ -1,11 +1,12 @@
 import { invalidParam } from '../protocol/errors.ts';
 import type { UserId } from '../protocol/event.ts';
-import type { JsonObject } from '../protocol/json.ts';
+import { isJsonObject, type JsonObject } from '../protocol/json.ts';
 import type { Transaction } from '../storage/database.ts';
-import { eventInRoom } from '../storage/events.ts';
+import { eventInRoom, type StoredEvent } from '../storage/events.ts';
 import { putReceipts } from '../storage/receipts.ts';
 import type { RoomRow } from '../storage/rooms.ts';
 import { joinedRoomOf } from './members.ts';
+import { visibleEvent } from './reading.ts';
 import type { RoomParts } from './room-parts.ts';
 import type { Sender } from './send.ts';
 
@@ -19,9 +20,10 @@ const RECEIPT_TYPES: ReadonlySet<string> = new Set(['m.read', 'm.read.private', 
 
 /**
  * Sets a receipt of a local user (Client-Server API, "Receipts"). A receipt never moves back: one that is at a later event
- * already stays.
+ * already stays. What the user cannot have read, because it is not there or not for them, has no receipt: nobody could be shown
+ * where it is.
  *
- * @throws MatrixError M_FORBIDDEN, M_INVALID_PARAM
+ * @throws MatrixError M_FORBIDDEN, M_INVALID_PARAM, M_NOT_FOUND
  */
 export async function sendReceipt(
   parts: RoomParts,
@@ -39,18 +41,41 @@ export async function sendReceipt(
     return;
   }
   if (receipt.threadId === '') throw invalidParam('thread_id must not be empty.');
-  const event = await eventInRoom(parts.db, room.nid, receipt.eventId);
+  const { event } = await visibleEvent(parts, sender.userId, roomId, receipt.eventId);
+  if (receipt.threadId !== undefined && !(await isInThread(parts, room, event, receipt.threadId)))
+    throw invalidParam('The event is not in the thread of thread_id.');
   await putReceipts(parts.db, room.nid, [
     {
       userId: sender.userId,
       receiptType: receipt.type,
       threadId: receipt.threadId ?? '',
       eventId: receipt.eventId,
-      eventPosition: event?.position ?? null,
+      eventPosition: event.position,
       ts: parts.clock.now(),
     },
   ]);
   parts.follower.poke();
+}
+
+/** Relations followed to find the thread of an event (Client-Server API, "Threaded read receipts"). */
+const MAX_HOPS = 3;
+
+/**
+ * Whether an event belongs to a thread, or to the main timeline for `main`. The root of a thread counts as part of either, and
+ * so does a redacted event, which no longer says what it belonged to.
+ */
+async function isInThread(parts: RoomParts, room: RoomRow, event: StoredEvent, threadId: string): Promise<boolean> {
+  if (threadId === event.eventId) return true;
+  if (event.redactedBy !== null)
+    return threadId === 'main' || (await eventInRoom(parts.db, room.nid, threadId)) !== undefined;
+  let current: StoredEvent | undefined = event;
+  for (let hops = 0; hops <= MAX_HOPS && current !== undefined; hops++) {
+    const relation = current.pdu.content['m.relates_to'];
+    if (!isJsonObject(relation) || typeof relation.event_id !== 'string') break;
+    if (relation.rel_type === 'm.thread') return threadId === relation.event_id;
+    current = await eventInRoom(parts.db, room.nid, relation.event_id);
+  }
+  return threadId === 'main';
 }
 
 async function setFullyRead(
@@ -60,8 +85,7 @@ async function setFullyRead(
   eventId: string,
   setAccountData: SetAccountData,
 ): Promise<void> {
-  const event = await eventInRoom(parts.db, room.nid, eventId);
-  if (event === undefined) throw invalidParam('There is no such event in this room.');
+  await visibleEvent(parts, sender.userId, room.roomId, eventId);
   await parts.db.transaction(async (tx) => {
     const content = { event_id: eventId };
     await setAccountData(tx, {
@@ -84,6 +108,8 @@ export async function sendReadMarkers(
   setAccountData: SetAccountData,
 ): Promise<void> {
   await joinedRoomOf(parts, roomId, sender.userId);
+  // All or none of them.
+  for (const eventId of new Set(Object.values(markers))) await visibleEvent(parts, sender.userId, roomId, eventId);
   for (const type of ['m.fully_read', 'm.read', 'm.read.private'] as const) {
     const eventId = markers[type];
     if (eventId === undefined) continue;

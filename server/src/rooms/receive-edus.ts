@@ -96,7 +96,7 @@ function readReceipts(parts: RoomParts, origin: ServerName, ofRoom: unknown): Na
   });
 }
 
-/** Stores those whose user is in the room and whose event is of the room (A2.2). */
+/** Stores those whose user is in the room and whose event and thread are of the room (A2.2). */
 async function storeReceipts(parts: RoomParts, room: RoomRow, receipts: readonly NamedReceipt[]): Promise<void> {
   const users = await joinedAmong(
     parts.db,
@@ -107,13 +107,15 @@ async function storeReceipts(parts: RoomParts, room: RoomRow, receipts: readonly
     (
       await eventsById(
         parts.db,
-        receipts.map((receipt) => receipt.eventId),
+        receipts.flatMap(({ eventId, threadId }) => [eventId, threadId]),
       )
     ).map((event) => [event.eventId as string, event]),
   );
   const sound = receipts.flatMap(({ userId, eventId, threadId, ts }): NewReceipt[] => {
     const event = events.get(eventId);
     if (!users.has(userId) || event?.roomNid !== room.nid || event.position === null) return [];
+    // A receipt is kept for each thread: there are no more threads than events.
+    if (threadId !== '' && threadId !== 'main' && events.get(threadId)?.roomNid !== room.nid) return [];
     return [{ userId, receiptType: 'm.read', threadId, eventId, eventPosition: event.position, ts }];
   });
   if (sound.length > 0) await putReceipts(parts.db, room.nid, sound);
