@@ -203,6 +203,9 @@ describe.skipIf(SPECIFICATION === undefined)('every endpoint answers in the form
     await ok(ben, 'GET', 'v3/sync?filter={"room":{"include_leave":true}}');
     await ok(ben, 'POST', room('forget', id), {});
     await ok(ben, 'GET', 'v3/joined_rooms');
+    await ok(ana, 'PUT', room('state/m.room.join_rules/', id), { join_rule: 'knock' });
+    await ok(ben, 'POST', `v3/knock/${enc(id)}`, { reason: 'because' });
+    await ok(ben, 'GET', 'v3/sync');
   });
 
   it('a room: its events, state, members and pages', async () => {

@@ -4,6 +4,7 @@ import { boundedString, Identifier } from '../http/schemas.ts';
 import { MatrixError } from '../protocol/errors.ts';
 import { inviteUser } from '../rooms/invite.ts';
 import { joinRoom } from '../rooms/join.ts';
+import { knockOnRoom } from '../rooms/knock.ts';
 import { forgetRoom, leaveRoom } from '../rooms/leave.ts';
 import { joinedRooms } from '../rooms/members.ts';
 import { ban, kick, type MembershipRequest, unban } from '../rooms/membership.ts';
@@ -21,21 +22,9 @@ const Via = Type.Object({
 export function roomMembershipRoutes(parts: RoomParts): ClientRoute[] {
   return [
     // POST /_matrix/client/v3/join/{roomIdOrAlias} — "Joining rooms"
-    clientRoute({
-      method: 'POST',
-      path: '/_matrix/client/v3/join/{roomIdOrAlias}',
-      auth: 'access_token',
-      guests: false,
-      rateLimit: 'join',
-      timeoutMs: 120_000,
-      body: Reason,
-      bodyOptional: true,
-      query: Via,
-      async handle({ params, query, body, requester }) {
-        const request = { via: query.via ?? query.server_name ?? [], ...body };
-        return { room_id: await joinRoom(parts, requester, params.roomIdOrAlias ?? '', request) };
-      },
-    }),
+    enteringRoute(parts, '/_matrix/client/v3/join/{roomIdOrAlias}', joinRoom),
+    // POST /_matrix/client/v3/knock/{roomIdOrAlias} — "Knocking on rooms"
+    enteringRoute(parts, '/_matrix/client/v3/knock/{roomIdOrAlias}', knockOnRoom),
     // POST /_matrix/client/v3/rooms/{roomId}/join — "Joining rooms"
     clientRoute({
       method: 'POST',
@@ -108,6 +97,24 @@ export function roomMembershipRoutes(parts: RoomParts): ClientRoute[] {
       handle: async ({ requester }) => ({ joined_rooms: await joinedRooms(parts, requester.userId) }),
     }),
   ];
+}
+
+function enteringRoute(parts: RoomParts, path: string, enter: typeof joinRoom): ClientRoute {
+  return clientRoute({
+    method: 'POST',
+    path,
+    auth: 'access_token',
+    guests: false,
+    rateLimit: 'join',
+    timeoutMs: 120_000,
+    body: Reason,
+    bodyOptional: true,
+    query: Via,
+    async handle({ params, query, body, requester }) {
+      const request = { via: query.via ?? query.server_name ?? [], ...body };
+      return { room_id: await enter(parts, requester, params.roomIdOrAlias ?? '', request) };
+    },
+  });
 }
 
 type Change = (parts: RoomParts, sender: Sender, roomId: string, request: MembershipRequest) => Promise<unknown>;

@@ -179,7 +179,7 @@ export function federationRoutes(parts: RouteParts): FederationRoute[] {
     ...joinRoutes(rooms.parts),
     ...leaveRoutes(rooms.parts),
     ...inviteRoutes(rooms.parts),
-    ...knockRoutes(),
+    ...knockRoutes(rooms.parts),
     ...eventRoutes(rooms.parts, common.clock),
     ...eventAuthRoutes(rooms.parts),
     ...backfillRoutes(rooms.parts, common.clock),

@@ -1,14 +1,14 @@
 import { forbidden, invalidParam } from '../protocol/errors.ts';
-import { stateKey, type UserId } from '../protocol/event.ts';
+import type { UserId } from '../protocol/event.ts';
 import { hashAndSignEvent } from '../protocol/event-signing.ts';
 import { isUserId, serverNameOf } from '../protocol/identifiers.ts';
-import type { JsonObject } from '../protocol/json.ts';
 import { acceptEvent } from './accept-event.ts';
 import { admitAnswer } from './admit-pdu.ts';
 import { memberContent } from './membership.ts';
 import type { OpenRoom } from './open-room.ts';
 import type { RoomParts } from './room-parts.ts';
 import { requireGraph, roomOfSender, type Sender } from './send.ts';
+import { identifyingPdus } from './stripped-state.ts';
 
 export interface InviteRequest {
   readonly userId: string;
@@ -84,26 +84,9 @@ async function signByInvitee(
       eventId: ours.eventId,
       event: ours.pdu,
       roomVersion: open.version.id,
-      inviteRoomState: await strippedState(open, draft.sender),
+      inviteRoomState: await identifyingPdus(parts, open, draft.sender),
     },
     { ignoreBackoff: true, signal },
   );
   return await admitAnswer(parts, open.version, answer.event, ours);
-}
-
-const STRIPPED = [
-  'm.room.create',
-  'm.room.name',
-  'm.room.avatar',
-  'm.room.topic',
-  'm.room.join_rules',
-  'm.room.canonical_alias',
-  'm.room.encryption',
-];
-
-/** State that tells an invited user to what and by whom they are invited, as full PDUs (Server-Server API, "Inviting to a room"). */
-async function strippedState(open: OpenRoom, inviter: UserId): Promise<JsonObject[]> {
-  const keys = [...STRIPPED.map((type) => stateKey(type, '')), stateKey('m.room.member', inviter)];
-  const events = await open.stateEvents(keys);
-  return [...events.values()].map(({ event }) => event.pdu);
 }

@@ -1,13 +1,13 @@
-import { FederationError } from '../federation/federation-error.ts';
+import type { CallOptions } from '../federation/signed-request.ts';
 import { MatrixError } from '../protocol/errors.ts';
-import type { EventId, RoomId, ServerName, UserId } from '../protocol/event.ts';
-import { hashAndSignEvent } from '../protocol/event-signing.ts';
-import { isEventId, isUserId } from '../protocol/identifiers.ts';
+import type { RoomId, ServerName } from '../protocol/event.ts';
 import type { JsonObject } from '../protocol/json.ts';
-import { type RoomVersion, roomVersion, supportedRoomVersions } from '../protocol/room-versions.ts';
+import { type RoomVersion, supportedRoomVersions } from '../protocol/room-versions.ts';
 import { serverIsJoined } from '../storage/memberships.ts';
 import { acceptEvent } from './accept-event.ts';
 import { admitAnswer, admitPdus, isAdmitted, type VerifiedPdu } from './admit-pdu.ts';
+import { throughFirst } from './candidate-servers.ts';
+import { signMembership } from './member-template.ts';
 import type { OpenRoom } from './open-room.ts';
 import type { RoomParts } from './room-parts.ts';
 import type { Sender } from './send.ts';
@@ -25,18 +25,7 @@ export async function joinRemote(
   servers: readonly ServerName[],
   content: JsonObject,
 ): Promise<void> {
-  let refusal: MatrixError | undefined;
-  for (const server of servers) {
-    try {
-      await joinThrough(parts, sender, roomId, server, content);
-      return;
-    } catch (error) {
-      if (!(error instanceof MatrixError)) throw error;
-      // A server that knows why we may not join says more than one that could not be reached.
-      if (refusal === undefined || !(error instanceof FederationError) || error.reason === 'refused') refusal = error;
-    }
-  }
-  throw refusal ?? new MatrixError('M_NOT_FOUND', 'No server is known that could let you into this room.', 404);
+  await throughFirst(servers, (server, options) => joinThrough(parts, sender, roomId, server, content, options));
 }
 
 async function joinThrough(
@@ -45,20 +34,12 @@ async function joinThrough(
   roomId: RoomId,
   server: ServerName,
   content: JsonObject,
+  options: CallOptions,
 ): Promise<void> {
-  const patient = { ignoreBackoff: true };
   const request = { roomId, userId: sender.userId, versions: supportedRoomVersions };
-  const made = await parts.federation.makeJoin(server, request, patient);
-  const version = roomVersion(made.roomVersion ?? '1');
-  if (version === undefined || !supportedRoomVersions.includes(version.id))
-    throw new MatrixError('M_UNSUPPORTED_ROOM_VERSION', 'This server does not know the version of that room.', 400);
-  const ours = hashAndSignEvent(
-    memberTemplate(parts, sender.userId, roomId, made.event, content),
-    version,
-    parts.serverName,
-    parts.signingKey,
-  );
-  const answer = await parts.federation.sendJoin(server, { roomId, eventId: ours.eventId, event: ours.pdu }, patient);
+  const made = await parts.federation.makeJoin(server, request, options);
+  const { version, event: ours } = signMembership(parts, server, made, { userId: sender.userId, roomId, content });
+  const answer = await parts.federation.sendJoin(server, { roomId, eventId: ours.eventId, event: ours.pdu }, options);
   if (answer.membersOmitted)
     throw new MatrixError('M_UNKNOWN', 'The other server left out members, which it was not asked to.', 502);
   const join = await admitAnswer(parts, version, answer.event ?? ours.pdu, ours);
@@ -69,34 +50,6 @@ async function joinThrough(
   if (room.version !== version.id)
     throw new MatrixError('M_UNKNOWN', 'The other server named a version that the room does not have.', 502);
   await parts.writer.writeAlone(room.nid, (open) => enterRoom(parts, open, join, state, authChain));
-}
-
-/**
- * The join, leave or knock that we sign. Of what the other server made, only the place in the graph is taken, and who
- * authorised a restricted join; all else is our own (A1.3).
- */
-export function memberTemplate(
-  parts: RoomParts,
-  userId: UserId,
-  roomId: RoomId,
-  made: JsonObject,
-  content: JsonObject,
-) {
-  const { prev_events: prev, auth_events: auth, depth } = made;
-  const ids = (value: unknown, most: number): EventId[] =>
-    Array.isArray(value) ? value.filter((id) => isEventId(id)).slice(0, most) : [];
-  const authorisedBy = (made.content as JsonObject | undefined)?.join_authorised_via_users_server;
-  return {
-    type: 'm.room.member',
-    room_id: roomId,
-    sender: userId,
-    state_key: userId,
-    content: isUserId(authorisedBy) ? { ...content, join_authorised_via_users_server: authorisedBy } : content,
-    depth: typeof depth === 'number' && Number.isSafeInteger(depth) && depth > 0 ? depth : 1,
-    origin_server_ts: parts.clock.now(),
-    prev_events: ids(prev, 20),
-    auth_events: ids(auth, 10),
-  };
 }
 
 /** The room's version is what its create event says, not what the other server told us (A1.19). */

@@ -1,8 +1,9 @@
 import { forbidden, invalidParam, notFound } from '../protocol/errors.ts';
-import type { RoomAlias, RoomId, ServerName } from '../protocol/event.ts';
+import type { RoomId, ServerName } from '../protocol/event.ts';
 import { isRoomAlias, isRoomId, serverNameOf } from '../protocol/identifiers.ts';
 import type { JsonObject } from '../protocol/json.ts';
-import { membershipOf, serverIsJoined, serversInRoom } from '../storage/memberships.ts';
+import { serverIsJoined } from '../storage/memberships.ts';
+import { candidateServers } from './candidate-servers.ts';
 import { localAliasTarget } from './directory.ts';
 import { joinRemote } from './join-remote.ts';
 import { memberContent } from './membership.ts';
@@ -31,6 +32,14 @@ export async function resolveAlias(
   return target;
 }
 
+/** The room that a client names by its id or an alias. @throws MatrixError M_NOT_FOUND, M_INVALID_PARAM */
+export async function resolveRoom(
+  parts: RoomParts,
+  roomIdOrAlias: string,
+): Promise<{ roomId: RoomId; servers: readonly ServerName[] }> {
+  return isRoomId(roomIdOrAlias) ? { roomId: roomIdOrAlias, servers: [] } : await resolveAlias(parts, roomIdOrAlias);
+}
+
 /**
  * Joins a room by id or alias (Client-Server API, `POST /join/{roomIdOrAlias}`, `POST /rooms/{roomId}/join`), through other
  * servers where this one is not in it. Joining twice is no error.
@@ -43,9 +52,7 @@ export async function joinRoom(
   roomIdOrAlias: string,
   request: JoinRequest,
 ): Promise<RoomId> {
-  const target = isRoomId(roomIdOrAlias)
-    ? { roomId: roomIdOrAlias, servers: [] as readonly ServerName[] }
-    : await resolveAlias(parts, roomIdOrAlias as RoomAlias);
+  const target = await resolveRoom(parts, roomIdOrAlias);
   const room = await parts.rooms.byId(target.roomId);
   const extra: JsonObject = request.reason === undefined ? {} : { reason: request.reason };
   const content = await memberContent(parts, sender.userId, 'join', extra);
@@ -53,20 +60,13 @@ export async function joinRoom(
     const made = await parts.writer.write(room.nid, (open) => joinLocally(parts, open, sender, content));
     if (made !== 'elsewhere') return target.roomId;
   }
-  const inviter = room === undefined ? undefined : await membershipOf(parts.db, room.nid, sender.userId);
-  const servers = [
-    ...(inviter?.membership === 'invite' ? [serverNameOf(inviter.sender)] : []),
-    ...(request.via ?? []),
-    ...target.servers,
-    // Those who are in it now, or were when we left.
-    ...(room === undefined ? [] : await serversInRoom(parts.db, room.nid)),
-    ...(target.roomId.includes(':') ? [target.roomId.slice(target.roomId.indexOf(':') + 1)] : []),
-  ].filter((name) => name !== parts.serverName);
+  const named = [...(request.via ?? []), ...target.servers];
+  const servers = await candidateServers(parts, sender, { roomId: target.roomId, room }, named);
   if (servers.length === 0) {
     if (room === undefined) throw notFound('No server is known that could let you into this room.');
     throw forbidden('You are not allowed to join this room.');
   }
-  await joinRemote(parts, sender, target.roomId, [...new Set(servers)].slice(0, 20), content);
+  await joinRemote(parts, sender, target.roomId, servers, content);
   return target.roomId;
 }
 

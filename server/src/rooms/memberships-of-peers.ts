@@ -1,5 +1,5 @@
 import { forbidden, invalidParam } from '../protocol/errors.ts';
-import type { EventId, RoomId, ServerName } from '../protocol/event.ts';
+import type { EventId, Pdu, RoomId, ServerName } from '../protocol/event.ts';
 import { isUserId, serverNameOf } from '../protocol/identifiers.ts';
 import { serversInRoom } from '../storage/memberships.ts';
 import type { RoomRow } from '../storage/rooms.ts';
@@ -9,6 +9,7 @@ import { versionOf } from './fetch-events.ts';
 import type { OpenRoom } from './open-room.ts';
 import { judgeRestrictedJoin, mayInvite } from './restricted-join.ts';
 import type { RoomParts } from './room-parts.ts';
+import { identifyingPdus } from './stripped-state.ts';
 import { residentRoom, restrictedRefusal } from './templates-for-peers.ts';
 
 /** A membership event as another server submits it; `event` has not been looked at yet. */
@@ -53,13 +54,28 @@ export async function takeLeave(parts: RoomParts, origin: ServerName, request: S
   await parts.writer.writeAlone(room.nid, async (open) => await takeIn(parts, open, leave));
 }
 
+/**
+ * Takes the knock of another server's user into the room (Server-Server API, `PUT /send_knock/{roomId}/{eventId}`).
+ *
+ * @returns state that tells the user what they have knocked upon
+ * @throws MatrixError M_NOT_FOUND, M_INVALID_PARAM, M_FORBIDDEN
+ */
+export async function takeKnock(parts: RoomParts, origin: ServerName, request: SubmittedEvent): Promise<Pdu[]> {
+  const room = await residentRoom(parts, request.roomId);
+  const knock = await admitMembership(parts, room, origin, request, 'knock');
+  return await parts.writer.writeAlone(room.nid, async (open) => {
+    await takeIn(parts, open, knock);
+    return await identifyingPdus(parts, open);
+  });
+}
+
 /** The submitted event, if it is what the call is for (A1.3). @throws MatrixError M_INVALID_PARAM */
 async function admitMembership(
   parts: RoomParts,
   room: RoomRow,
   origin: ServerName,
   request: SubmittedEvent,
-  membership: 'join' | 'leave',
+  membership: 'join' | 'leave' | 'knock',
 ): Promise<VerifiedPdu> {
   const yetToSign = membership === 'join' ? parts.serverName : undefined;
   const event = await admitPdu(parts, versionOf(room), request.event, room.roomId, yetToSign);

@@ -1,4 +1,4 @@
-import { type Event, stateKey } from '../protocol/event.ts';
+import { type Event, type ServerName, stateKey } from '../protocol/event.ts';
 import type { Transaction } from '../storage/database.ts';
 import { eventsById, insertEventsAside } from '../storage/events.ts';
 import { appendLog } from '../storage/log.ts';
@@ -11,11 +11,14 @@ interface OutlierOptions {
   /** Whether it was made here. */
   readonly local: boolean;
   /** JSON text of the state that came with it. */
-  readonly strippedState: string | null;
+  readonly strippedState?: string;
+  /** Server that took it, for a knock. */
+  readonly via?: ServerName;
 }
 
 /**
- * Stores a membership of a local user in a room that this server is not in: an invite that came in, or its end. The event has
+ * Stores a membership of a local user in a room that this server is not in: an invite that came in, a knock, or
+ * the end of either. The event has
  * no place in a graph of ours. Where this server has entered the room meanwhile the membership comes with the room's events,
  * and an event that is known has had its effect: nothing is done then.
  */
@@ -70,5 +73,6 @@ async function write(
   const entry = { kind: 'event' as const, roomNid: room.nid, userId: event.pdu.state_key ?? null, ref: nid };
   await appendLog(tx, [entry]);
   const membership = toNewMembership(room.nid, nid, event.pdu, 1);
-  if (membership !== undefined) writeMemberships(tx, [{ ...membership, strippedState: options.strippedState }], 1);
+  const shown = { strippedState: options.strippedState ?? null, via: options.via ?? null };
+  if (membership !== undefined) writeMemberships(tx, [{ ...membership, ...shown }], 1);
 }

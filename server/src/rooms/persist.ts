@@ -99,6 +99,7 @@ export function toNewMembership(
     displayName: typeof displayname === 'string' ? displayname.slice(0, 1000) : null,
     avatarUrl: typeof avatarUrl === 'string' ? avatarUrl.slice(0, 1000) : null,
     strippedState: null,
+    via: null,
   };
 }
 

@@ -13,6 +13,7 @@ import { acceptWithFetches, followsHead } from './fill-gap.ts';
 import { storeOutlierMembership } from './outlier-membership.ts';
 import type { RoomParts } from './room-parts.ts';
 import { serverMayTakePart } from './room-policy.ts';
+import { serversThatKnow } from './stripped-state.ts';
 
 /** What has become of a PDU. Without an id it could not even be told what event it is. */
 export interface PduResult {
@@ -159,16 +160,18 @@ async function refusalByAcl(
 }
 
 /**
- * The one event that matters of a room that this server is not in: an invite of a local user is taken back, or they are
- * banned. It counts if it comes from the server that invited them, as we cannot see what others may do there.
+ * The one event that matters of a room that this server is not in: an invite of a local user is taken back, their knock is
+ * refused, or they are banned. It counts if it comes from a server that was shown to be in the room, as we cannot see what
+ * others may do there.
  */
 async function endInvite(parts: RoomParts, room: RoomRow, { pdu, ...event }: VerifiedPdu): Promise<string | undefined> {
   const refusal = 'no user of this server is in the room';
   const { membership } = pdu.content;
   if (pdu.type !== 'm.room.member' || (membership !== 'leave' && membership !== 'ban')) return refusal;
   const current = await membershipOf(parts.db, room.nid, pdu.state_key ?? '');
-  if (current?.server !== parts.serverName || current.membership !== 'invite') return refusal;
-  if (serverNameOf(current.sender) !== serverNameOf(pdu.sender)) return refusal;
-  await storeOutlierMembership(parts, room, { pdu, ...event }, { local: false, strippedState: null });
+  if (current?.server !== parts.serverName) return refusal;
+  if (current.membership !== 'invite' && current.membership !== 'knock') return refusal;
+  if (!serversThatKnow(current).includes(serverNameOf(pdu.sender))) return refusal;
+  await storeOutlierMembership(parts, room, { pdu, ...event }, { local: false });
   return undefined;
 }

@@ -35,15 +35,7 @@ export async function joinTemplate(
 ): Promise<EventTemplate> {
   const userId = userOfOrigin(origin, request.userId);
   const room = await residentRoom(parts, request.roomId);
-  if (!request.versions.includes(room.version))
-    throw new MatrixError(
-      'M_INCOMPATIBLE_ROOM_VERSION',
-      'Your server does not support the version of this room.',
-      400,
-      {
-        room_version: room.version,
-      },
-    );
+  requireKnownVersion(room, request.versions);
   const open = await parts.writer.peek(room.nid);
   const restricted = await judgeRestrictedJoin(parts, open, userId);
   if (!restricted.allowed) throw restrictedRefusal(restricted);
@@ -53,7 +45,24 @@ export async function joinTemplate(
 }
 
 /**
- * The leave that a user of another server is to sign, to leave or to decline an invite (`GET /make_leave/{roomId}/{userId}`).
+ * The knock that a user of another server is to sign (`GET /make_knock/{roomId}/{userId}`).
+ *
+ * @param versions room versions that the other server supports
+ * @throws MatrixError M_NOT_FOUND, M_INCOMPATIBLE_ROOM_VERSION, M_FORBIDDEN
+ */
+export async function knockTemplate(
+  parts: RoomParts,
+  origin: ServerName,
+  request: { readonly roomId: RoomId; readonly userId: string; readonly versions: readonly string[] },
+): Promise<EventTemplate> {
+  const userId = userOfOrigin(origin, request.userId);
+  const room = await residentRoom(parts, request.roomId);
+  requireKnownVersion(room, request.versions);
+  return await template(parts, await parts.writer.peek(room.nid), userId, { membership: 'knock' });
+}
+
+/**
+ * The leave that a user of another server is to sign, to leave, to decline an invite or to take back a knock (`GET /make_leave/{roomId}/{userId}`).
  *
  * @throws MatrixError M_NOT_FOUND, M_FORBIDDEN
  */
@@ -77,6 +86,12 @@ export function restrictedRefusal({ because }: Extract<RestrictedJoin, { allowed
     case 'no inviter':
       return new MatrixError('M_UNABLE_TO_GRANT_JOIN', 'Nobody of this server may invite. Ask another server.', 400);
   }
+}
+
+function requireKnownVersion(room: RoomRow, versions: readonly string[]): void {
+  if (versions.includes(room.version)) return;
+  const message = 'Your server does not support the version of this room.';
+  throw new MatrixError('M_INCOMPATIBLE_ROOM_VERSION', message, 400, { room_version: room.version });
 }
 
 function userOfOrigin(origin: ServerName, userId: string): UserId {

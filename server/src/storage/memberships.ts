@@ -21,6 +21,8 @@ export interface MembershipRow {
   readonly forgotten: boolean;
   /** Stripped state of an invite or knock, as JSON text. */
   readonly strippedState: string | null;
+  /** Server that took a knock on a room that we are not in. */
+  readonly via: string | null;
 }
 
 interface Row {
@@ -36,10 +38,11 @@ interface Row {
   left_position: number | null;
   forgotten: boolean;
   stripped_state: string | null;
+  via: string | null;
 }
 
 const COLUMNS = `m.room_nid, m.user_id, m.membership, m.event_nid, m.sender, m.server, m.position, m.display_name,
-  m.avatar_url, m.left_position, m.forgotten, m.stripped_state`;
+  m.avatar_url, m.left_position, m.forgotten, m.stripped_state, m.via`;
 
 function fromRow(row: Row): MembershipRow {
   return {
@@ -55,22 +58,24 @@ function fromRow(row: Row): MembershipRow {
     leftPosition: row.left_position,
     forgotten: row.forgotten,
     strippedState: row.stripped_state,
+    via: row.via,
   };
 }
 
 const stored = (text: string | null) => (text === null ? null : toStoredText(text));
 
 const WRITE = `INSERT INTO memberships (room_nid, user_id, membership, event_nid, sender, server, position, display_name,
-    avatar_url, stripped_state)
-  SELECT m.room_nid, m.user_id, m.membership, m.event_nid, m.sender, m.server, h.position - $11 + m.place, m.display_name,
-    m.avatar_url, m.stripped_state
+    avatar_url, stripped_state, via)
+  SELECT m.room_nid, m.user_id, m.membership, m.event_nid, m.sender, m.server, h.position - $12 + m.place, m.display_name,
+    m.avatar_url, m.stripped_state, m.via
   FROM log_head h, unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::bigint[],
-    $8::text[], $9::text[], $10::text[]) AS m (room_nid, user_id, membership, event_nid, sender, server, place, display_name,
-    avatar_url, stripped_state)
+    $8::text[], $9::text[], $10::text[], $11::text[]) AS m (room_nid, user_id, membership, event_nid, sender, server, place,
+    display_name, avatar_url, stripped_state, via)
   ON CONFLICT (room_nid, user_id) DO UPDATE SET membership = excluded.membership, event_nid = excluded.event_nid,
     sender = excluded.sender, position = excluded.position, display_name = excluded.display_name,
     avatar_url = excluded.avatar_url, left_position = CASE WHEN memberships.membership = 'join'
-      AND excluded.membership <> 'join' THEN excluded.position ELSE memberships.left_position END, stripped_state = excluded.stripped_state, forgotten = false`;
+      AND excluded.membership <> 'join' THEN excluded.position ELSE memberships.left_position END, stripped_state = excluded.stripped_state,
+    via = excluded.via, forgotten = false`;
 
 /**
  * Which servers a change of memberships brings in or takes out. Counted from the rows, so that a repeat cannot make the
@@ -94,7 +99,7 @@ const COUNT_SERVERS = `WITH touched AS (SELECT t.room_nid, t.server, max(h.posit
 /** A membership to be written. */
 export interface NewMembership
   extends Pick<MembershipRow, 'roomNid' | 'userId' | 'membership' | 'eventNid' | 'sender' | 'server'>,
-    Pick<MembershipRow, 'displayName' | 'avatarUrl' | 'strippedState'> {
+    Pick<MembershipRow, 'displayName' | 'avatarUrl' | 'strippedState' | 'via'> {
   /** Place among the entries that the transaction has just appended to the log; 1 for the first. */
   readonly place: number;
 }
@@ -117,6 +122,7 @@ export function writeMemberships(tx: Transaction, rows: readonly NewMembership[]
     rows.map((row) => stored(row.displayName)),
     rows.map((row) => stored(row.avatarUrl)),
     rows.map((row) => row.strippedState),
+    rows.map((row) => row.via),
     appended,
   ]);
   tx.enqueue(COUNT_SERVERS, [

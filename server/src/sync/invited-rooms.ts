@@ -1,21 +1,10 @@
-import { stateKey } from '../protocol/event.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../protocol/json.ts';
 import { strippedEvent } from '../rooms/plain-client-event.ts';
+import { identifyingState } from '../rooms/stripped-state.ts';
 import { eventsByNid } from '../storage/events.ts';
-import { snapshotGet } from '../storage/state-snapshots.ts';
 import type { SyncRoom } from '../storage/sync-overview.ts';
 import type { SyncRound } from './sync.ts';
 import type { SyncParts } from './sync-parts.ts';
-
-const SHOWN = [
-  'm.room.create',
-  'm.room.name',
-  'm.room.avatar',
-  'm.room.topic',
-  'm.room.join_rules',
-  'm.room.canonical_alias',
-  'm.room.encryption',
-];
 
 /** `rooms.invite`: stripped state of a room that the user is invited to. */
 export async function invitedRoom(parts: SyncParts, sync: SyncRound, room: SyncRoom): Promise<JsonObject | undefined> {
@@ -28,21 +17,19 @@ export async function knockedRoom(parts: SyncParts, sync: SyncRound, room: SyncR
   return { knock_state: { events: await strippedState(parts, sync, room) } };
 }
 
-/** From our own state of the room, or what came with an invite to a room that we are not in. */
+/** What came with an invite to a room that we are not in, or with a knock on it; else from our own state of the room. */
 async function strippedState(parts: SyncParts, sync: SyncRound, room: SyncRoom): Promise<JsonObject[]> {
   const [membership] = await eventsByNid(parts.rooms.db, [room.eventNid]);
   const own = membership === undefined ? [] : [strippedEvent(membership.pdu)];
-  if (room.currentState === null) return [...received(room.strippedState, sync.viewer.userId), ...own];
-  const snapshot = await parts.rooms.snapshots.load(room.currentState);
-  const keys = [...SHOWN.map((type) => stateKey(type, '')), stateKey('m.room.member', room.sender)];
-  const nids = [...(await parts.rooms.stateKeys.find(keys)).values()].flatMap(
-    (key) => snapshotGet(snapshot, key) ?? [],
+  if (room.strippedState !== null || room.currentState === null)
+    return [...received(room.strippedState, sync.viewer.userId), ...own];
+  const state = await identifyingState(
+    parts.rooms,
+    await parts.rooms.snapshots.load(room.currentState),
+    room.membership === 'invite' ? room.sender : undefined,
   );
-  const events = await eventsByNid(
-    parts.rooms.db,
-    nids.filter((nid) => nid !== room.eventNid),
-  );
-  return [...events.filter((event) => event.redactedBy === null).map((event) => strippedEvent(event.pdu)), ...own];
+  const events = state.filter((event) => event.redactedBy === null && event.nid !== room.eventNid);
+  return [...events.map((event) => strippedEvent(event.pdu)), ...own];
 }
 
 /** What another server told us of the room, as far as it has the form of stripped state (A1.7). */
