@@ -18,6 +18,7 @@ import { openRateLimits } from './homeserver/open-rate-limits.ts';
 import { openRooms } from './homeserver/open-rooms.ts';
 import { openStore, type Store } from './homeserver/open-store.ts';
 import { openUsers } from './homeserver/open-users.ts';
+import { withoutOutages } from './homeserver/report-outage.ts';
 import { clientRoutes, federationRoutes, type RouteParts } from './homeserver/routes.ts';
 import { createAuthenticate } from './http/access-token.ts';
 import { addClientRoutes } from './http/client-routes.ts';
@@ -75,10 +76,12 @@ function publicBaseUrl(config: Config, port: number): string {
 }
 
 /** Builds every part and joins them; nothing listens yet. */
-export async function createHomeserver(config: Config, { logger, clock }: Surroundings): Promise<Homeserver> {
+export async function createHomeserver(config: Config, surroundings: Surroundings): Promise<Homeserver> {
+  const { clock } = surroundings;
+  const logger = withoutOutages(surroundings.logger);
   // Postgres may run as another user, who must be able to pass through but not to look around.
   await mkdir(config.data, { recursive: true, mode: 0o711 });
-  const store = await openStore(config, logger);
+  const store = await openStore(config, logger, clock);
   const parts = await openParts(config, store, { logger, clock }).catch(async (error: unknown) => {
     await store.close();
     throw error;

@@ -1,10 +1,12 @@
 import path from 'node:path';
+import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Config } from '../config.ts';
 import { type Database, openDatabase } from '../storage/database.ts';
 import { startEmbeddedPostgres } from '../storage/embedded-postgres.ts';
 import { bindServerName, checkServer } from '../storage/installation.ts';
 import { migrate } from '../storage/migrate.ts';
+import { reportOutages } from './report-outage.ts';
 
 const POOL_SIZE = 20;
 
@@ -14,7 +16,7 @@ export interface Store {
 }
 
 /** Opens `database_url`, or the embedded Postgres in the data folder, and brings its schema up to date. */
-export async function openStore(config: Config, logger: Logger): Promise<Store> {
+export async function openStore(config: Config, logger: Logger, clock: Clock): Promise<Store> {
   logger.info(config.database_url === undefined ? 'Starting PostgreSQL' : 'Connecting to the database');
   const embedded =
     config.database_url === undefined
@@ -23,7 +25,11 @@ export async function openStore(config: Config, logger: Logger): Promise<Store> 
           report: (message) => logger.warn(message),
         })
       : undefined;
-  const db = openDatabase({ connection: config.database_url ?? embedded?.url ?? '', poolSize: POOL_SIZE });
+  const db = openDatabase({
+    connection: config.database_url ?? embedded?.url ?? '',
+    poolSize: POOL_SIZE,
+    outages: reportOutages(logger, clock),
+  });
   const close = async () => {
     await db.close();
     await embedded?.stop();

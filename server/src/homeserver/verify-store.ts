@@ -1,3 +1,4 @@
+import { systemClock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Config } from '../config.ts';
 import { type Finding, verifyDatabase } from '../rooms/verify-database.ts';
@@ -13,7 +14,7 @@ export async function verifyStore(
   logger: Logger,
   report: (events: number) => void,
 ): Promise<readonly Finding[]> {
-  const { db, close } = await openStore(config, logger);
+  const { db, close } = await openStore(config, logger, systemClock);
   try {
     return await verifyDatabase(
       {

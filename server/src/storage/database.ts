@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import pg from 'pg';
-import { unavailable } from '../protocol/errors.ts';
+import { MatrixError, unavailable } from '../protocol/errors.ts';
 
 // bigint columns are ids and log positions: JavaScript bigints would infect all arithmetic, and 2^53 positions last for
 // 28,000 years at 10,000 a second, so they are read as numbers and refused beyond what a number holds.
@@ -63,6 +63,17 @@ export function isDatabaseAway(error: unknown): boolean {
   return AWAY_MESSAGES.some((message) => error.message.includes(message));
 }
 
+/** True for what the functions of this file throw while Postgres is away, or once the pool has been closed. */
+export function isDatabaseOutage(error: unknown): boolean {
+  return error instanceof MatrixError && error.status === 503 && isDatabaseAway(error.cause);
+}
+
+/** Told when Postgres turns out to be away, and when it first answers again. */
+export interface OutageListener {
+  began(error: Error): void;
+  ended(): void;
+}
+
 function rethrow(error: unknown): never {
   if (isDatabaseAway(error)) throw Object.assign(unavailable(), { cause: error });
   throw error;
@@ -114,6 +125,7 @@ export interface DatabaseOptions {
   /** Connections in the pool. */
   readonly poolSize: number;
   readonly applicationName?: string;
+  readonly outages?: OutageListener;
 }
 
 /** Opens a pool. Connections are made on demand; the first query fails with 503 when Postgres is away. */
@@ -135,18 +147,37 @@ export function openDatabase(options: DatabaseOptions): Database {
   // An idle connection that breaks is replaced on demand; without a listener it would end the process.
   pool.on('error', () => {});
 
+  let isAway = false;
+  const answered = () => {
+    if (isAway) options.outages?.ended();
+    isAway = false;
+  };
+  const failed = (error: unknown): never => {
+    if (isDatabaseAway(error) && !isAway && !pool.ending) {
+      isAway = true;
+      options.outages?.began(error as Error);
+    }
+    rethrow(error);
+  };
+
   return {
-    query: (text, values) => run<never>(pool, text, values).catch(rethrow),
+    async query(text, values) {
+      const rows = await run<never>(pool, text, values).catch(failed);
+      answered();
+      return rows;
+    },
 
     async transaction(work) {
-      const client = await pool.connect().catch(rethrow);
+      const client = await pool.connect().catch(failed);
       let broken: Error | undefined;
       const onError = (error: Error) => {
         broken = error;
       };
       client.on('error', onError);
       try {
-        return await runTransaction(client, work);
+        const result = await runTransaction(client, work);
+        answered();
+        return result;
       } catch (error) {
         try {
           await client.query('ROLLBACK');
@@ -154,7 +185,7 @@ export function openDatabase(options: DatabaseOptions): Database {
           // The connection is gone, and with it the transaction: the pool must not hand it out again.
           broken = rollbackError as Error;
         }
-        rethrow(error);
+        return failed(error);
       } finally {
         client.off('error', onError);
         client.release(broken);
