@@ -1,17 +1,20 @@
 import { expect } from 'vitest';
 import { authEventKeys } from '../../server/src/protocol/auth-events.ts';
 import {
+  authEventIds,
   type Event,
   type EventId,
+  type EventReference,
   type Pdu,
+  prevEventIds,
   type RoomId,
   type StateKey,
   stateKey,
 } from '../../server/src/protocol/event.ts';
-import { eventIdOf, roomIdOf } from '../../server/src/protocol/event-hashes.ts';
+import { eventIdOf, referenceTo, roomIdOf } from '../../server/src/protocol/event-hashes.ts';
 import { hashAndSignEvent, type SignedEvent, type UnsignedPdu } from '../../server/src/protocol/event-signing.ts';
-import type { JsonObject } from '../../server/src/protocol/json.ts';
-import { type RoomVersion, roomVersion } from '../../server/src/protocol/room-versions.ts';
+import { type JsonObject, nearestSafeInteger } from '../../server/src/protocol/json.ts';
+import { type RoomVersion, roomVersion, supportedRoomVersions } from '../../server/src/protocol/room-versions.ts';
 import type { PuppetRequest, PuppetServer } from './puppet-server.ts';
 
 /** What an event of the puppet's says; the room adds the rest, unless it is given. */
@@ -72,11 +75,11 @@ export class PuppetRoom {
   /** Joins a room of a homeserver under test with a user of the puppet. */
   static async join(puppet: PuppetServer, resident: string, roomId: string, userId: string): Promise<PuppetRoom> {
     const room = encodeURIComponent(roomId);
-    const versions = 'ver=10&ver=11&ver=12';
+    const versions = supportedRoomVersions.map((version) => `ver=${version}`).join('&');
     const made = await puppet.call(resident, 'GET', `/v1/make_join/${room}/${encodeURIComponent(userId)}?${versions}`);
     expect(made.status, made.text).toBe(200);
     const version = versionNamed(made.body.room_version);
-    const { origin: _, ...template } = made.body.event;
+    const { origin: _, event_id: __, ...template } = made.body.event;
     const join = hashAndSignEvent(template as UnsignedPdu, version, puppet.serverName, puppet.key);
     const path = `/v2/send_join/${room}/${encodeURIComponent(join.eventId)}`;
     const sent = await puppet.call(resident, 'PUT', path, join.pdu);
@@ -88,7 +91,7 @@ export class PuppetRoom {
       const event = joined.know(pdu);
       joined.state.set(stateKey(pdu.type, pdu.state_key ?? ''), event);
     }
-    joined.depth = join.pdu.depth;
+    joined.depth = nearestSafeInteger(join.pdu.depth);
     joined.apply({ ...join, pdu: sent.body.event as Pdu });
     return joined;
   }
@@ -116,8 +119,8 @@ export class PuppetRoom {
       ...(draft.redacts === undefined ? {} : { redacts: draft.redacts as EventId }),
       origin_server_ts: Date.now(),
       depth: draft.depth ?? this.depth + 1,
-      prev_events: [...(draft.prevEvents ?? this.latest)] as EventId[],
-      auth_events: [...(draft.authEvents ?? auth)] as EventId[],
+      prev_events: this.#references(draft.prevEvents ?? this.latest),
+      auth_events: this.#references(draft.authEvents ?? auth),
     };
     return hashAndSignEvent(template, this.version, this.puppet.serverName, this.puppet.key);
   }
@@ -129,7 +132,7 @@ export class PuppetRoom {
     this.statesBefore.set(eventId, new Map(this.state));
     if (pdu.state_key !== undefined) this.state.set(stateKey(pdu.type, pdu.state_key), event);
     this.latest = [eventId];
-    this.depth = Math.max(this.depth, pdu.depth);
+    this.depth = Math.max(this.depth, nearestSafeInteger(pdu.depth));
   }
 
   /** Builds an event and puts it on top of the room. */
@@ -149,12 +152,12 @@ export class PuppetRoom {
 
   authChain(events: Iterable<Event>): Event[] {
     const found = new Map<EventId, Event>();
-    const waiting = [...events].flatMap((event) => event.pdu.auth_events);
+    const waiting = [...events].flatMap((event) => authEventIds(event.pdu));
     for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
       const event = this.events.get(id);
       if (event === undefined || found.has(id)) continue;
       found.set(id, event);
-      waiting.push(...event.pdu.auth_events);
+      waiting.push(...authEventIds(event.pdu));
     }
     return [...found.values()];
   }
@@ -198,7 +201,7 @@ export class PuppetRoom {
     });
     answers.set('get_missing_events', ({ body }) => {
       const known = new Set<string>([...body.earliest_events, ...body.latest_events]);
-      const start = body.latest_events.flatMap((id: EventId) => this.events.get(id)?.pdu.prev_events ?? []);
+      const start = body.latest_events.flatMap((id: EventId) => this.#prevsOf(id));
       return { events: pdus(this.#walkBack(start, body.limit, known).reverse()) };
     });
     answers.set('backfill', ({ query }) => ({
@@ -214,14 +217,28 @@ export class PuppetRoom {
     while (level.length > 0 && found.size < limit) {
       const events = level.flatMap((id) => (known.has(id) || found.has(id) ? [] : (this.events.get(id) ?? [])));
       for (const event of events) if (found.size < limit) found.set(event.eventId, event);
-      level = events.flatMap((event) => event.pdu.prev_events);
+      level = events.flatMap((event) => prevEventIds(event.pdu));
     }
     return [...found.values()];
   }
 
+  #prevsOf(id: EventId): readonly EventId[] {
+    const event = this.events.get(id);
+    return event === undefined ? [] : prevEventIds(event.pdu);
+  }
+
+  /** How an event names others: in the form of the room's version. What the puppet does not know it names without hashes. */
+  #references(ids: readonly string[]): EventReference[] {
+    return (ids as readonly EventId[]).map((id) => {
+      const event = this.events.get(id);
+      if (event !== undefined) return referenceTo(event, this.version);
+      return this.version.eventReferences === 'id' ? id : [id, {}];
+    });
+  }
+
   #template(userId: string, membership: string) {
     const draft = { type: 'm.room.member', sender: userId, stateKey: userId, content: { membership } };
-    const { hashes: _, signatures: __, ...event } = this.build(draft).pdu;
+    const { event_id: ___, hashes: _, signatures: __, ...event } = this.build(draft).pdu;
     return { room_version: this.version.id, event };
   }
 }

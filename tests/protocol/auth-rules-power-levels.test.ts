@@ -1,6 +1,6 @@
 import { describe } from 'vitest';
 import type { UserId } from '../../server/src/protocol/event.ts';
-import type { JsonObject, JsonValue } from '../../server/src/protocol/json.ts';
+import { type JsonObject, type JsonValue, NonCanonicalToken } from '../../server/src/protocol/json.ts';
 import { creator, type RoomSketch, TestRoom } from './room-builder.ts';
 import { describeRule, inVersions, type Scene, since } from './rule-cases.ts';
 
@@ -36,6 +36,7 @@ function powerLevels(room: TestRoom, content: JsonObject, sender: UserId) {
 }
 
 const singleLevels = ['users_default', 'events_default', 'state_default', 'ban', 'redact', 'kick', 'invite'];
+const sent = (source: string) => new NonCanonicalToken('number', source);
 const notIntegers: JsonValue[] = ['50', 50.5, null, true, [50], {}];
 
 describe('A1.8 rules for the form of m.room.power_levels', () => {
@@ -95,7 +96,7 @@ describe('A1.8 rules for the form of m.room.power_levels', () => {
     rule: since(6, '10.3'),
     gist: 'levels of users are not floats',
     allowed: {},
-    refused: { 'a float': first({ users: { [alice]: 50.5 } }) },
+    refused: { 'a float': first({ users: { [alice]: sent('50.5') } }) },
   });
   describeRule({
     rule: inVersions(1, 9, '10.3'),
@@ -106,8 +107,8 @@ describe('A1.8 rules for the form of m.room.power_levels', () => {
   describeRule({
     rule: inVersions(1, 5, '10.3'),
     gist: 'levels of users may be floats',
-    allowed: { 'a float': first({ users: { [alice]: 50.5 } }) },
-    refused: { 'a float beyond all numbers': first({ users: { [alice]: Number.POSITIVE_INFINITY } }) },
+    allowed: { 'a float': first({ users: { [alice]: sent('50.5') } }) },
+    refused: { 'a float beyond all numbers': first({ users: { [alice]: sent('1e400') } }) },
   });
   describeRule({
     rule: inVersions(1, 9, '10.5'),
@@ -262,8 +263,8 @@ describe('A1.8 rules for changes of power levels', () => {
   describeRule({
     rule: inVersions(1, 5, '10.10.1'),
     gist: 'floats count as far as the decimal point',
-    allowed: { 'a float that is cut': change({}, { users: { [bob]: 50.99 } }) },
-    refused: { 'a float above': change({}, { users: { [bob]: 51.01 } }) },
+    allowed: { 'a float that is cut': change({}, { users: { [bob]: sent('50.99') } }) },
+    refused: { 'a float above': change({}, { users: { [bob]: sent('51.01') } }) },
   });
   describeRule({
     rule: since(1, '10.9.1'),

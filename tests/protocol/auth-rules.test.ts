@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { authorize } from '../../server/src/protocol/auth-rules.ts';
-import type { Event, UserId } from '../../server/src/protocol/event.ts';
+import { authEventIds, type Event, type UserId } from '../../server/src/protocol/event.ts';
 import type { JsonObject } from '../../server/src/protocol/json.ts';
 import { creator, type RoomSketch, TestRoom } from './room-builder.ts';
 import { alike, allVersions, describeRule, judge, type Scene, since } from './rule-cases.ts';
@@ -162,7 +162,7 @@ describe('rules for the list of auth events', () => {
     ) =>
     (version: string): Scene => {
       const { room, event } = messageScene({ ...joined, joinRule: 'public', powerLevels: {} })(version);
-      const listed = event.pdu.auth_events.map((id) => ({ event: room.find(id), rejected: false }));
+      const listed = authEventIds(event.pdu).map((id) => ({ event: room.find(id), rejected: false }));
       return { room, event, cites: { authEvents: change(listed, room) } };
     };
   const asSelected = cites((listed) => listed);
@@ -245,7 +245,7 @@ describe('rules for the list of auth events', () => {
   it.each(allVersions)('version %s judges an event by the state that it cites, not by any other', (version) => {
     const room = new TestRoom(version, joined);
     const event = message(room);
-    const cited = event.pdu.auth_events.map((id) => accepted(room.find(id)));
+    const cited = authEventIds(event.pdu).map((id) => accepted(room.find(id)));
     room.put(room.member(alice, { membership: 'leave' }));
     expect(judgeCited({ room, event, authEvents: cited })).toEqual({ allowed: true });
     expect(

@@ -142,7 +142,7 @@ describe('A1.1 who has to sign', () => {
   });
 
   test('in versions 1 and 2, the server of the event id too', () => {
-    const given = { ...pdu, event_id: '$a:two.example' };
+    const given = { ...pdu, event_id: '$a:two.example' as const };
     expect(serversThatMustSign(given, roomVersions.get('2') as RoomVersion)).toEqual(['one.example', 'two.example']);
   });
 });

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { Pdu } from '../../server/src/protocol/event.ts';
-import type { JsonObject, JsonValue } from '../../server/src/protocol/json.ts';
+import { type JsonObject, type JsonValue, NonCanonicalToken } from '../../server/src/protocol/json.ts';
 import {
   actionPowerLevel,
   eventPowerLevel,
   notificationPowerLevel,
+  type PowerLevel,
   type PowerLevelAction,
   parsePowerLevel,
   powerLevelsOf,
@@ -106,16 +107,24 @@ describe('creators', () => {
 });
 
 describe('the form of a level', () => {
-  const values: [JsonValue | undefined, number | undefined, number | undefined, number | undefined][] = [
+  type Read = PowerLevel | undefined;
+  const sent = (source: string) => new NonCanonicalToken('number', source);
+  const values: [JsonValue | undefined, Read, Read, Read][] = [
     // value, up to version 5, versions 6 to 9, from version 10 on
     [50, 50, 50, 50],
     [-1, -1, -1, -1],
     [Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
-    [50.57, 50, undefined, undefined],
-    [-0.5, 0, undefined, undefined],
-    [1e300, 1e300, undefined, undefined],
-    [Number.POSITIVE_INFINITY, undefined, undefined, undefined],
+    [sent('50.57'), 50, undefined, undefined],
+    [sent('5.114698E4'), 51146, undefined, undefined],
+    [sent('-0.5'), 0, undefined, undefined],
+    [sent('1e300'), BigInt(1e300), undefined, undefined],
+    [sent('9007199254740993'), 9007199254740993n, undefined, undefined],
+    [sent('1e400'), undefined, undefined, undefined],
+    [sent(`1${'0'.repeat(400)}`), undefined, undefined, undefined],
+    [new NonCanonicalToken('depth', ''), undefined, undefined, undefined],
+    [50.57, undefined, undefined, undefined],
     [Number.NaN, undefined, undefined, undefined],
+    ['9007199254740993', 9007199254740993n, 9007199254740993n, undefined],
     ['100', 100, 100, undefined],
     ['000100', 100, 100, undefined],
     ['+100', 100, 100, undefined],

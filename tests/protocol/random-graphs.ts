@@ -3,8 +3,14 @@
 import fc from 'fast-check';
 import { authEventKeys } from '../../server/src/protocol/auth-events.ts';
 import { authorize, authorizeByAuthEvents } from '../../server/src/protocol/auth-rules.ts';
-import type { Event, EventId, Pdu, StateKey } from '../../server/src/protocol/event.ts';
-import { stateKey } from '../../server/src/protocol/event.ts';
+import {
+  authEventIds,
+  type Event,
+  type EventId,
+  type Pdu,
+  type StateKey,
+  stateKey,
+} from '../../server/src/protocol/event.ts';
 import { type EventSource, separateConflicts } from '../../server/src/protocol/state-conflicts.ts';
 import { creator, EventGraph, type State, type StateDraft } from './event-graph.ts';
 
@@ -131,7 +137,7 @@ export function honestConflicts(
 function isAccepted(graph: EventGraph, event: Event, before: State): boolean {
   const source: EventSource = (id) => graph.events.get(id) as ReturnType<EventSource>;
   const create = source('$create').event;
-  const authEvents = event.pdu.auth_events.map(source);
+  const authEvents = authEventIds(event.pdu).map(source);
   const byAuthEvents = authorizeByAuthEvents(event, graph.version, { authEvents, create, signers: new Set() });
   if (!byAuthEvents.allowed) return false;
   const find = (type: string, key: string) => {

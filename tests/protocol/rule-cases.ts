@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { authorize, authorizeByAuthEvents } from '../../server/src/protocol/auth-rules.ts';
 import { type Authorization, authStateOf, type KnownEvent } from '../../server/src/protocol/authorization.ts';
-import type { Event, ServerName } from '../../server/src/protocol/event.ts';
+import { authEventIds, type Event, type ServerName } from '../../server/src/protocol/event.ts';
 import type { JsonObject } from '../../server/src/protocol/json.ts';
 import { type RoomSketch, TestRoom } from './room-builder.ts';
 
@@ -100,7 +100,7 @@ export function describeRule({ rule, gist, allowed, refused }: RuleCases): void 
 export function judge({ room, event, cites }: Scene): Authorization {
   if (cites === undefined) return authorize(event, room.version, authStateOf(room.state));
   return authorizeByAuthEvents(event, room.version, {
-    authEvents: cites.authEvents ?? event.pdu.auth_events.map((id) => ({ event: room.find(id), rejected: false })),
+    authEvents: cites.authEvents ?? authEventIds(event.pdu).map((id) => ({ event: room.find(id), rejected: false })),
     create: 'create' in cites ? cites.create : room.create,
     signers: new Set(cites.signers ?? []),
   });

@@ -5,8 +5,9 @@
 
 import { authorize } from '../../server/src/protocol/auth-rules.ts';
 import type { KnownEvent } from '../../server/src/protocol/authorization.ts';
-import type { Event, EventId, StateKey } from '../../server/src/protocol/event.ts';
-import { powerLevelsOf, userPowerLevel } from '../../server/src/protocol/power-levels.ts';
+import { authEventIds, type Event, type EventId, type StateKey } from '../../server/src/protocol/event.ts';
+import { exactInteger } from '../../server/src/protocol/json.ts';
+import { type PowerLevel, powerLevelsOf, userPowerLevel } from '../../server/src/protocol/power-levels.ts';
 import type { RoomVersion } from '../../server/src/protocol/room-versions.ts';
 
 type Ids = Set<EventId>;
@@ -62,7 +63,7 @@ export class Oracle {
   authChain(id: EventId): Ids {
     const chain: Ids = new Set();
     const follow = (from: EventId) => {
-      for (const authEvent of this.event(from).pdu.auth_events) {
+      for (const authEvent of authEventIds(this.event(from).pdu)) {
         if (chain.has(authEvent)) continue;
         chain.add(authEvent);
         follow(authEvent);
@@ -105,7 +106,7 @@ export class Oracle {
       const candidates = [...ids].filter(
         (id) =>
           !ordered.includes(id) &&
-          this.event(id).pdu.auth_events.every((authEvent) => !ids.has(authEvent) || ordered.includes(authEvent)),
+          authEventIds(this.event(id).pdu).every((authEvent) => !ids.has(authEvent) || ordered.includes(authEvent)),
       );
       const smallest = candidates.reduce((x, y) => (this.isSmallerByPower(y, x) ? y : x));
       ordered.push(smallest);
@@ -120,13 +121,14 @@ export class Oracle {
   }
 
   isSmallerByAge(x: EventId, y: EventId): boolean {
-    const [timeX, timeY] = [this.event(x).pdu.origin_server_ts, this.event(y).pdu.origin_server_ts];
+    const time = (id: EventId) => exactInteger(this.event(id).pdu.origin_server_ts);
+    const [timeX, timeY] = [time(x), time(y)];
     return timeX < timeY || (timeX === timeY && x < y);
   }
 
-  senderPower(id: EventId): number {
+  senderPower(id: EventId): PowerLevel {
     const event = this.event(id);
-    const powerLevels = this.powerLevelsIn(event.pdu.auth_events);
+    const powerLevels = this.powerLevelsIn(authEventIds(event.pdu));
     const create = this.create(event);
     return userPowerLevel(
       powerLevelsOf(this.version, create?.pdu, powerLevels && this.event(powerLevels).pdu),
@@ -136,21 +138,22 @@ export class Oracle {
 
   create(event: Event): Event | undefined {
     const id = this.version.createInAuthEvents
-      ? event.pdu.auth_events.find((authEvent) => this.event(authEvent).pdu.type === 'm.room.create')
+      ? authEventIds(event.pdu).find((authEvent) => this.event(authEvent).pdu.type === 'm.room.create')
       : (`$${event.roomId.slice(1)}` as const);
     return id === undefined || this.events.get(id)?.rejected ? undefined : this.event(id);
   }
 
-  powerLevelsIn(authEvents: EventId[]): EventId | undefined {
+  powerLevelsIn(authEvents: readonly EventId[]): EventId | undefined {
     return authEvents.find((id) => this.event(id).pdu.type === 'm.room.power_levels');
   }
 
   mainlineOrdering(ids: EventId[], powerLevels: EventId | undefined): EventId[] {
     const mainline: EventId[] = [];
-    for (let p = powerLevels; p !== undefined; p = this.powerLevelsIn(this.event(p).pdu.auth_events)) mainline.push(p);
+    for (let p = powerLevels; p !== undefined; p = this.powerLevelsIn(authEventIds(this.event(p).pdu)))
+      mainline.push(p);
     const position = (id: EventId) => {
-      let e = this.powerLevelsIn(this.event(id).pdu.auth_events);
-      while (e !== undefined && !mainline.includes(e)) e = this.powerLevelsIn(this.event(e).pdu.auth_events);
+      let e = this.powerLevelsIn(authEventIds(this.event(id).pdu));
+      while (e !== undefined && !mainline.includes(e)) e = this.powerLevelsIn(authEventIds(this.event(e).pdu));
       return e === undefined ? Number.POSITIVE_INFINITY : mainline.indexOf(e);
     };
     const isSmaller = (x: EventId, y: EventId) =>
@@ -165,7 +168,7 @@ export class Oracle {
       const find = (type: string, key: string): Event | undefined => {
         const inState = state.get(`${type}\u0000${key}`);
         if (inState !== undefined) return this.event(inState);
-        const cited = event.pdu.auth_events.find((authEvent) => {
+        const cited = authEventIds(event.pdu).find((authEvent) => {
           const { pdu } = this.event(authEvent);
           return pdu.type === type && pdu.state_key === key && !this.events.get(authEvent)?.rejected;
         });

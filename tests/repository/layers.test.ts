@@ -35,7 +35,6 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   sharp: ['media'],
   'node:http': ['base', 'http'],
   'node:https': ['base', 'http'],
-  'canonical-json': ['protocol'],
   'left-pad': [],
 };
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { canonicalJson } from '../../server/src/protocol/canonical-json.ts';
+import { authEventIds } from '../../server/src/protocol/event.ts';
 import { signJson } from '../../server/src/protocol/signing.ts';
 import { brokenRules } from '../harness/broken-rules.ts';
 import { startHomeserver } from '../harness/homeserver.ts';
@@ -163,9 +164,9 @@ describe('events', () => {
       stateKey: '',
       content: { name: 'Taken over' },
       authEvents: [
-        ...room
-          .build({ type: 'm.room.name', sender: userId, stateKey: '' })
-          .pdu.auth_events.filter((id) => id !== room.eventOf('m.room.power_levels')?.eventId),
+        ...authEventIds(room.build({ type: 'm.room.name', sender: userId, stateKey: '' }).pdu).filter(
+          (id) => id !== room.eventOf('m.room.power_levels')?.eventId,
+        ),
         grab.eventId,
       ],
       prevEvents: [grab.eventId],

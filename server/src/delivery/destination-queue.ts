@@ -7,10 +7,11 @@ import type { DestinationBackoff } from '../federation/destination-backoff.ts';
 import type { Transaction } from '../federation/event-calls.ts';
 import type { FederationClient } from '../federation/federation-client.ts';
 import { FederationError } from '../federation/federation-error.ts';
-import { isCanonical } from '../protocol/canonical-json.ts';
+import { findNonCanonical } from '../protocol/canonical-json.ts';
 import type { EventId, RoomId, ServerName, UserId } from '../protocol/event.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import { parsePeerJson } from '../protocol/json-parser.ts';
+import { roomVersion } from '../protocol/room-versions.ts';
 import type { Database } from '../storage/database.ts';
 import {
   type DeliveryState,
@@ -278,7 +279,8 @@ export class DestinationQueue {
   /** Events that may leave: whatever got into the database, no other server shall be given what it must refuse (A1.5). */
   #sendable(pdus: readonly PendingPdu[]): PendingPdu[] {
     return pdus.filter((pdu) => {
-      if (isCanonical(parsePeerJson(pdu.json))) return true;
+      const looseNumbers = roomVersion(pdu.roomVersion)?.strictCanonicalJson === false;
+      if (findNonCanonical(parsePeerJson(pdu.json), { looseNumbers }) === undefined) return true;
       const { eventId } = pdu;
       this.#parts.logger.error(
         { eventId, destination: this.#server },

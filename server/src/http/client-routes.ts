@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { MatrixError, tooLarge } from '../protocol/errors.ts';
-import { parseCanonicalJson, parseJson } from '../protocol/json-parser.ts';
+import { parseEventContent, parseJson } from '../protocol/json-parser.ts';
 import type { Authenticate } from './access-token.ts';
 import { requireJsonContentType } from './json-body.ts';
 import { addressBucket, type RateLimits } from './rate-limits.ts';
@@ -60,7 +60,7 @@ function addRoute(
   openPolls: LongPolls,
 ): void {
   requireFields(route, ['auth', 'guests', 'rateLimit', 'handle']);
-  const read = compileRoute(route, route.bodyIsContent === true ? parseCanonicalJson : parseJson);
+  const read = compileRoute(route, route.bodyIsContent === true ? parseEventContent : parseJson);
   const requesters = new WeakMap<FastifyRequest, Requester>();
   const longPolls = route.longPoll === true ? openPolls : undefined;
 

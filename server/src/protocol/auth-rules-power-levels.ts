@@ -4,6 +4,7 @@ import { type Authorization, allowed, type Case, contentOf, refused } from './au
 import { isUserId } from './identifiers.ts';
 import { isJsonObject, type JsonValue } from './json.ts';
 import {
+  type PowerLevel,
   type PowerLevelField,
   type PowerLevels,
   type PowerLevelTable,
@@ -18,7 +19,7 @@ import type { RoomVersion } from './room-versions.ts';
 const fields = Object.keys(powerLevelDefaults) as PowerLevelField[];
 
 /** `current` is what the room has, `senderLevel` the sender's level by it; the event itself holds the new levels. */
-export function powerLevelsRule(judged: Case, current: PowerLevels, senderLevel: number): Authorization {
+export function powerLevelsRule(judged: Case, current: PowerLevels, senderLevel: PowerLevel): Authorization {
   const form = formRule(judged, current);
   if (!form.allowed) return form;
   // 10.5 The first power levels of the room: allow.
@@ -66,7 +67,7 @@ function formRule({ pdu, version, rules }: Case, current: PowerLevels): Authoriz
  * 10.6 Single levels that were added, changed or removed. A level that is absent before or after counts as its default: power
  * levels are inferred from defaults when not explicitly supplied.
  */
-function changedFieldsRule({ rules }: Case, current: PowerLevels, next: PowerLevels, level: number): Authorization {
+function changedFieldsRule({ rules }: Case, current: PowerLevels, next: PowerLevels, level: PowerLevel): Authorization {
   for (const field of fields) {
     const before = statedField(current, field);
     const after = statedField(next, field);
@@ -84,7 +85,7 @@ function changedFieldsRule({ rules }: Case, current: PowerLevels, next: PowerLev
 }
 
 /** 10.7 and 10.8: levels of event types and, from version 6 on, of notifications. */
-function changedEntriesRule(judged: Case, current: PowerLevels, next: PowerLevels, level: number): Authorization {
+function changedEntriesRule(judged: Case, current: PowerLevels, next: PowerLevels, level: PowerLevel): Authorization {
   const { rules, version } = judged;
   const tables: PowerLevelTable[] = version.notificationLevelsChecked ? ['events', 'notifications'] : ['events'];
   const changes = tables.flatMap((table) => changesIn(table, current, next));
@@ -98,7 +99,7 @@ function changedEntriesRule(judged: Case, current: PowerLevels, next: PowerLevel
 }
 
 /** 10.9 and 10.10: levels of users. */
-function changedUsersRule(judged: Case, current: PowerLevels, next: PowerLevels, level: number): Authorization {
+function changedUsersRule(judged: Case, current: PowerLevels, next: PowerLevels, level: PowerLevel): Authorization {
   const { pdu, rules } = judged;
   const changes = changesIn('users', current, next);
   // 10.9.1 The current level of another user, if changed or removed, is below the sender's.
@@ -113,9 +114,9 @@ function changedUsersRule(judged: Case, current: PowerLevels, next: PowerLevels,
 interface Change {
   readonly key: string;
   /** `undefined`: the entry is added. */
-  readonly before: number | undefined;
+  readonly before: PowerLevel | undefined;
   /** `undefined`: the entry is removed. */
-  readonly after: number | undefined;
+  readonly after: PowerLevel | undefined;
 }
 
 function changesIn(table: PowerLevelTable, current: PowerLevels, next: PowerLevels): Change[] {

@@ -1,12 +1,10 @@
 /**
  * Canonical JSON (specification, "Appendices", "Canonical JSON"): the bytes that are hashed, signed and stored.
  *
- * Only `walk` of the `canonical-json` package is right for Matrix, and only with the order by code points given here: its
- * default export orders integer-like keys as numbers and loses an own `__proto__` key. Floats pass through it, so every value
- * is checked first. This is the only file that imports the package.
+ * Each number is checked before it is written, because floats have no canonical form; in room versions before 6 they are
+ * written as they were sent.
  */
 
-import { walk } from 'canonical-json';
 import { type JsonValue, MAX_JSON_DEPTH, NonCanonicalToken } from './json.ts';
 
 export type NonCanonicalKind = 'number' | 'depth' | 'surrogate' | 'type';
@@ -30,19 +28,26 @@ export class NonCanonicalError extends Error {
   }
 }
 
-/** The canonical JSON of the value. Keys whose value is `undefined` are left out. Throws `NonCanonicalError`. */
+/**
+ * The canonical JSON of the value. Keys whose value is `undefined` are left out. Tokens of numbers are written as they were
+ * sent: whether there may be any is for `checkEventFormat` to decide. Throws `NonCanonicalError`.
+ */
 export function canonicalJson(value: JsonValue): string {
-  const fault = findNonCanonical(value);
+  const fault = findNonCanonical(value, { looseNumbers: true });
   if (fault) throw new NonCanonicalError(fault);
-  let json = '';
-  walk(
-    value,
-    (chunk) => {
-      json += chunk;
-    },
-    compareByCodePoint,
-  );
-  return json;
+  return write(value);
+}
+
+/** Strings, numbers and literals are canonical as `JSON.stringify` writes them once they are well-formed and safe. */
+function write(value: JsonValue): string {
+  if (typeof value !== 'object' || value === null || value instanceof NonCanonicalToken) return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(write).join(',')}]`;
+  const members: string[] = [];
+  for (const key of Object.keys(value).sort(compareByCodePoint)) {
+    const member = value[key];
+    if (member !== undefined) members.push(`${JSON.stringify(key)}:${write(member)}`);
+  }
+  return `{${members.join(',')}}`;
 }
 
 /** The UTF-8 bytes of `canonicalJson(value)`. */
@@ -50,11 +55,24 @@ export function canonicalJsonBytes(value: JsonValue): Buffer {
   return Buffer.from(canonicalJson(value));
 }
 
+export interface CanonicalLimits {
+  readonly maxDepth?: number;
+  /** Whether tokens of numbers are let through, as in room versions before 6. */
+  readonly looseNumbers?: boolean;
+}
+
 /**
  * The first thing in the value that canonical JSON forbids: a number other than an integer within ±(2^53-1), `-0`, half of a
  * surrogate pair, more than `maxDepth` levels of nesting, or what is no JSON at all. `undefined` when there is none.
  */
-export function findNonCanonical(value: unknown, maxDepth = MAX_JSON_DEPTH): NonCanonical | undefined {
+export function findNonCanonical(
+  value: unknown,
+  { maxDepth = MAX_JSON_DEPTH, looseNumbers = false }: CanonicalLimits = {},
+): NonCanonical | undefined {
+  return find(value, maxDepth, looseNumbers);
+}
+
+function find(value: unknown, depth: number, loose: boolean): NonCanonical | undefined {
   switch (typeof value) {
     case 'string':
       return value.isWellFormed() ? undefined : fault('surrogate', 'A string holds half of a surrogate pair.');
@@ -66,7 +84,7 @@ export function findNonCanonical(value: unknown, maxDepth = MAX_JSON_DEPTH): Non
       return undefined;
     case 'object':
       if (value === null) return undefined;
-      return Array.isArray(value) ? findInArray(value, maxDepth) : findInObject(value, maxDepth);
+      return Array.isArray(value) ? findInArray(value, depth, loose) : findInObject(value, depth, loose);
     default:
       return fault('type', `A value is no JSON but ${typeof value}.`);
   }
@@ -97,19 +115,20 @@ function fault(kind: NonCanonicalKind, reason: string, path = ''): NonCanonical 
   return { path, kind, reason };
 }
 
-function findInArray(array: readonly unknown[], depth: number): NonCanonical | undefined {
+function findInArray(array: readonly unknown[], depth: number, loose: boolean): NonCanonical | undefined {
   if (depth === 0) return fault('depth', 'The nesting is too deep.');
   for (let i = 0; i < array.length; i++) {
-    const found = findNonCanonical(array[i], depth - 1);
+    const found = find(array[i], depth - 1, loose);
     if (found) return below(String(i), found);
   }
   return undefined;
 }
 
-function findInObject(object: object, depth: number): NonCanonical | undefined {
+function findInObject(object: object, depth: number, loose: boolean): NonCanonical | undefined {
   if (object instanceof NonCanonicalToken) {
-    return object.reason === 'depth'
-      ? fault('depth', 'The nesting is too deep.')
+    if (object.reason === 'depth') return fault('depth', 'The nesting is too deep.');
+    return loose
+      ? undefined
       : fault('number', `A number is not an integer within ±(2^53-1): ${object.source.slice(0, 32)}.`);
   }
   const prototype = Object.getPrototypeOf(object);
@@ -119,7 +138,7 @@ function findInObject(object: object, depth: number): NonCanonical | undefined {
     const value = (object as Record<string, unknown>)[key];
     if (value === undefined) continue;
     const found = key.isWellFormed()
-      ? findNonCanonical(value, depth - 1)
+      ? find(value, depth - 1, loose)
       : fault('surrogate', 'A key holds half of a surrogate pair.');
     if (found) return below(key, found);
   }

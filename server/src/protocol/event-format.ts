@@ -1,9 +1,18 @@
 /** The event format of the room versions ("Event format") and the size limits (Client-Server API, "Size limits"). */
 
 import { canonicalJson, findNonCanonical } from './canonical-json.ts';
-import type { Pdu } from './event.ts';
-import { isEventId, isRoomId, isUserId, MAX_ID_BYTES } from './identifiers.ts';
-import { isJsonObject, type JsonObject, MAX_JSON_DEPTH, withoutKeys } from './json.ts';
+import type { EventReference, Pdu } from './event.ts';
+import { isEventId, isGivenEventId, isRoomId, isUserId, MAX_ID_BYTES } from './identifiers.ts';
+import {
+  exactInteger,
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  MAX_JSON_DEPTH,
+  NonCanonicalToken,
+  type WideInteger,
+  withoutKeys,
+} from './json.ts';
 import type { RoomVersion } from './room-versions.ts';
 import { readSignatures } from './signing.ts';
 
@@ -28,14 +37,15 @@ export type FormatVerdict =
   | { readonly ok: false; readonly fault: 'shape' | 'size'; readonly reason: string };
 
 /**
- * Whether the value is an event of the room version: canonical JSON throughout, keys of the right types, within all limits.
+ * Whether the value is an event of the room version: canonical JSON as the version has it, keys of the right types, within all
+ * limits.
  * The answer is a copy without what its sender's signature does not cover: `unsigned`, and malformed entries of `signatures`.
  * Says nothing about hashes, signatures and authorisation.
  */
 export function checkEventFormat(value: unknown, version: RoomVersion): FormatVerdict {
   if (!isJsonObject(value)) return refuse('shape', 'The event is not an object.');
   const covered = withoutKeys(value, 'unsigned', 'signatures');
-  const odd = findNonCanonical(covered, MAX_EVENT_DEPTH);
+  const odd = findNonCanonical(covered, { maxDepth: MAX_EVENT_DEPTH, looseNumbers: !version.strictCanonicalJson });
   if (odd) return refuse('shape', `${odd.path}: ${odd.reason}`);
   const wrong = findWrongType(covered, version) ?? findWrongReference(covered, version);
   if (wrong !== undefined) return refuse('shape', wrong);
@@ -60,10 +70,26 @@ function findWrongType(event: JsonObject, version: RoomVersion): string | undefi
   if (stateKey !== undefined && !isKeyText(stateKey)) return 'state_key is not a string without NUL.';
   if (!isUserId(sender)) return 'sender is not a user id.';
   if (!isJsonObject(event.content)) return 'content is not an object.';
-  if (typeof event.origin_server_ts !== 'number') return 'origin_server_ts is not an integer.';
-  if (typeof depth !== 'number' || depth < 0 || depth > version.maxDepth) return 'depth is out of range.';
+  if (!isIntegerWithin(event.origin_server_ts, -MAX_INT64, MAX_INT64)) return 'origin_server_ts is not an integer.';
+  if (!isEventDepth(depth, version)) return 'depth is out of range.';
   if (!isJsonObject(hashes) || typeof hashes.sha256 !== 'string') return 'hashes.sha256 is not a string.';
+  if (version.eventIdInPdu && !isGivenEventId(event.event_id)) return 'event_id is not an event id of a server.';
   return undefined;
+}
+
+const MAX_INT64 = 2n ** 63n - 1n;
+const INTEGER = /^-?\d{1,19}$/;
+
+/** Whether an event may have this depth. */
+export function isEventDepth(value: JsonValue | undefined, { maxDepth }: RoomVersion): value is WideInteger {
+  return isIntegerWithin(value, 0n, maxDepth);
+}
+
+/** What has come this far as a number is an integer; a token may stand for one that a number does not hold. */
+function isIntegerWithin(value: JsonValue | undefined, min: bigint, max: bigint): value is WideInteger {
+  if (typeof value !== 'number' && !(value instanceof NonCanonicalToken && INTEGER.test(value.source))) return false;
+  const integer = exactInteger(value);
+  return min <= integer && integer <= max;
 }
 
 function findWrongReference(event: JsonObject, version: RoomVersion): string | undefined {
@@ -73,10 +99,10 @@ function findWrongReference(event: JsonObject, version: RoomVersion): string | u
   } else if (!isRoomId(roomId) || roomId.includes(':') !== (version.roomIds === 'domain')) {
     return 'room_id is not a room id of this room version.';
   }
-  if (!isListOfEventIds(prevEvents, MAX_PREV_EVENTS)) {
+  if (!isListOfReferences(prevEvents, MAX_PREV_EVENTS, version)) {
     return `prev_events is not a list of at most ${MAX_PREV_EVENTS} event ids.`;
   }
-  if (!isListOfEventIds(authEvents, MAX_AUTH_EVENTS)) {
+  if (!isListOfReferences(authEvents, MAX_AUTH_EVENTS, version)) {
     return `auth_events is not a list of at most ${MAX_AUTH_EVENTS} event ids.`;
   }
   return undefined;
@@ -95,6 +121,12 @@ function isKeyText(value: unknown): value is string {
   return typeof value === 'string' && !value.includes('\u0000');
 }
 
-function isListOfEventIds(value: unknown, max: number): boolean {
-  return Array.isArray(value) && value.length <= max && value.every(isEventId);
+function isListOfReferences(value: unknown, max: number, version: RoomVersion): boolean {
+  return Array.isArray(value) && value.length <= max && value.every((item) => isEventReference(item, version));
+}
+
+/** Whether the value may stand in `prev_events` or `auth_events`. Of which algorithms the hashes are is up to the sender. */
+export function isEventReference(value: unknown, { eventReferences }: RoomVersion): value is EventReference {
+  if (eventReferences === 'id') return isEventId(value);
+  return Array.isArray(value) && value.length === 2 && isEventId(value[0]) && isJsonObject(value[1]);
 }

@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { canonicalJsonBytes } from './canonical-json.ts';
-import type { EventId, Pdu, RoomId } from './event.ts';
+import type { Event, EventId, EventReference, Pdu, RoomId, ServerName } from './event.ts';
 import { type JsonObject, withoutKeys } from './json.ts';
 import { redactEvent } from './redaction.ts';
 import type { RoomVersion } from './room-versions.ts';
@@ -39,6 +39,17 @@ export function eventIdOf(pdu: Pdu, version: RoomVersion, bytes: Uint8Array = es
     case 'base64url':
       return `$${encodeBase64Url(sha256(bytes))}`;
   }
+}
+
+/** An id for an event to be sent by `serverName` where ids are given: the same event gets the same one. */
+export function newEventId(template: JsonObject, serverName: ServerName): EventId {
+  return `$${encodeBase64Url(sha256(contentBytes(template)))}:${serverName}`;
+}
+
+/** How an event names this one among its `prev_events` or `auth_events`. */
+export function referenceTo({ eventId, pdu }: Omit<Event, 'roomId'>, version: RoomVersion): EventReference {
+  if (version.eventReferences === 'id') return eventId;
+  return [eventId, { sha256: encodeBase64(sha256(essentialBytes(pdu, version))) }];
 }
 
 /**

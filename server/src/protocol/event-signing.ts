@@ -2,11 +2,12 @@
 
 import { findNonCanonical } from './canonical-json.ts';
 import { badJson, tooLarge } from './errors.ts';
-import type { Event, EventId, Pdu, RoomId, ServerName, UserId } from './event.ts';
+import type { Event, EventId, EventReference, Pdu, RoomId, ServerName, UserId } from './event.ts';
 import { checkEventFormat, MAX_EVENT_DEPTH } from './event-format.ts';
-import { contentHash, essentialBytes, eventIdOf, roomIdOf } from './event-hashes.ts';
+import { contentHash, essentialBytes, eventIdOf, newEventId, roomIdOf } from './event-hashes.ts';
 import { serverNameOf } from './identifiers.ts';
-import type { JsonObject } from './json.ts';
+import { type JsonObject, NonCanonicalToken, type WideInteger } from './json.ts';
+import { withPlainNumbers } from './loose-numbers.ts';
 import type { RoomVersion } from './room-versions.ts';
 import { type SigningKey, withSignature } from './signing.ts';
 
@@ -20,9 +21,9 @@ export interface UnsignedPdu extends JsonObject {
   content: JsonObject;
   /** Milliseconds since the epoch. */
   origin_server_ts: number;
-  depth: number;
-  prev_events: EventId[];
-  auth_events: EventId[];
+  depth: WideInteger;
+  prev_events: EventReference[];
+  auth_events: EventReference[];
   redacts?: EventId;
 }
 
@@ -41,9 +42,11 @@ export function hashAndSignEvent(
   serverName: ServerName,
   key: SigningKey,
 ): SignedEvent {
-  const odd = findNonCanonical(template, MAX_EVENT_DEPTH);
+  const plain = version.strictCanonicalJson ? template : withPlainNumbers(template);
+  const odd = findNonCanonical(plain, { maxDepth: MAX_EVENT_DEPTH, looseNumbers: !version.strictCanonicalJson });
   if (odd) throw badJson(`${odd.path}: ${odd.reason}`);
-  const hashed = { ...template, hashes: { sha256: contentHash(template) } };
+  const identified = version.eventIdInPdu ? { ...plain, event_id: newEventId(plain, serverName) } : plain;
+  const hashed = { ...identified, hashes: { sha256: contentHash(identified) } };
   const bytes = essentialBytes(hashed, version);
   const signed = { ...hashed, signatures: withSignature({}, serverName, key.keyId, key.sign(bytes)) };
   const verdict = checkEventFormat(signed, version);
@@ -51,6 +54,16 @@ export function hashAndSignEvent(
   const { pdu, json } = verdict;
   const eventId = eventIdOf(pdu, version, bytes);
   return { eventId, roomId: roomIdOf(pdu, eventId), pdu, json };
+}
+
+/**
+ * Depth of an event that follows events of the given depths. A room at the limit of its version stays there; so does one that
+ * has come to where numbers end, which nobody reaches by sending events one after the other.
+ */
+export function nextDepth(depths: readonly number[], version: RoomVersion): WideInteger {
+  const deepest = Math.max(0, ...depths);
+  if (deepest < Number.MAX_SAFE_INTEGER) return deepest + 1;
+  return version.strictCanonicalJson ? deepest : new NonCanonicalToken('number', `${version.maxDepth}`);
 }
 
 /**
@@ -70,7 +83,7 @@ export function cosignEvent(pdu: Pdu, version: RoomVersion, serverName: ServerNa
 export function serversThatMustSign(pdu: Pdu, version: RoomVersion): ServerName[] {
   const servers = new Set<ServerName>();
   if (!isThirdPartyInvite(pdu)) servers.add(serverNameOf(pdu.sender));
-  if (version.eventIdServerSigns) servers.add(String(pdu.event_id).replace(/^[^:]*:/, ''));
+  if (version.eventIdServerSigns && pdu.event_id !== undefined) servers.add(serverNameOf(pdu.event_id));
   if (version.restrictedJoins && pdu.type === 'm.room.member') {
     const authoriser = pdu.content.join_authorised_via_users_server;
     if (authoriser !== undefined) servers.add(String(authoriser).replace(/^[^:]*:/, ''));

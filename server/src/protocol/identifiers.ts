@@ -59,6 +59,14 @@ export function isRoomId(value: unknown): value is RoomId {
   return value.includes(':') ? isWithDomain(value, '!') : HASH_ID.test(value.slice(1));
 }
 
+/**
+ * An event id that a server has chosen (room versions 1 and 2): it names the server, and so can never be taken for one that is
+ * a hash.
+ */
+export function isGivenEventId(value: unknown): value is EventId {
+  return isWithDomain(value, '$');
+}
+
 /** An event id of any room version: opaque, so that only sigil, length and characters are checked. */
 export function isEventId(value: unknown): value is EventId {
   return typeof value === 'string' && value.length > 1 && value.startsWith('$') && isSoundText(value);
@@ -75,9 +83,9 @@ export function isDeviceId(value: unknown): value is string {
 
 /**
  * The server that allocated the id: all after the first colon, because a server name may hold more of them. There is no
- * such thing for room ids and event ids.
+ * such thing for room ids, and for event ids only where `isGivenEventId`.
  */
-export function serverNameOf(id: UserId | RoomAlias): ServerName {
+export function serverNameOf(id: UserId | RoomAlias | EventId): ServerName {
   return id.slice(id.indexOf(':') + 1);
 }
 

@@ -27,17 +27,15 @@ export function parseJson(source: string | Uint8Array): JsonValue {
 }
 
 /**
- * Parses a body that becomes event content. Refuses what canonical JSON forbids ("Canonical JSON"): floats, exponents, `-0`,
- * integers beyond ±(2^53-1), and halves of surrogate pairs, which have no UTF-8 form.
+ * Parses a body that becomes event content. Refuses what no room version allows: halves of surrogate pairs, which have no
+ * UTF-8 form. Numbers that are not canonical become tokens, and `hashAndSignEvent` refuses them where the room version does.
  */
-export function parseCanonicalJson(source: string | Uint8Array): JsonValue {
+export function parseEventContent(source: string | Uint8Array): JsonValue {
   const text = toText(source);
   const found = scan(text);
   if (found.deep.length > 0) throw tooDeep();
-  const value = parsePlain(text);
-  // After parsing, so that what is no JSON at all is called that.
-  if (found.oddNumbers) throw new JsonRefusal('number', 'A number is not an integer within ±(2^53-1).');
-  const fault = findNonCanonical(value);
+  const value = found.oddNumbers ? parseWithTokens(text) : parsePlain(text);
+  const fault = findNonCanonical(value, { looseNumbers: true });
   if (fault) throw new JsonRefusal(fault.kind, fault.reason);
   return value as JsonValue;
 }
@@ -51,6 +49,14 @@ export function parsePeerJson(source: string | Uint8Array): unknown {
   const found = scan(text);
   if (!found.oddNumbers && found.deep.length === 0) return parsePlain(text);
   return parseWithTokens(cutOut(text, found.deep));
+}
+
+/** Where canonical JSON may hold a number that is not canonical, which in strings of it does no harm. */
+const ODD_NUMBER = /[:,[](?:-0|-?\d+[.eE]|-?\d{16})/;
+
+/** Parses canonical JSON text that was stored: all numbers come back as they were stored. */
+export function parseStoredJson(text: string): JsonValue {
+  return (ODD_NUMBER.test(text) ? parsePeerJson(text) : JSON.parse(text)) as JsonValue;
 }
 
 const DECODER = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

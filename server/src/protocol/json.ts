@@ -1,5 +1,5 @@
 /** JSON as the protocol sees it. Objects parsed from peers have a null prototype, so any key is plain data. */
-export type JsonValue = null | boolean | number | string | JsonValue[] | JsonObject;
+export type JsonValue = null | boolean | number | string | JsonValue[] | JsonObject | NonCanonicalToken;
 export interface JsonObject {
   [key: string]: JsonValue | undefined;
 }
@@ -8,8 +8,9 @@ export interface JsonObject {
 export const MAX_JSON_DEPTH = 100;
 
 /**
- * Stands in a parsed tree where a peer sent what no event may hold: a number that is not canonical, or nesting beyond the
- * limit. So a bad event in a list spoils only itself. It is no JSON value: a tree is one once `isCanonical` has said so.
+ * Stands in a parsed tree for what JavaScript would not keep as it was sent: a number that is not canonical, or nesting beyond
+ * the limit. Such numbers are part of events in room versions before 6, whose hashes cover them as they are written; elsewhere a
+ * token spoils the event that holds it, and only that one. What `isCanonical` has looked at holds none.
  */
 export class NonCanonicalToken {
   readonly reason: 'number' | 'depth';
@@ -20,6 +21,28 @@ export class NonCanonicalToken {
     this.reason = reason;
     this.source = source;
   }
+
+  /** The number goes out as it came in. */
+  toJSON(): unknown {
+    return this.reason === 'number' ? rawJson(this.source) : null;
+  }
+}
+
+/** `JSON.rawJSON`, which the type library does not know: text that `JSON.stringify` writes as it is. */
+const { rawJSON: rawJson } = JSON as unknown as { rawJSON(text: string): unknown };
+
+/** An integer that may be beyond what a JavaScript number holds, as events before room version 6 may have them. */
+export type WideInteger = number | NonCanonicalToken;
+
+/** Its exact value. A bigint only where a number would not do, so that equal values are of the same type. */
+export function exactInteger(value: WideInteger): number | bigint {
+  return typeof value === 'number' ? value : BigInt(value.source);
+}
+
+/** The nearest value that a number holds exactly, for columns and clients. */
+export function nearestSafeInteger(value: WideInteger): number {
+  if (typeof value === 'number') return value;
+  return value.source.startsWith('-') ? Number.MIN_SAFE_INTEGER : Number.MAX_SAFE_INTEGER;
 }
 
 export function isJsonObject(value: unknown): value is JsonObject {

@@ -1,11 +1,10 @@
 import type { Pdu } from './event.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from './json.ts';
+import { isJsonObject, type JsonObject, type JsonValue, NonCanonicalToken } from './json.ts';
 import type { PowerLevelForm, RoomVersion } from './room-versions.ts';
 
 /**
  * Power levels of a room at one point (Client-Server API, `m.room.power_levels`), read through this file only. Every value
- * that is missing, or cannot be read in the room version, is its default. A level is a number; `Infinity` for the creators of
- * a room whose version privileges them.
+ * that is missing, or cannot be read in the room version, is its default.
  */
 export interface PowerLevels {
   readonly forms: readonly PowerLevelForm[];
@@ -14,6 +13,12 @@ export interface PowerLevels {
   /** Content of `m.room.power_levels`; `undefined` while the room has none. */
   readonly content: JsonObject | undefined;
 }
+
+/**
+ * A number; a bigint beyond ±(2^53-1), which versions before 10 allow; `Infinity` for the creators of a room whose version
+ * privileges them. Equal levels are of the same type.
+ */
+export type PowerLevel = number | bigint;
 
 export type PowerLevelAction = 'ban' | 'invite' | 'kick' | 'redact';
 
@@ -71,7 +76,7 @@ export function roomCreators(version: RoomVersion, create: Pdu): ReadonlySet<str
   return creators;
 }
 
-export function userPowerLevel(levels: PowerLevels, userId: string): number {
+export function userPowerLevel(levels: PowerLevels, userId: string): PowerLevel {
   if (levels.creators.has(userId)) {
     if (levels.creatorsHaveInfinitePower) return Number.POSITIVE_INFINITY;
     if (levels.content === undefined) return CREATOR_DEFAULT;
@@ -80,33 +85,33 @@ export function userPowerLevel(levels: PowerLevels, userId: string): number {
 }
 
 /** Level that sending an event of this type takes, other than `m.room.member`, which has rules of its own. */
-export function eventPowerLevel(levels: PowerLevels, type: string, isState: boolean): number {
+export function eventPowerLevel(levels: PowerLevels, type: string, isState: boolean): PowerLevel {
   return tableEntry(levels, 'events', type) ?? powerLevelField(levels, isState ? 'state_default' : 'events_default');
 }
 
 /** Level that an action takes. For `redact`: on events of others; a redaction also is an event that has to be sent. */
-export function actionPowerLevel(levels: PowerLevels, action: PowerLevelAction): number {
+export function actionPowerLevel(levels: PowerLevels, action: PowerLevelAction): PowerLevel {
   return powerLevelField(levels, action);
 }
 
 /** Level that a kind of notification takes, such as `room` for `@room`. */
-export function notificationPowerLevel(levels: PowerLevels, key: string): number {
+export function notificationPowerLevel(levels: PowerLevels, key: string): PowerLevel {
   return tableEntry(levels, 'notifications', key) ?? NOTIFICATION_DEFAULT;
 }
 
 /** Level that a key sets or that holds in its absence. */
-export function powerLevelField(levels: PowerLevels, field: PowerLevelField): number {
+export function powerLevelField(levels: PowerLevels, field: PowerLevelField): PowerLevel {
   return statedField(levels, field) ?? powerLevelDefaults[field];
 }
 
 /** Level that a key sets; `undefined` if it is absent. */
-export function statedField(levels: PowerLevels, field: PowerLevelField): number | undefined {
+export function statedField(levels: PowerLevels, field: PowerLevelField): PowerLevel | undefined {
   return levels.content === undefined ? undefined : parsePowerLevel(own(levels.content, field), levels.forms);
 }
 
 /** All levels that a table sets. */
-export function statedTable(levels: PowerLevels, table: PowerLevelTable): ReadonlyMap<string, number> {
-  const stated = new Map<string, number>();
+export function statedTable(levels: PowerLevels, table: PowerLevelTable): ReadonlyMap<string, PowerLevel> {
+  const stated = new Map<string, PowerLevel>();
   for (const [key, value] of Object.entries(tableOf(levels, table) ?? {})) {
     const level = parsePowerLevel(value, levels.forms);
     if (level !== undefined) stated.set(key, level);
@@ -116,24 +121,36 @@ export function statedTable(levels: PowerLevels, table: PowerLevelTable): Readon
 
 const STRING_LEVEL = /^\s*[+-]?[0-9]+\s*$/;
 
+const INTEGER_LEVEL = /^-?[0-9]+$/;
+
 /**
  * The level that a value stands for, or `undefined` if the room version has no such form. Integers may be written as base 10
- * strings in versions before 10; floats, cut at the decimal point, and numbers that only a double holds, in versions before 6.
+ * strings in versions before 10; floats, cut at the decimal point, and integers of any size, in versions before 6. What is
+ * beyond a double is no level anywhere.
  */
-export function parsePowerLevel(value: JsonValue | undefined, forms: readonly PowerLevelForm[]): number | undefined {
-  if (typeof value === 'number') {
-    if (Number.isSafeInteger(value)) return value;
-    // Adding 0 turns -0 into 0.
-    return forms.includes('float') && Number.isFinite(value) ? Math.trunc(value) + 0 : undefined;
+export function parsePowerLevel(
+  value: JsonValue | undefined,
+  forms: readonly PowerLevelForm[],
+): PowerLevel | undefined {
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? value : undefined;
+  if (value instanceof NonCanonicalToken && value.reason === 'number' && forms.includes('float')) {
+    const level = Number(value.source);
+    if (!Number.isFinite(level)) return undefined;
+    return asPowerLevel(BigInt(INTEGER_LEVEL.test(value.source) ? value.source : Math.trunc(level)));
   }
   if (typeof value === 'string' && forms.includes('string') && STRING_LEVEL.test(value)) {
-    const level = Number(value);
-    return Number.isFinite(level) ? level + 0 : undefined;
+    if (!Number.isFinite(Number(value))) return undefined;
+    return asPowerLevel(BigInt(value.trim().replace(/^\+/, '')));
   }
   return undefined;
 }
 
-function tableEntry(levels: PowerLevels, table: PowerLevelTable, key: string): number | undefined {
+function asPowerLevel(level: bigint): PowerLevel {
+  const number = Number(level);
+  return Number.isSafeInteger(number) ? number : level;
+}
+
+function tableEntry(levels: PowerLevels, table: PowerLevelTable, key: string): PowerLevel | undefined {
   const entries = tableOf(levels, table);
   return entries === undefined ? undefined : parsePowerLevel(own(entries, key), levels.forms);
 }

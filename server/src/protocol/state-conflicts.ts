@@ -4,7 +4,7 @@
  */
 
 import type { KnownEvent } from './authorization.ts';
-import type { EventId, StateKey, StateMap } from './event.ts';
+import { authEventIds, type EventId, type StateKey, type StateMap } from './event.ts';
 
 /** An event that must be there: throws when it is not loaded, which is a mistake of the caller. */
 export type EventSource = (id: EventId) => KnownEvent;
@@ -51,7 +51,7 @@ export function reachable<T>(starts: Iterable<T>, steps: (from: T) => Iterable<T
 
 /** Union of the auth chains of the events. */
 export function authChain(ids: Iterable<EventId>, source: EventSource): Set<EventId> {
-  return reachable(ids, (id) => source(id).event.pdu.auth_events);
+  return reachable(ids, (id) => authEventIds(source(id).event.pdu));
 }
 
 /**
@@ -78,7 +78,7 @@ export function authDifference(
 export function conflictedSubgraph(conflicted: ReadonlySet<EventId>, source: EventSource): Set<EventId> {
   const citedBy = new Map<EventId, EventId[]>();
   const chain = reachable(conflicted, (id) => {
-    const authEvents = source(id).event.pdu.auth_events;
+    const authEvents = authEventIds(source(id).event.pdu);
     for (const authEvent of authEvents) {
       const citing = citedBy.get(authEvent);
       if (citing) citing.push(id);

@@ -1,14 +1,15 @@
 /** The two orders in which state resolution replays events ("Definitions" of the state resolution algorithm). */
 
-import type { Event, EventId } from './event.ts';
-import { powerLevelsOf, userPowerLevel } from './power-levels.ts';
+import { authEventIds, type Event, type EventId } from './event.ts';
+import { exactInteger } from './json.ts';
+import { type PowerLevel, powerLevelsOf, userPowerLevel } from './power-levels.ts';
 import { PriorityQueue } from './priority-queue.ts';
 import type { RoomVersion } from './room-versions.ts';
 import type { EventSource } from './state-conflicts.ts';
 
 interface PowerOrdered {
   readonly event: Event;
-  readonly senderLevel: number;
+  readonly senderLevel: PowerLevel;
 }
 
 /**
@@ -34,7 +35,7 @@ export function reverseTopologicalPowerOrdering(
   };
 
   for (const id of ids) {
-    const within = new Set(source(id).event.pdu.auth_events.filter((authEvent) => ids.has(authEvent)));
+    const within = new Set(authEventIds(source(id).event.pdu).filter((authEvent) => ids.has(authEvent)));
     for (const authEvent of within) {
       const citing = citedBy.get(authEvent);
       if (citing) citing.push(id);
@@ -96,7 +97,7 @@ function mainlinePosition(event: Event, positions: Map<EventId, number>, source:
 
 /** The power levels event that an event cites. */
 function powerLevelsAmong(event: Event, source: EventSource): Event | undefined {
-  for (const id of event.pdu.auth_events) {
+  for (const id of authEventIds(event.pdu)) {
     const authEvent = source(id).event;
     if (authEvent.pdu.type === 'm.room.power_levels' && authEvent.pdu.state_key === '') return authEvent;
   }
@@ -109,6 +110,7 @@ function isBeforeByPower(x: PowerOrdered, y: PowerOrdered): boolean {
 }
 
 function compareByAge(x: Event, y: Event): number {
-  const age = x.pdu.origin_server_ts - y.pdu.origin_server_ts;
-  return age !== 0 ? age : x.eventId < y.eventId ? -1 : 1;
+  const [timeOfX, timeOfY] = [exactInteger(x.pdu.origin_server_ts), exactInteger(y.pdu.origin_server_ts)];
+  if (timeOfX !== timeOfY) return timeOfX < timeOfY ? -1 : 1;
+  return x.eventId < y.eventId ? -1 : 1;
 }

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { authorize } from './auth-rules.ts';
 import type { AuthState } from './authorization.ts';
 import { type Event, type EventId, type StateKey, type StateMap, stateKey } from './event.ts';
+import { exactInteger } from './json.ts';
 import type { RoomVersion } from './room-versions.ts';
 import type { EventSource } from './state-conflicts.ts';
 
@@ -85,7 +86,7 @@ function newestAllowed(events: readonly Event[], isAllowed: (event: Event) => bo
 function byDepth(events: readonly Event[]): Event[] {
   const hash = (event: Event) => createHash('sha1').update(event.eventId).digest('hex');
   return events
-    .map((event) => ({ event, hash: hash(event) }))
-    .sort((x, y) => x.event.pdu.depth - y.event.pdu.depth || (x.hash > y.hash ? -1 : 1))
+    .map((event) => ({ event, depth: exactInteger(event.pdu.depth), hash: hash(event) }))
+    .sort((x, y) => (x.depth === y.depth ? (x.hash > y.hash ? -1 : 1) : x.depth < y.depth ? -1 : 1))
     .map(({ event }) => event);
 }

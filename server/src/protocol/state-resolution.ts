@@ -6,7 +6,16 @@
 import { authEventKeys } from './auth-events.ts';
 import { authorize } from './auth-rules.ts';
 import { type AuthState, contentOf, type KnownEvent } from './authorization.ts';
-import { type Event, type EventId, type Pdu, type RoomId, type StateKey, type StateMap, stateKey } from './event.ts';
+import {
+  authEventIds,
+  type Event,
+  type EventId,
+  type Pdu,
+  type RoomId,
+  type StateKey,
+  type StateMap,
+  stateKey,
+} from './event.ts';
 import type { RoomVersion } from './room-versions.ts';
 import {
   authChain,
@@ -105,7 +114,10 @@ function judgesOf(
 
 function missingInChains(roots: Iterable<EventId>, lookup: Resolution['lookup']): EventId[] {
   const ids = new Set(roots);
-  const chains = reachable(ids, (id) => lookup(id)?.event.pdu.auth_events ?? []);
+  const chains = reachable(ids, (id) => {
+    const known = lookup(id);
+    return known === undefined ? [] : authEventIds(known.event.pdu);
+  });
   return missingAmong([...ids, ...chains], lookup);
 }
 
@@ -195,7 +207,7 @@ class PartialState {
   /** The event's auth events that were not rejected: rejected ones never count, because nothing checks them again. */
   #authEventsOf(event: Event): Map<StateKey, Event> {
     const cited = new Map<StateKey, Event>();
-    for (const id of event.pdu.auth_events) {
+    for (const id of authEventIds(event.pdu)) {
       const { event: authEvent, rejected } = this.#source(id);
       const { type, state_key } = authEvent.pdu;
       if (!rejected && state_key !== undefined) cited.set(stateKey(type, state_key), authEvent);

@@ -1,7 +1,7 @@
 import { authEventKeys } from '../protocol/auth-events.ts';
 import { authorize, authorizeByAuthEvents } from '../protocol/auth-rules.ts';
 import { authStateOf, type KnownEvent } from '../protocol/authorization.ts';
-import { type Event, type EventId, type StateKey, stateKey } from '../protocol/event.ts';
+import { authEventIds, type Event, type EventId, prevEventIds, type StateKey, stateKey } from '../protocol/event.ts';
 import { redactionTarget } from '../protocol/redaction.ts';
 import { type Admission, eventsById, eventsByNid, type StoredEvent } from '../storage/events.ts';
 import { isMissingFromHistory } from '../storage/missing-prev-events.ts';
@@ -12,6 +12,7 @@ import type { NewEvent, OpenRoom, Redacts } from './open-room.ts';
 import { resolveSnapshots } from './resolve-state.ts';
 import type { RoomParts } from './room-parts.ts';
 import { mayRedact } from './send.ts';
+import { withoutTakenIds } from './taken-ids.ts';
 
 export type Acceptance =
   | { readonly outcome: 'accepted' | 'soft_failed' | 'rejected'; readonly reason: string | undefined }
@@ -41,16 +42,19 @@ export async function acceptEvent(
   pdu: VerifiedPdu,
   options: AcceptOptions = {},
 ): Promise<Acceptance> {
-  const held = await heldEvents(parts, open, [pdu.eventId, ...pdu.pdu.prev_events, ...pdu.pdu.auth_events]);
+  const [prevIds, authIds] = [prevEventIds(pdu.pdu), authEventIds(pdu.pdu)];
+  if ((await withoutTakenIds(parts, open, [pdu])).length === 0)
+    return { outcome: 'rejected', reason: 'its id is that of another event' };
+  const held = await heldEvents(parts, open, [pdu.eventId, ...prevIds, ...authIds]);
   const standing = held.get(pdu.eventId);
   if (standing !== undefined && inGraph(standing)) return { outcome: 'known', admission: standing.admission };
-  const prevs = pdu.pdu.prev_events.flatMap((id) => {
+  const prevs = prevIds.flatMap((id) => {
     const prev = held.get(id);
     return prev !== undefined && inGraph(prev) ? [prev] : [];
   });
-  const missingPrevs = pdu.pdu.prev_events.filter((id) => !prevs.some((prev) => prev.eventId === id));
+  const missingPrevs = prevIds.filter((id) => !prevs.some((prev) => prev.eventId === id));
   // What nobody has authorised yet authorises nothing.
-  const missingAuth = pdu.pdu.auth_events.filter((id) => (held.get(id)?.admission ?? 'outlier') === 'outlier');
+  const missingAuth = authIds.filter((id) => (held.get(id)?.admission ?? 'outlier') === 'outlier');
   if (missingAuth.length > 0 || (missingPrevs.length > 0 && options.stateBefore === undefined))
     return { outcome: 'missing', prevEvents: missingPrevs, authEvents: missingAuth };
 
@@ -80,7 +84,7 @@ export async function acceptEvent(
     stateKeyNid: keyNid,
     prevEvents: prevs.map((prev) => prev.nid),
     missingPrevEvents: missingPrevs,
-    authEvents: pdu.pdu.auth_events.map((id) => held.get(id)?.nid ?? 0),
+    authEvents: authIds.map((id) => held.get(id)?.nid ?? 0),
     stateBefore,
     stateAfter,
     roomState: undefined,
@@ -200,7 +204,7 @@ async function judge(
     if (create !== undefined && create.eventId !== pdu.eventId)
       return { outcome: 'rejected', reason: 'the room has been created already' };
   }
-  const authEvents: KnownEvent[] = pdu.pdu.auth_events.flatMap((id) => {
+  const authEvents: KnownEvent[] = authEventIds(pdu.pdu).flatMap((id) => {
     const auth = held.get(id);
     return auth === undefined ? [] : [{ event: auth.event, rejected: auth.admission === 'rejected' }];
   });
@@ -229,5 +233,8 @@ async function ruleState(open: OpenRoom, event: Event, state: Snapshot | undefin
 async function redactsOf(open: OpenRoom, pdu: VerifiedPdu, stateBefore: Snapshot | undefined): Promise<Redacts | null> {
   if (pdu.pdu.type !== 'm.room.redaction') return null;
   const target = redactionTarget(pdu.pdu, open.version);
-  return target === undefined ? null : await mayRedact(open, pdu.pdu.sender, target, stateBefore);
+  if (target === undefined) return null;
+  // Where the auth rules decide, they have done so.
+  if (open.version.redactionsDecidedBy === 'auth rules') return { target, sameServerOnly: false };
+  return await mayRedact(open, pdu.pdu.sender, target, stateBefore);
 }

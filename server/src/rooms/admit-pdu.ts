@@ -7,6 +7,7 @@ import { checkEventFormat } from '../protocol/event-format.ts';
 import { essentialBytes, eventIdOf, roomIdOf, verifyContentHash } from '../protocol/event-hashes.ts';
 import { cosignEvent, serversThatMustSign } from '../protocol/event-signing.ts';
 import { serverNameOf } from '../protocol/identifiers.ts';
+import { nearestSafeInteger } from '../protocol/json.ts';
 import { redactEvent } from '../protocol/redaction.ts';
 import type { RoomVersion } from '../protocol/room-versions.ts';
 import { signatureKeyIds, verifySignedBytes } from '../protocol/signing.ts';
@@ -70,7 +71,7 @@ export async function admitPdus(
   const wanted: WantedKey[] = [];
   for (const one of checked) {
     if ('reason' in one) continue;
-    const validAt = version.enforcesKeyValidity ? one.pdu.origin_server_ts : undefined;
+    const validAt = keyTimeOf(one.pdu, version);
     for (const serverName of one.mustSign)
       for (const keyId of signatureKeyIds(one.pdu.signatures, serverName)) wanted.push({ serverName, keyId, validAt });
   }
@@ -81,6 +82,11 @@ export async function admitPdus(
     results.push('reason' in one ? one : verify(version, one, keys));
   }
   return results;
+}
+
+/** When the keys of the event have to be valid; undefined where that does not matter. */
+function keyTimeOf(pdu: Pdu, version: RoomVersion): number | undefined {
+  return version.enforcesKeyValidity ? nearestSafeInteger(pdu.origin_server_ts) : undefined;
 }
 
 function checkForm(
@@ -108,7 +114,7 @@ function verify(
   keys: Awaited<ReturnType<RoomParts['keyRing']['fetch']>>,
 ): VerifiedPdu | RefusedPdu {
   const { eventId, roomId } = one.event;
-  const validAt = version.enforcesKeyValidity ? one.pdu.origin_server_ts : undefined;
+  const validAt = keyTimeOf(one.pdu, version);
   const signers = new Set<ServerName>();
   for (const server of one.mustSign) {
     const verification = verifySignedBytes(one.bytes, one.pdu.signatures, server, (keyId) =>

@@ -1,6 +1,6 @@
 import { OutboundError } from '../base/outbound-error.ts';
 import { FederationError } from '../federation/federation-error.ts';
-import type { EventId, ServerName } from '../protocol/event.ts';
+import { authEventIds, type EventId, prevEventIds, type ServerName } from '../protocol/event.ts';
 import { eventsById } from '../storage/events.ts';
 import { serversInRoom } from '../storage/memberships.ts';
 import { oldestGaps } from '../storage/missing-prev-events.ts';
@@ -77,7 +77,7 @@ async function backfillFrom(
   const options = { deadlineMs: DEADLINE_MS };
   const answer = await parts.federation.backfill(server, { roomId: room.roomId, from, limit }, options);
   const admitted = await admitPdus(parts, versionOf(room), answer.slice(0, limit), room.roomId);
-  const events = orderedAfter(leadingBackFrom(admitted.filter(isAdmitted), from), ({ pdu }) => pdu.prev_events);
+  const events = orderedAfter(leadingBackFrom(admitted.filter(isAdmitted), from), ({ pdu }) => prevEventIds(pdu));
   if (events.length === 0) return;
   const states = await fetchStates(parts, room, server, events);
   await fetchAuthChains(parts, room, server, events, states);
@@ -92,12 +92,12 @@ async function fetchStates(
   events: readonly VerifiedPdu[],
 ): Promise<Map<EventId, RemoteState>> {
   const given = new Set(events.map((event) => event.eventId));
-  const prevs = events.flatMap((event) => event.pdu.prev_events).filter((id) => !given.has(id));
+  const prevs = events.flatMap((event) => prevEventIds(event.pdu)).filter((id) => !given.has(id));
   const held = await eventsById(parts.db, [...new Set(prevs)]);
   for (const event of held) if (event.roomNid === room.nid && event.stateAfter !== null) given.add(event.eventId);
   const states = new Map<EventId, RemoteState>();
   for (const event of events) {
-    if (event.pdu.prev_events.every((id) => given.has(id))) continue;
+    if (prevEventIds(event.pdu).every((id) => given.has(id))) continue;
     if (states.size === MAX_STATES) break;
     const state = await fetchStateBefore(parts, room, server, event.eventId, { deadlineMs: DEADLINE_MS });
     states.set(event.eventId, state);
@@ -116,15 +116,15 @@ async function fetchAuthChains(
   const known = new Set(events.map((event) => event.eventId));
   for (const { state, authChain } of states.values())
     for (const event of [...state, ...authChain]) known.add(event.eventId);
-  const wanted = new Set(events.flatMap((event) => event.pdu.auth_events).filter((id) => !known.has(id)));
+  const wanted = new Set(events.flatMap((event) => authEventIds(event.pdu)).filter((id) => !known.has(id)));
   for (const event of await eventsById(parts.db, [...wanted]))
     if (event.roomNid === room.nid && event.admission !== 'outlier') wanted.delete(event.eventId);
   let fetches = 0;
   for (const event of events) {
-    if (!event.pdu.auth_events.some((id) => wanted.has(id)) || fetches === MAX_STATES) continue;
+    if (!authEventIds(event.pdu).some((id) => wanted.has(id)) || fetches === MAX_STATES) continue;
     fetches += 1;
     await fetchAuthChain(parts, room, server, event.eventId, { deadlineMs: DEADLINE_MS });
-    for (const id of event.pdu.auth_events) wanted.delete(id);
+    for (const id of authEventIds(event.pdu)) wanted.delete(id);
   }
 }
 

@@ -1,5 +1,5 @@
 import { stateKey, type UserId } from '../protocol/event.ts';
-import type { JsonObject } from '../protocol/json.ts';
+import { type JsonObject, nearestSafeInteger } from '../protocol/json.ts';
 import { eventsByNid, type StoredEvent } from '../storage/events.ts';
 import { type Snapshot, snapshotGet } from '../storage/state-snapshots.ts';
 import { bundledAggregations } from './aggregations.ts';
@@ -72,7 +72,7 @@ async function shown(
   const redactions = await redactionsOf(parts, events);
   return events.map((event) => {
     const unsigned: JsonObject = {
-      age: Math.max(0, parts.clock.now() - event.pdu.origin_server_ts),
+      age: Math.max(0, parts.clock.now() - nearestSafeInteger(event.pdu.origin_server_ts)),
       ...contextOf(event),
     };
     if (event.transactionId !== null && event.sender === viewer.userId && event.deviceId === viewer.deviceId)

@@ -1,5 +1,5 @@
 import type { CallOptions } from '../federation/signed-request.ts';
-import type { EventId, ServerName } from '../protocol/event.ts';
+import { type EventId, prevEventIds, type ServerName } from '../protocol/event.ts';
 import { eventsById } from '../storage/events.ts';
 import type { RoomRow } from '../storage/rooms.ts';
 import { type Acceptance, acceptEvent } from './accept-event.ts';
@@ -56,7 +56,7 @@ async function accept(parts: RoomParts, room: RoomRow, pdu: VerifiedPdu): Promis
 /** Whether the event comes straight after the one newest event of the room, so that its state is known. */
 export function followsHead(open: OpenRoom, { pdu }: VerifiedPdu): boolean {
   const [head, ...others] = open.extremities;
-  return others.length === 0 && pdu.prev_events.length === 1 && pdu.prev_events[0] === head?.eventId;
+  return others.length === 0 && pdu.prev_events.length === 1 && prevEventIds(pdu)[0] === head?.eventId;
 }
 
 async function acceptWithState(
@@ -79,7 +79,7 @@ async function acceptWithState(
 async function fillGap(parts: RoomParts, source: Source, pdu: VerifiedPdu): Promise<void> {
   const events = await fetchGap(parts, source, pdu);
   let states = 0;
-  for (const event of orderedAfter(events, ({ pdu: { prev_events: prevs } }) => prevs)) {
+  for (const event of orderedAfter(events, ({ pdu }) => prevEventIds(pdu))) {
     const outcome = await accept(parts, source.room, event);
     if (outcome.outcome !== 'missing') continue;
     // Here the gap goes on: the state has to stand in for the events before.
@@ -101,7 +101,7 @@ async function fetchGap(parts: RoomParts, source: Source, pdu: VerifiedPdu): Pro
     const request = { roomId: room.roomId, earliestEvents, latestEvents, limit: MISSING_EVENTS };
     const answer = await parts.federation.getMissingEvents(server, request, callOptions(source));
     const admitted = await admitPdus(parts, versionOf(room), answer.slice(0, MISSING_EVENTS), room.roomId);
-    const wanted = edge.flatMap((event) => event.pdu.prev_events);
+    const wanted = edge.flatMap((event) => prevEventIds(event.pdu));
     const before = found.size;
     for (const event of leadingBackFrom(admitted.filter(isAdmitted), wanted)) found.set(event.eventId, event);
     if (found.size === before) break;
@@ -116,10 +116,10 @@ async function withUnknownPrevs(
   events: readonly VerifiedPdu[],
   found: ReadonlyMap<EventId, VerifiedPdu>,
 ): Promise<VerifiedPdu[]> {
-  const unknown = new Set(events.flatMap((event) => event.pdu.prev_events).filter((id) => !found.has(id)));
+  const unknown = new Set(events.flatMap((event) => prevEventIds(event.pdu)).filter((id) => !found.has(id)));
   for (const held of await eventsById(parts.db, [...unknown]))
     if (held.stateAfter !== null) unknown.delete(held.eventId);
-  return events.filter((event) => event.pdu.prev_events.some((id) => unknown.has(id)));
+  return events.filter((event) => prevEventIds(event.pdu).some((id) => unknown.has(id)));
 }
 
 function callOptions({ signal }: Source): CallOptions {

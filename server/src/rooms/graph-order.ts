@@ -1,4 +1,4 @@
-import type { Event, EventId } from '../protocol/event.ts';
+import { type Event, type EventId, prevEventIds } from '../protocol/event.ts';
 
 /**
  * Puts events in an order in which each comes after those of the others that it builds on. Iterative, and each is visited once,
@@ -41,7 +41,7 @@ export function leadingBackFrom<E extends Event>(events: readonly E[], from: rea
     const event = byId.get(id);
     if (event === undefined || reached.has(id)) continue;
     reached.set(id, event);
-    waiting.push(...event.pdu.prev_events);
+    waiting.push(...prevEventIds(event.pdu));
   }
   return [...reached.values()];
 }

@@ -1,5 +1,6 @@
 import { MatrixError } from '../protocol/errors.ts';
-import type { EventId } from '../protocol/event.ts';
+import { referenceTo } from '../protocol/event-hashes.ts';
+import { nextDepth } from '../protocol/event-signing.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import { eventsByNid } from '../storage/events.ts';
 import type { MembershipRow } from '../storage/memberships.ts';
@@ -44,7 +45,12 @@ export async function leaveRemote(
     if (!(error instanceof MatrixError)) throw error;
   }
   const [last] = await eventsByNid(parts.db, [membership.eventNid]);
-  const prev: EventId[] = last === undefined ? [] : [last.eventId];
-  const place = { prev_events: prev, auth_events: prev, depth: (last?.depth ?? 0) + 1 };
-  await storeOutlierMembership(parts, room, signOwnMembership(parts, versionOf(room), place, own), { local: true });
+  const version = versionOf(room);
+  const prev = last === undefined ? [] : [referenceTo(last, version)];
+  const place = {
+    prev_events: prev,
+    auth_events: prev,
+    depth: nextDepth(last === undefined ? [] : [last.depth], version),
+  };
+  await storeOutlierMembership(parts, room, signOwnMembership(parts, version, place, own), { local: true });
 }

@@ -1,9 +1,10 @@
 import { badAnswer } from '../federation/federation-error.ts';
 import type { EventTemplate } from '../federation/membership-calls.ts';
 import { MatrixError } from '../protocol/errors.ts';
-import type { EventId, RoomId, ServerName, UserId } from '../protocol/event.ts';
+import type { EventReference, RoomId, ServerName, UserId } from '../protocol/event.ts';
+import { isEventDepth, isEventReference } from '../protocol/event-format.ts';
 import { hashAndSignEvent, type SignedEvent } from '../protocol/event-signing.ts';
-import { isEventId, isUserId } from '../protocol/identifiers.ts';
+import { isUserId } from '../protocol/identifiers.ts';
 import { isJsonObject, type JsonObject } from '../protocol/json.ts';
 import { type RoomVersion, roomVersion, supportedRoomVersions } from '../protocol/room-versions.ts';
 import type { RoomParts } from './room-parts.ts';
@@ -44,8 +45,8 @@ export function signOwnMembership(
   { userId, roomId, content }: OwnMembership,
 ): SignedEvent {
   const { prev_events: prev, auth_events: auth, depth } = place;
-  const ids = (value: unknown, most: number): EventId[] =>
-    Array.isArray(value) ? value.filter((id) => isEventId(id)).slice(0, most) : [];
+  const references = (value: unknown, most: number): EventReference[] =>
+    Array.isArray(value) ? value.filter((item) => isEventReference(item, version)).slice(0, most) : [];
   const authorisedBy = isJsonObject(place.content) ? place.content.join_authorised_via_users_server : undefined;
   const template = {
     type: 'm.room.member',
@@ -53,10 +54,10 @@ export function signOwnMembership(
     sender: userId,
     state_key: userId,
     content: isUserId(authorisedBy) ? { ...content, join_authorised_via_users_server: authorisedBy } : content,
-    depth: typeof depth === 'number' && Number.isSafeInteger(depth) && depth > 0 ? depth : 1,
+    depth: isEventDepth(depth, version) && depth !== 0 ? depth : 1,
     origin_server_ts: parts.clock.now(),
-    prev_events: ids(prev, 20),
-    auth_events: ids(auth, 10),
+    prev_events: references(prev, 20),
+    auth_events: references(auth, 10),
   };
   return hashAndSignEvent(template, version, parts.serverName, parts.signingKey);
 }

@@ -2,9 +2,18 @@ import { authEventKeys } from '../protocol/auth-events.ts';
 import { authorize } from '../protocol/auth-rules.ts';
 import { authStateOf } from '../protocol/authorization.ts';
 import { forbidden } from '../protocol/errors.ts';
-import { type Event, type EventId, type Pdu, type StateKey, stateKey, type UserId } from '../protocol/event.ts';
-import { hashAndSignEvent, type SignedEvent, type UnsignedPdu } from '../protocol/event-signing.ts';
-import type { JsonObject } from '../protocol/json.ts';
+import {
+  type Event,
+  type EventId,
+  type EventReference,
+  type Pdu,
+  type StateKey,
+  stateKey,
+  type UserId,
+} from '../protocol/event.ts';
+import { referenceTo } from '../protocol/event-hashes.ts';
+import { hashAndSignEvent, nextDepth, type SignedEvent, type UnsignedPdu } from '../protocol/event-signing.ts';
+import { type JsonObject, nearestSafeInteger } from '../protocol/json.ts';
 import { type RoomVersion, roomVersion } from '../protocol/room-versions.ts';
 import type { Transaction } from '../storage/database.ts';
 import type { Admission, StoredEvent } from '../storage/events.ts';
@@ -234,10 +243,13 @@ export class OpenRoom {
       ...(draft.stateKey === undefined ? {} : { state_key: draft.stateKey }),
       ...(draft.redacts !== undefined && version.redactsIn === 'event' ? { redacts: draft.redacts.target } : {}),
       content: draft.content,
-      depth: Math.min(Number(version.maxDepth), Math.max(0, ...prevEvents.map((prev) => prev.depth)) + 1),
+      depth: nextDepth(
+        prevEvents.map((prev) => prev.depth),
+        version,
+      ),
       origin_server_ts: parts.clock.now(),
-      prev_events: prevEvents.map((prev) => prev.eventId),
-      auth_events: authEvents.map((auth) => auth.event.eventId),
+      prev_events: await this.#references(prevEvents),
+      auth_events: authEvents.map(({ event }) => referenceTo(event, version)),
     };
     const authState = new Map<StateKey, Event>();
     for (const { event } of authEvents) authState.set(stateKey(event.pdu.type, event.pdu.state_key ?? ''), event);
@@ -246,6 +258,13 @@ export class OpenRoom {
       if (create !== undefined) authState.set(stateKey('m.room.create', ''), create);
     }
     return { template, authEvents: authEvents.map((auth) => auth.nid), authState };
+  }
+
+  /** How an event names the extremities: their content is needed only where their hashes are named too. */
+  async #references(extremities: readonly Extremity[]): Promise<EventReference[]> {
+    if (this.version.eventReferences === 'id') return extremities.map(({ eventId }) => eventId);
+    const events = await this.eventsByNid(extremities.map(({ nid }) => nid));
+    return [...events.values()].map(({ event }) => referenceTo(event, this.version));
   }
 
   async #authEvents(draft: Draft): Promise<StoredOrNew[]> {
@@ -369,9 +388,9 @@ export class OpenRoom {
     const replaced = new Set(event.prevEvents);
     this.#extremities = [
       ...this.#extremities.filter((extremity) => !replaced.has(extremity.nid)),
-      ...(extremity ? [{ nid: event.nid, eventId, depth: pdu.depth }] : []),
+      ...(extremity ? [{ nid: event.nid, eventId, depth: nearestSafeInteger(pdu.depth) }] : []),
     ];
-    this.#depth = Math.max(this.#depth, pdu.depth);
+    this.#depth = Math.max(this.#depth, nearestSafeInteger(pdu.depth));
     this.#state = event.roomState;
   }
 }

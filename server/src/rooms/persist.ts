@@ -1,6 +1,6 @@
 import type { EventId, UserId } from '../protocol/event.ts';
 import { serverNameOf } from '../protocol/identifiers.ts';
-import { isJsonObject } from '../protocol/json.ts';
+import { isJsonObject, nearestSafeInteger } from '../protocol/json.ts';
 import { insertTransactions } from '../storage/client-transactions.ts';
 import { type StateChange, writeCurrentState } from '../storage/current-state.ts';
 import type { Transaction } from '../storage/database.ts';
@@ -46,8 +46,8 @@ export function toEventRow(added: NewEvent, roomNid: number): EventRow {
     type: pdu.type,
     stateKeyNid: added.stateKeyNid,
     sender: pdu.sender,
-    depth: pdu.depth,
-    originServerTs: pdu.origin_server_ts,
+    depth: nearestSafeInteger(pdu.depth),
+    originServerTs: nearestSafeInteger(pdu.origin_server_ts),
     local: added.local,
     prevEvents: added.prevEvents,
     authEvents: added.authEvents,

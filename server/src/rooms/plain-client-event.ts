@@ -1,5 +1,5 @@
 import type { UserId } from '../protocol/event.ts';
-import type { JsonObject } from '../protocol/json.ts';
+import { type JsonObject, nearestSafeInteger } from '../protocol/json.ts';
 import { redactEvent } from '../protocol/redaction.ts';
 import { roomVersion } from '../protocol/room-versions.ts';
 import type { StoredEvent } from '../storage/events.ts';
@@ -31,7 +31,7 @@ export function plainClientEvent(event: StoredEvent, room: RoomRow): ClientEvent
     event_id: event.eventId,
     room_id: room.roomId,
     sender: pdu.sender,
-    origin_server_ts: pdu.origin_server_ts,
+    origin_server_ts: nearestSafeInteger(pdu.origin_server_ts),
     // Shown in both places whatever the room version, so that every client finds it (room version 11).
     content: typeof redacts === 'string' ? { ...pdu.content, redacts } : pdu.content,
     ...(pdu.state_key === undefined ? {} : { state_key: pdu.state_key }),

@@ -1,4 +1,4 @@
-import { isDeepStrictEqual } from 'node:util';
+import { canonicalJson } from '../protocol/canonical-json.ts';
 import { forbidden, MatrixError, notFound } from '../protocol/errors.ts';
 import { type EventId, stateKey, type UserId } from '../protocol/event.ts';
 import { isRoomAlias } from '../protocol/identifiers.ts';
@@ -152,9 +152,8 @@ export async function sendState(
   return eventIdOf(await parts.writer.write(room.nid, work));
 }
 
-/** Compares as JSON: parsed bodies have no prototype, stored ones do. */
 function sameContent(one: JsonObject, other: JsonObject): boolean {
-  return isDeepStrictEqual(JSON.parse(JSON.stringify(one)), JSON.parse(JSON.stringify(other)));
+  return canonicalJson(one) === canonicalJson(other);
 }
 
 /** New aliases in `m.room.canonical_alias` must be well-formed and point to the room. */

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { authorizeByAuthEvents } from '../protocol/auth-rules.ts';
 import type { KnownEvent } from '../protocol/authorization.ts';
-import { type Event, type EventId, type StateKey, stateKey } from '../protocol/event.ts';
+import { authEventIds, type Event, type EventId, type StateKey, stateKey } from '../protocol/event.ts';
 import type { Admission } from '../storage/events.ts';
 import { eventsById } from '../storage/events.ts';
 import { type Snapshot, snapshotEntries, snapshotGet } from '../storage/state-snapshots.ts';
@@ -10,6 +10,7 @@ import { asRuleEvent } from './event-cache.ts';
 import { orderedAfter } from './graph-order.ts';
 import type { OpenRoom } from './open-room.ts';
 import type { RoomParts } from './room-parts.ts';
+import { withoutTakenIds } from './taken-ids.ts';
 
 /** A room's whole state may come at once: other requests get a turn between so many events. */
 const PAUSE_EVERY = 200;
@@ -53,13 +54,14 @@ export async function storeAuthChain(parts: RoomParts, open: OpenRoom, chain: re
 async function storeAuthorised(
   parts: RoomParts,
   open: OpenRoom,
-  events: readonly VerifiedPdu[],
+  told: readonly VerifiedPdu[],
   alsoWanted: readonly EventId[],
 ): Promise<ReadonlyMap<EventId, Known>> {
+  const events = await withoutTakenIds(parts, open, told);
   const given = new Map<EventId, VerifiedPdu>(events.map((pdu) => [pdu.eventId, pdu]));
   const { known, outliers } = await heldAlready(parts, open, given, alsoWanted);
   const fresh = [...given.values()].filter((pdu) => !known.has(pdu.eventId));
-  const ordered = orderedAfter(fresh, (event) => event.pdu.auth_events);
+  const ordered = orderedAfter(fresh, (event) => authEventIds(event.pdu));
   const create = (await open.stateEvent('m.room.create', '')) ?? onlyCreate([...given.values(), ...eventsOf(known)]);
   const nids = await parts.eventNids.take(ordered.length);
   const keyNids = await internStateKeys(parts, ordered);
@@ -80,7 +82,7 @@ async function storeAuthorised(
       stateKeyNid: keyNids.get(pdu.eventId) ?? null,
       prevEvents: [],
       missingPrevEvents: [],
-      authEvents: pdu.pdu.auth_events.flatMap((id) => known.get(id)?.nid ?? []),
+      authEvents: authEventIds(pdu.pdu).flatMap((id) => known.get(id)?.nid ?? []),
       stateBefore: undefined,
       stateAfter: undefined,
       roomState: undefined,
@@ -113,7 +115,7 @@ async function heldAlready(
   alsoWanted: readonly EventId[],
 ): Promise<Held> {
   const wanted = new Set<EventId>([...given.keys(), ...alsoWanted]);
-  for (const { pdu } of given.values()) for (const id of pdu.auth_events) wanted.add(id);
+  for (const { pdu } of given.values()) for (const id of authEventIds(pdu)) wanted.add(id);
   const known = new Map<EventId, Known>();
   const outliers = new Map<EventId, number>();
   for (const stored of await eventsById(parts.db, [...wanted])) {
@@ -145,7 +147,7 @@ function judge(
   if (pdu.pdu.type === 'm.room.create' && pdu.eventId !== create?.eventId)
     return { admission: 'rejected', reason: 'another create event' };
   const authEvents: KnownEvent[] = [];
-  for (const id of pdu.pdu.auth_events) {
+  for (const id of authEventIds(pdu.pdu)) {
     const auth = known.get(id);
     if (auth === undefined) return 'missing';
     authEvents.push({ event: auth.event, rejected: auth.rejected });

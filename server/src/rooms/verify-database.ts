@@ -1,5 +1,6 @@
 import { stateKey } from '../protocol/event.ts';
 import { eventIdOf, verifyContentHash } from '../protocol/event-hashes.ts';
+import { nearestSafeInteger } from '../protocol/json.ts';
 import { roomVersion } from '../protocol/room-versions.ts';
 import type { Queryable } from '../storage/database.ts';
 import { eventsByNid, type StoredEvent } from '../storage/events.ts';
@@ -105,7 +106,7 @@ async function verifyPage(parts: VerificationParts, events: readonly StoredEvent
       findings.violated(CONTENT, event.eventId);
     const key = event.pdu.state_key === undefined ? undefined : stateKey(event.pdu.type, event.pdu.state_key);
     const column = event.stateKeyNid === null ? undefined : keys.get(event.stateKeyNid);
-    if (event.pdu.sender !== event.sender || event.pdu.depth !== event.depth || key !== column)
+    if (event.pdu.sender !== event.sender || nearestSafeInteger(event.pdu.depth) !== event.depth || key !== column)
       findings.violated(COLUMNS, event.eventId);
     await verifyState(parts, event, prevs, findings);
   }

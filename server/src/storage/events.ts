@@ -1,4 +1,5 @@
 import type { EventId, Pdu, UserId } from '../protocol/event.ts';
+import { parseStoredJson } from '../protocol/json-parser.ts';
 import type { Queryable, Transaction } from './database.ts';
 import { fromStoredText, toStoredText } from './text.ts';
 
@@ -96,7 +97,7 @@ function fromRow(row: Row): StoredEvent {
     redactedBy: row.redacted_by,
     deviceId: row.device_id,
     transactionId: row.transaction_id,
-    pdu: JSON.parse(row.pdu) as Pdu,
+    pdu: parseStoredJson(row.pdu) as Pdu,
   };
 }
 
@@ -141,13 +142,15 @@ function columns(events: readonly EventRow[]): unknown[] {
 
 /**
  * An event that was held without a place in the graph and now gets one keeps its nid, which others refer to already. The room
- * is locked, so none can race.
+ * is locked, so none can race. Where servers choose ids (room versions 1 and 2), one may be used in two rooms at the same
+ * moment: then the later transaction fails, by a room id that may not be null.
  */
 const PROMOTE = `ON CONFLICT (event_id) DO UPDATE SET position = excluded.position, admission = excluded.admission,
-  local = excluded.local, prev_events = excluded.prev_events, auth_events = excluded.auth_events,
+  room_nid = CASE WHEN events.room_nid = excluded.room_nid THEN events.room_nid END, local = excluded.local, prev_events = excluded.prev_events, auth_events = excluded.auth_events,
   state_before = excluded.state_before, state_after = excluded.state_after, room_state = excluded.room_state,
   reason = excluded.reason
-  WHERE events.position IS NULL AND events.state_after IS NULL AND excluded.admission <> 'outlier'`;
+  WHERE (events.position IS NULL AND events.state_after IS NULL AND excluded.admission <> 'outlier')
+  OR events.room_nid <> excluded.room_nid`;
 
 const INSERT_LIVE = `WITH head AS (UPDATE log_head SET position = position + cardinality($1::bigint[]) RETURNING position),
   e AS MATERIALIZED (SELECT e.*, head.position - cardinality($1::bigint[]) + e.n AS position FROM head, ${ROWS}),

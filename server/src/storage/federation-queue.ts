@@ -19,6 +19,7 @@ export interface DeliveryState {
 export interface PendingPdu {
   readonly eventId: EventId;
   readonly position: number;
+  readonly roomVersion: string;
   /** The PDU in canonical JSON. */
   readonly json: string;
 }
@@ -93,7 +94,7 @@ export async function deliveryState(db: Queryable, server: ServerName): Promise<
   return row ?? { sentPosition: 0, sendingPosition: null };
 }
 
-const PENDING_PDUS = `SELECT e.event_id, e.position, e.pdu FROM (
+const PENDING_PDUS = `SELECT e.event_id, e.position, e.pdu, r.version FROM (
     (SELECT e.nid, e.position FROM room_servers s
     JOIN rooms r ON r.nid = s.room_nid AND r.last_local_position > greatest($2, s.since_position)
     CROSS JOIN LATERAL (
@@ -109,7 +110,7 @@ const PENDING_PDUS = `SELECT e.event_id, e.position, e.pdu FROM (
       AND right(e.sender, length($1) + 1) <> ':' || $1
     ORDER BY m.position LIMIT $4)
     ORDER BY position LIMIT $4) pending
-  JOIN events e ON e.nid = pending.nid ORDER BY e.position`;
+  JOIN events e ON e.nid = pending.nid JOIN rooms r ON r.nid = e.room_nid ORDER BY e.position`;
 
 /**
  * Events of ours after `since` and up to `upTo` that the server must get, in the order of the log. The event that took its last
@@ -121,7 +122,7 @@ export async function pendingPdus(
   server: ServerName,
   span: { readonly since: number; readonly upTo: number; readonly limit: number },
 ): Promise<PendingPdu[]> {
-  const rows = await db.query<{ event_id: string; position: number; pdu: string }>(PENDING_PDUS, [
+  const rows = await db.query<{ event_id: string; position: number; pdu: string; version: string }>(PENDING_PDUS, [
     server,
     span.since,
     span.upTo,
@@ -130,6 +131,7 @@ export async function pendingPdus(
   return rows.map((row) => ({
     eventId: fromStoredText(row.event_id) as EventId,
     position: row.position,
+    roomVersion: row.version,
     json: row.pdu,
   }));
 }
