@@ -7,7 +7,7 @@ import { openStateSnapshots } from '../../server/src/storage/state-snapshots.ts'
 import type { TestHomeserver } from './homeserver.ts';
 
 /** Checks the database of a homeserver against itself. Answers the rules that do not hold: none, if all is well. */
-export async function brokenRules(server: TestHomeserver): Promise<Finding[]> {
+export async function brokenRules(server: Pick<TestHomeserver, 'databaseUrl'>): Promise<Finding[]> {
   const db = openDatabase({ connection: server.databaseUrl, poolSize: 2 });
   try {
     const parts = {

@@ -55,12 +55,17 @@ export class PuppetRoom {
     this.version = version;
   }
 
-  /** A public room that the puppet's user has created. */
-  static create(puppet: PuppetServer, versionId = '12', creator = puppet.user('creator')): PuppetRoom {
+  /** A public room that the puppet's user has created, `more` being further content of its create event. */
+  static create(
+    puppet: PuppetServer,
+    versionId = '12',
+    creator = puppet.user('creator'),
+    more: JsonObject = {},
+  ): PuppetRoom {
     const room = new PuppetRoom(puppet, versionNamed(versionId));
     if (room.version.roomIdInCreateEvent) room.roomId = `!${Math.random().toString(36).slice(2)}:${puppet.serverName}`;
     // Two rooms made in the same millisecond must not have the same id.
-    const content: JsonObject = { room_version: versionId, 'org.example.number': roomsMade++ };
+    const content: JsonObject = { room_version: versionId, 'org.example.number': roomsMade++, ...more };
     if (room.version.creatorInContent) content.creator = creator;
     const create = room.build({ type: 'm.room.create', sender: creator, stateKey: '', content });
     room.roomId = create.roomId;

@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { Agent, request as httpRequest } from 'undici';
@@ -27,22 +28,44 @@ export interface PuppetAnswer {
   readonly body: any;
 }
 
+/** An answer that no serialiser would write, or that never ends: whoever gives it writes the response. */
+export class RawAnswer {
+  readonly write: (request: IncomingMessage, response: ServerResponse) => void;
+
+  constructor(write: RawAnswer['write']) {
+    this.write = write;
+  }
+}
+
 /** The peer of a homeserver under test: it has a real key, a real certificate, and no manners but those that the test gives it. */
 export interface PuppetServer {
   readonly serverName: string;
   readonly key: SigningKey;
-  /** Answers by the name of the call, such as `state_ids`. Calls without one, and answers that are undefined, are a 404. */
+  /**
+   * Answers by the name of the call, such as `state_ids`, or `server` for its keys; a `RawAnswer` is given the response. Calls
+   * without one, and answers that are undefined, are a 404.
+   */
   readonly answers: Map<string, (request: PuppetRequest) => unknown>;
   /** Names of the calls that have come in. */
   readonly calls: string[];
   /** Whether it can be reached; while it cannot, connections are cut. */
   isUp: boolean;
+  /** Hears every body that is asked of it or answered to it. */
+  onText: ((text: string) => void) | undefined;
   /** Makes a signed request to another server. `path` starts after `/_matrix/federation`. */
   call(serverName: string, method: 'GET' | 'PUT' | 'POST', path: string, body?: JsonValue): Promise<PuppetAnswer>;
   /** The same with a body that no serialiser would write. */
   callWithText(serverName: string, method: 'PUT' | 'POST', path: string, text: string): Promise<PuppetAnswer>;
   /** A user of this server. */
   user(localpart: string): `@${string}`;
+  close(): Promise<void>;
+}
+
+export interface PuppetOptions {
+  /** In its server name: ACLs do not look at ports. */
+  readonly host?: 'localhost' | '127.0.0.1';
+  /** Folder of the certificate authority that the servers under test trust. */
+  readonly developmentCa: string;
 }
 
 const DAY_MS = 86_400_000;
@@ -53,52 +76,23 @@ const DAY_MS = 86_400_000;
  * @param host in its server name: ACLs do not look at ports
  */
 export async function startPuppetServer(host: 'localhost' | '127.0.0.1' = 'localhost'): Promise<PuppetServer> {
-  const { key: tlsKey, cert, ca } = await issueDevelopmentCertificate(host, inject('developmentCa'), systemClock);
-  const key = signingKeyFromSeed('puppet', newSigningKeySeed());
-  const answers = new Map<string, (request: PuppetRequest) => unknown>();
-  const calls: string[] = [];
-  let serverName = '';
+  const puppet = await openPuppetServer({ host, developmentCa: inject('developmentCa') });
+  afterAll(() => puppet.close());
+  return puppet;
+}
 
-  const keyAnswer = () =>
-    signJson(
-      {
-        server_name: serverName,
-        valid_until_ts: Date.now() + DAY_MS,
-        verify_keys: { [key.keyId]: { key: key.publicKey } },
-        old_verify_keys: {},
-      },
-      serverName,
-      key,
-    );
-  const server = createServer({ key: tlsKey, cert }, async (request, response) => {
-    if (!puppet.isUp) {
-      request.socket.destroy();
-      return;
-    }
-    const url = new URL(request.url ?? '/', 'https://puppet');
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
-    const text = Buffer.concat(chunks).toString();
-    const [, , api, , name = '', ...params] = url.pathname.split('/').map(decodeURIComponent);
-    const call = {
-      method: request.method ?? '',
-      params,
-      query: url.searchParams,
-      body: text === '' ? undefined : JSON.parse(text),
-    };
-    if (api !== 'key') calls.push(name);
-    const answer = api === 'key' ? keyAnswer() : await answers.get(name)?.(call);
-    response.writeHead(answer === undefined ? 404 : 200, { 'content-type': 'application/json' });
-    response.end(JSON.stringify(answer ?? { errcode: 'M_NOT_FOUND', error: 'The puppet does not answer this.' }));
+/** Starts a puppet on a port of its own, which whoever starts it has to close. */
+export async function openPuppetServer({ host = 'localhost', developmentCa }: PuppetOptions): Promise<PuppetServer> {
+  const { key: tlsKey, cert, ca } = await issueDevelopmentCertificate(host, developmentCa, systemClock);
+  const agent = new Agent({ connect: { ca } });
+  const key = signingKeyFromSeed('puppet', newSigningKeySeed());
+  const server = createServer({ key: tlsKey, cert }, (request, response) => {
+    // Whoever asked may have gone before all of it was here.
+    answer(puppet, request, response).catch(() => response.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  serverName = `${host}:${(server.address() as AddressInfo).port}`;
-  const agent = new Agent({ connect: { ca } });
-  afterAll(async () => {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-    await agent.close();
-  });
+  const serverName = `${host}:${(server.address() as AddressInfo).port}`;
+
   async function request(destination: string, method: string, path: string, content: string | undefined) {
     const uri = `/_matrix/federation${path}`;
     const authorization = authorizationHeader({ method, uri, origin: serverName, destination, content }, key);
@@ -109,18 +103,70 @@ export async function startPuppetServer(host: 'localhost' | '127.0.0.1' = 'local
       ...(content === undefined ? {} : { body: content }),
     });
     const text = await response.body.text();
+    puppet.onText?.(text);
     return { status: response.statusCode, text, body: JSON.parse(text) as JsonObject };
   }
+
   const puppet: PuppetServer = {
     serverName,
-    isUp: true,
     key,
-    answers,
-    calls,
+    answers: new Map([['server', () => keyAnswer(serverName, [key])]]),
+    calls: [],
+    isUp: true,
+    onText: undefined,
     user: (localpart) => `@${localpart}:${serverName}`,
     call: (destination, method, path, body) =>
       request(destination, method, path, body === undefined ? undefined : canonicalJson(body)),
     callWithText: request,
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      await agent.close();
+    },
   };
   return puppet;
+}
+
+/** What a server answers about its keys, signed with the last of them. */
+export function keyAnswer(serverName: string, keys: readonly SigningKey[], more: JsonObject = {}): JsonObject {
+  const [signer] = keys.slice(-1);
+  if (signer === undefined) throw new Error('keys are signed with one of them');
+  return signJson(
+    {
+      server_name: serverName,
+      valid_until_ts: Date.now() + DAY_MS,
+      verify_keys: Object.fromEntries(keys.map((key) => [key.keyId, { key: key.publicKey }])),
+      old_verify_keys: {},
+      ...more,
+    },
+    serverName,
+    signer,
+  );
+}
+
+async function answer(puppet: PuppetServer, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  if (!puppet.isUp) {
+    request.socket.destroy();
+    return;
+  }
+  const url = new URL(request.url ?? '/', 'https://puppet');
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  const text = Buffer.concat(chunks).toString();
+  puppet.onText?.(text);
+  const [, , api, , name = '', ...params] = url.pathname.split('/').map(decodeURIComponent);
+  const call = {
+    method: request.method ?? '',
+    params,
+    query: url.searchParams,
+    body: text === '' ? undefined : JSON.parse(text),
+  };
+  if (api !== 'key') puppet.calls.push(name);
+  const given = await puppet.answers.get(name)?.(call);
+  if (given instanceof RawAnswer) {
+    given.write(request, response);
+    return;
+  }
+  response.writeHead(given === undefined ? 404 : 200, { 'content-type': 'application/json' });
+  response.end(JSON.stringify(given ?? { errcode: 'M_NOT_FOUND', error: 'The puppet does not answer this.' }));
 }
