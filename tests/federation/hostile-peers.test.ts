@@ -147,7 +147,7 @@ describe('a resident server that lies about the room', () => {
         state_key: '',
         sender: `@somebody:${alpha.serverName}`,
         room_id: '!another:example.org',
-        content: { membership: 'ban', users: { [creator]: 100 } },
+        content: { membership: 'join', users: { [creator]: 100 } },
         origin_server_ts: 1,
       };
       return { ...made, event };
