@@ -143,10 +143,6 @@ describe('a resident server that lies about the room', () => {
       const made = (await honest?.(request)) as { event: Pdu };
       const event = {
         ...made.event,
-        type: 'm.room.power_levels',
-        state_key: '',
-        sender: `@somebody:${alpha.serverName}`,
-        room_id: '!another:example.org',
         content: { membership: 'join', users: { [creator]: 100 } },
         origin_server_ts: 1,
       };
@@ -167,6 +163,29 @@ describe('a resident server that lies about the room', () => {
       content: { membership: 'join' },
     });
     expect(signed?.content).not.toHaveProperty('users');
+  });
+
+  test('A1.3 what is for another room, user or membership is not signed', async () => {
+    const alice = await newPerson();
+    const others = [
+      { type: 'm.room.power_levels', state_key: '' },
+      { sender: `@somebody:${alpha.serverName}` },
+      { state_key: `@somebody:${alpha.serverName}` },
+      { room_id: '!another:example.org' },
+      { content: { membership: 'ban' } },
+    ];
+    for (const other of others) {
+      const room = PuppetRoom.create(puppet);
+      room.serve();
+      const honest = puppet.answers.get('make_join');
+      puppet.answers.set('make_join', async (request) => {
+        const made = (await honest?.(request)) as { event: Pdu };
+        return { ...made, event: { ...made.event, ...other } };
+      });
+      puppet.calls.length = 0;
+      expect((await tryJoin(alice, room)).status).toBe(502);
+      expect(puppet.calls).toEqual(['make_join']);
+    }
   });
 
   test('a different join than the one sent is no answer, and neither is one without members', async () => {
