@@ -86,6 +86,10 @@ export const settings = group({
       default: false,
       description: 'whether outbound requests may reach private addresses; localhost servers always reach localhost',
     }),
+    notaries: Type.Array(Type.String({ minLength: 1, maxLength: 230 }), {
+      default: [],
+      description: 'servers that are asked for the keys of servers that cannot be reached themselves',
+    }),
     development_ca: Type.String({
       minLength: 1,
       default: './data/development-ca',
@@ -139,7 +143,8 @@ export async function loadConfig(
   if (given.federation.tls_key !== undefined) await refusePublicFile(given.federation.tls_key);
   const serverName =
     given.server_name ?? (given.federation_port === 8448 ? 'localhost' : `localhost:${given.federation_port}`);
-  if (!isServerName(serverName)) throw new ConfigError([`${serverName} is not a server name`]);
+  for (const name of [serverName, ...given.federation.notaries])
+    if (!isServerName(name)) throw new ConfigError([`${name} is not a server name`]);
   return {
     ...given,
     server_name: serverName,

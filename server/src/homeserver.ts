@@ -142,7 +142,7 @@ async function openParts(config: Config, store: Store, { logger, clock }: Surrou
     signingKeyFile: path.join(config.data, 'signing.key'),
     http,
     names,
-    notaries: [],
+    notaries: config.federation.notaries,
     clock,
     random: Math.random,
     onError,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { loadConfig, settings } from '../../server/src/config.ts';
-import { listSettings } from '../../server/src/config-sources.ts';
+import { listSettings, variableOf } from '../../server/src/config-sources.ts';
 
 const folder = await mkdtemp(path.join(tmpdir(), 'parley-config-'));
 afterAll(() => rm(folder, { recursive: true }));
@@ -56,6 +56,70 @@ test('server/README.md names every setting with its default', async () => {
     if (bucket !== null) expect(shown, key).toContain(`${bucket[2]}: ${value}`);
     else if (value !== undefined && !Array.isArray(value)) expect(shown, key).toBe(String(value));
   }
+});
+
+/** A value of each setting that is not its default. */
+const SAMPLES: Readonly<Record<string, string | number | boolean | string[]>> = {
+  server_name: 'example.org',
+  port: 1,
+  federation_port: 2,
+  bind: '::',
+  data: '/srv/parley',
+  database_url: 'postgresql://db/parley',
+  public_baseurl: 'https://chat.example.org',
+  registration: 'closed',
+  registration_shared_secret: 'hush',
+  trusted_proxies: ['10.0.0.1', '10.1.0.0/16'],
+  'rate_limits.mode': 'off',
+  'federation.tls_key': '/srv/key.pem',
+  'federation.tls_cert': '/srv/cert.pem',
+  'federation.ca_file': '/srv/ca.pem',
+  'federation.public_address': 'federation.example.org:443',
+  'federation.allow_private_addresses': true,
+  'federation.notaries': ['notary.example.org', 'other.example.org'],
+  'federation.development_ca': '/srv/ca',
+  'media.max_upload_bytes': 7,
+  'media.store': 'database',
+  'log.level': 'debug',
+  'log.format': 'json',
+};
+
+/** The nested form of a dotted key. */
+function nested(key: string, value: unknown): object {
+  return key.split('.').reduceRight<unknown>((inner, name) => ({ [name]: inner }), value) as object;
+}
+
+describe('every setting', () => {
+  const all = listSettings(settings).map(({ key }) => key);
+
+  test.each(all)('%s is taken from the file and from its variable', async (key) => {
+    const value = SAMPLES[key] ?? 3;
+    const pem = await write('pem', 'PEM');
+    // One of the two is of no use without the other.
+    const pair = key.startsWith('federation.tls_') ? { tls_key: pem, tls_cert: pem } : {};
+    const wanted = key === 'federation.tls_key' ? pem : value;
+    const yaml = nested(key, wanted) as { federation?: object };
+    if (yaml.federation !== undefined) yaml.federation = { ...pair, ...yaml.federation };
+    const file = await write('every.yaml', JSON.stringify(yaml));
+    const variables = { ...Object.fromEntries(Object.entries(pair).map(([name, one]) => [`federation.${name}`, one])) };
+    const text = { ...variables, [key]: Array.isArray(wanted) ? wanted.join(',') : String(wanted) };
+    const environment = Object.fromEntries(Object.entries(text).map(([name, one]) => [variableOf(name), one]));
+    for (const config of [await loadConfig({ config: file }, {}), await loadConfig({}, environment)])
+      expect(config).toMatchObject(nested(key, wanted));
+  });
+
+  test.each(listSettings(settings).filter(({ isSecret }) => isSecret))(
+    '$key may be in a file of its own, named by the file or a variable',
+    async ({ key }) => {
+      const secret = await write('one-secret', `${SAMPLES[key]}\n`);
+      const yaml = await write('one-secret.yaml', JSON.stringify({ [`${key}_file`]: 'one-secret' }));
+      for (const config of [
+        await loadConfig({ config: yaml }, {}),
+        await loadConfig({}, { [`${variableOf(key)}_FILE`]: secret }),
+      ])
+        expect(config).toMatchObject({ [key]: SAMPLES[key] });
+    },
+  );
 });
 
 describe('sources', () => {
@@ -131,6 +195,10 @@ describe('mistakes', () => {
     await expect(loadConfig({ config: '/nowhere.yaml' }, {})).rejects.toThrow('cannot be read');
     await expect(loadConfig({ config: await write('broken.yaml', 'a: [') }, {})).rejects.toThrow('broken.yaml');
     await expect(loadConfig({ config: await write('list.yaml', '- a') }, {})).rejects.toThrow('must be a mapping');
+  });
+
+  test('a notary that is no server name is refused', async () => {
+    await expect(loadConfig({}, { PARLEY_FEDERATION_NOTARIES: 'a b' })).rejects.toThrow('a b is not a server name');
   });
 
   test('a certificate without its key is refused', async () => {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -92,6 +92,47 @@ test('while the embedded Postgres is away requests are answered with 503, and so
     await vi.waitFor(async () => expect((await available()).status).toBe(200), 20_000);
     expect(child.exitCode).toBe(null);
   } finally {
+    child.kill('SIGTERM');
+    await ended;
+  }
+});
+
+test('the running server is what the file, the variables and the options together say', async () => {
+  const { url } = await createTestDatabase();
+  const file = path.join(folder, 'parley.yaml');
+  const secret = path.join(folder, 'database-url');
+  await writeFile(secret, `${url}\n`, { mode: 0o600 });
+  const port = await freePort();
+  const yaml = {
+    port: 1,
+    registration: 'open',
+    public_baseurl: 'https://chat.example.org',
+    database_url_file: 'database-url',
+    media: { max_upload_bytes: 12_345 },
+    log: { format: 'json' },
+    rate_limits: 'off',
+  };
+  await writeFile(file, JSON.stringify(yaml), { mode: 0o600 });
+  const args = ['--config', file, '--port', String(port), '--federation-port', String(await freePort())];
+  const child = spawn(process.execPath, [MAIN, ...args, '--data', path.join(folder, 'configured')], {
+    env: { PATH: process.env.PATH, PARLEY_REGISTRATION: 'closed', PARLEY_SERVER_NAME: 'localhost:4' },
+  });
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
+  try {
+    await vi.waitFor(() => expect(output).toContain('Parley is ready at https://chat.example.org/'), 30_000);
+    for (const line of output.trim().split('\n')) expect(JSON.parse(line)).toHaveProperty('msg');
+    const base = `http://127.0.0.1:${port}`;
+    const wellKnown = await (await fetch(`${base}/.well-known/matrix/client`)).json();
+    expect(wellKnown).toMatchObject({ 'm.homeserver': { base_url: 'https://chat.example.org' } });
+    const body = JSON.stringify({ username: 'a', password: 'a good password', auth: { type: 'm.login.dummy' } });
+    const headers = { 'content-type': 'application/json' };
+    const refused = await fetch(`${base}/_matrix/client/v3/register`, { method: 'POST', headers, body });
+    expect([refused.status, await refused.json()]).toMatchObject([403, { errcode: 'M_FORBIDDEN' }]);
+  } finally {
+    const ended = once(child, 'exit');
     child.kill('SIGTERM');
     await ended;
   }
