@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'vitest';
 import type { EventId, Pdu } from '../../../server/src/protocol/event.ts';
+import { nearestSafeInteger } from '../../../server/src/protocol/json.ts';
 import { cpuMs, residentMiB } from '../../bench/process-stats.ts';
 import { brokenRules } from '../../harness/broken-rules.ts';
 import { Person } from '../../harness/person.ts';
@@ -332,7 +333,7 @@ async function converse(cast: Cast, { roomId, honestRoom, victim }: Situation, n
     sender: friend.user('fred'),
     content: { msgtype: 'm.text', body: `here too ${number}` },
     prevEvents: [eventId],
-    depth: Math.min(pdu.depth + 1, Number.MAX_SAFE_INTEGER),
+    depth: Math.min(nearestSafeInteger(pdu.depth) + 1, Number.MAX_SAFE_INTEGER),
   });
   const answeredAt = performance.now();
   const answer = await friend.call(victim, 'PUT', `/v1/send/${number}`, { pdus: [reply.pdu] } as never);

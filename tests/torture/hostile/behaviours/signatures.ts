@@ -1,4 +1,3 @@
-import { hashAndSignEvent } from '../../../../server/src/protocol/event-signing.ts';
 import { type Behaviour, FORGED } from '../scene.ts';
 import { forgedLie, lie, newKey, refused, unseen } from '../sent-events.ts';
 
@@ -48,16 +47,6 @@ export const signatureBehaviours: readonly Behaviour[] = [
     const { room, hostile, alice } = situation;
     const eve = hostile.user('eve');
     const content = { membership: 'join', join_authorised_via_users_server: alice.userId, note: FORGED };
-    const {
-      hashes: _,
-      signatures: __,
-      ...template
-    } = room.build({
-      type: 'm.room.member',
-      sender: eve,
-      stateKey: eve,
-      content,
-    }).pdu;
-    return [hashAndSignEvent(template, room.version, hostile.serverName, hostile.key).pdu];
+    return [room.build({ type: 'm.room.member', sender: eve, stateKey: eve, content }).pdu];
   }),
 ];
