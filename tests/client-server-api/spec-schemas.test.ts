@@ -126,6 +126,7 @@ describe.skipIf(SPECIFICATION === undefined)('every endpoint answers in the form
   it('discovery and accounts', async () => {
     await ok(undefined, 'GET', 'versions');
     await ok(undefined, 'GET', '/.well-known/matrix/client');
+    await ok(undefined, 'GET', '/.well-known/matrix/server');
     await ok(ana, 'GET', 'v3/capabilities');
     await ok(undefined, 'GET', 'v3/login');
     await ok(undefined, 'GET', 'v3/register/available?username=nobody');
@@ -231,8 +232,18 @@ describe.skipIf(SPECIFICATION === undefined)('every endpoint answers in the form
     await ok(ana, 'GET', room('messages?dir=b&limit=50'));
     await ok(ana, 'GET', room('members'));
     await ok(ana, 'GET', room('joined_members'));
+    await ok(ana, 'GET', `v1/rooms/${enc(roomId)}/timestamp_to_event?ts=0&dir=f`);
     for (const kind of ['', '/m.thread', '/m.thread/m.room.message'])
       await ok(ana, 'GET', `v1/rooms/${enc(roomId)}/relations/${enc(eventId)}${kind}`);
+  });
+
+  it('a space', async () => {
+    const space = { preset: 'public_chat', creation_content: { type: 'm.space' } };
+    const { room_id: id } = await ok(ana, 'POST', 'v3/createRoom', space);
+    const child = { via: [server.serverName], order: 'a', suggested: true };
+    await ok(ana, 'PUT', room(`state/m.space.child/${enc(roomId)}`, id), child);
+    const { rooms } = await ok(ana, 'GET', `v1/rooms/${enc(id)}/hierarchy`);
+    expect(rooms).toHaveLength(2);
   });
 
   it('typing, receipts and read markers', async () => {

@@ -52,7 +52,7 @@ export interface PuppetServer {
   isUp: boolean;
   /** Hears every body that is asked of it or answered to it. */
   onText: ((text: string) => void) | undefined;
-  /** Makes a signed request to another server. `path` starts after `/_matrix/federation`. */
+  /** Makes a signed request to another server. `path` starts after `/_matrix/federation`, or with `/_matrix`. */
   call(serverName: string, method: 'GET' | 'PUT' | 'POST', path: string, body?: JsonValue): Promise<PuppetAnswer>;
   /** The same with a body that no serialiser would write. */
   callWithText(serverName: string, method: 'PUT' | 'POST', path: string, text: string): Promise<PuppetAnswer>;
@@ -94,7 +94,7 @@ export async function openPuppetServer({ host = 'localhost', developmentCa }: Pu
   const serverName = `${host}:${(server.address() as AddressInfo).port}`;
 
   async function request(destination: string, method: string, path: string, content: string | undefined) {
-    const uri = `/_matrix/federation${path}`;
+    const uri = path.startsWith('/_matrix/') ? path : `/_matrix/federation${path}`;
     const authorization = authorizationHeader({ method, uri, origin: serverName, destination, content }, key);
     const response = await httpRequest(`https://${destination}${uri}`, {
       dispatcher: agent,

@@ -26,10 +26,13 @@ interface OpenApi {
   readonly paths: Record<string, Record<string, { readonly responses: Record<string, unknown> }>>;
 }
 
-/** The specification's own schemas for what clients are answered, and for the events in it. */
+/** The specification's own schemas for what clients and other servers are answered, and for the events in it. */
 export class ResponseSchemas {
   readonly #root = path.join(SPECIFICATION ?? '', 'data');
-  readonly #operations = SPECIFICATION === undefined ? [] : readOperations('endpoints-client.tsv');
+  readonly #operations =
+    SPECIFICATION === undefined
+      ? []
+      : [...readOperations('endpoints-client.tsv'), ...readOperations('endpoints-federation.tsv')];
   readonly #checks = new Map<string, Promise<ValidateFunction | undefined>>();
   readonly #ajv = new Ajv2020({
     strict: false,
@@ -50,7 +53,7 @@ export class ResponseSchemas {
 
   /** Undefined where the specification has no schema for this status. */
   async response(operation: Operation, status: number): Promise<Check | undefined> {
-    const file = path.join(this.#root, 'api/client-server', operation.module);
+    const file = path.join(this.#root, 'api', operation.api, operation.module);
     const document = parse(readFileSync(file, 'utf8')) as OpenApi;
     const base = document.servers[0].variables.basePath.default;
     // Two operations of one path are told apart by a space at its end.

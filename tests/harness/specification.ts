@@ -10,6 +10,8 @@ export const SPECIFICATION: string | undefined = [process.env.MATRIX_SPEC, '../s
 
 /** One row of the specification's endpoint lists. */
 export interface Operation {
+  /** Folder of its OpenAPI description. */
+  readonly api: 'client-server' | 'server-server';
   /** File of the OpenAPI description. */
   readonly module: string;
   readonly method: string;
@@ -20,8 +22,7 @@ export interface Operation {
   readonly isDeprecated: boolean;
 }
 
-/** @param file `endpoints-client.tsv` or `endpoints-federation.tsv` */
-export function readOperations(file: string): Operation[] {
+export function readOperations(file: 'endpoints-client.tsv' | 'endpoints-federation.tsv'): Operation[] {
   const rows = readFileSync(path.join(SPECIFICATION ?? '', file), 'utf8')
     .trimEnd()
     .split('\n');
@@ -31,6 +32,7 @@ export function readOperations(file: string): Operation[] {
     const method = cells.get('method') ?? '';
     const url = cells.get('path')?.trim() ?? '';
     return {
+      api: file === 'endpoints-client.tsv' ? 'client-server' : 'server-server',
       module: cells.get('module') ?? '',
       method,
       path: url,

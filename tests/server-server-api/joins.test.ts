@@ -180,6 +180,40 @@ describe('send_join', () => {
   });
 });
 
+describe('send_join that may leave out members', () => {
+  async function joinWithout(roomId: string) {
+    const join = await signedJoin(roomId, newUser());
+    const path = `/v2/send_join/${encodeURIComponent(roomId)}/${encodeURIComponent(join.eventId)}?omit_members=true`;
+    const answer = await puppet.call(alpha.serverName, 'PUT', path, join.pdu as never);
+    expect(answer.status, answer.text).toBe(200);
+    const { state, auth_chain: chain } = answer.body;
+    const ids = [...state, ...chain].map((pdu) => eventIdOf(pdu, versionNamed('12')));
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const pdu of [...state, ...chain, join.pdu]) expect(ids).toEqual(expect.arrayContaining(pdu.auth_events));
+    const membersIn = (pdus: { type: string; state_key: string }[]) =>
+      pdus.filter((pdu) => pdu.type === 'm.room.member').map((pdu) => pdu.state_key);
+    return { body: answer.body, shown: membersIn(state) };
+  }
+
+  test('does so, and still proves all that it tells', async () => {
+    const alice = await newPerson();
+    const roomId = await alice.createRoom({ name: 'Lobby' });
+    for (const other of [await newPerson(), await newPerson()]) await other.join(roomId);
+    const { body, shown } = await joinWithout(roomId);
+    expect(body).toMatchObject({ members_omitted: true, servers_in_room: [alpha.serverName] });
+    expect(shown).toEqual([]);
+    expect(body.state.some((pdu: { type: string }) => pdu.type === 'm.room.name')).toBe(true);
+  });
+
+  test('names those by whom a room without a name is called', async () => {
+    const alice = await newPerson();
+    const roomId = await alice.createRoom();
+    const bob = await newPerson();
+    await bob.join(roomId);
+    expect((await joinWithout(roomId)).shown.sort()).toEqual([alice.userId, bob.userId].sort());
+  });
+});
+
 describe('restricted rooms', () => {
   const restrictedTo = (roomIds: readonly string[]) => ({
     join_rule: 'restricted',

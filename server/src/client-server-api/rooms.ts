@@ -2,6 +2,7 @@ import Type from 'typebox';
 import { type ClientRoute, clientRoute } from '../http/route.ts';
 import { boundedString } from '../http/schemas.ts';
 import { NO_ROOM_EVENT_FILTER, parseRoomEventFilter, type RoomEventFilter } from '../protocol/filter.ts';
+import { eventAtTime } from '../rooms/event-at-time.ts';
 import { joinedMemberProfiles } from '../rooms/members.ts';
 import { messages, readContext } from '../rooms/messages.ts';
 import { readEvent, readMembers } from '../rooms/reading.ts';
@@ -13,7 +14,14 @@ const Membership = Type.Optional(boundedString(16));
 
 /** Reading a room: its events, pages of them, its members. */
 export function roomsRoutes(parts: RoomParts): ClientRoute[] {
-  return [eventRoute(parts), messagesRoute(parts), contextRoute(parts), membersRoute(parts), joinedMembersRoute(parts)];
+  return [
+    eventRoute(parts),
+    messagesRoute(parts),
+    contextRoute(parts),
+    eventAtTimeRoute(parts),
+    membersRoute(parts),
+    joinedMembersRoute(parts),
+  ];
 }
 
 // GET /_matrix/client/v3/rooms/{roomId}/event/{eventId} — "Getting events for a room"
@@ -74,6 +82,20 @@ function contextRoute(parts: RoomParts): ClientRoute {
         filter: roomEventFilter(query.filter),
       });
     },
+  });
+}
+
+// GET /_matrix/client/v1/rooms/{roomId}/timestamp_to_event — "Getting events for a room"
+function eventAtTimeRoute(parts: RoomParts): ClientRoute {
+  return clientRoute({
+    method: 'GET',
+    path: '/_matrix/client/v1/rooms/{roomId}/timestamp_to_event',
+    auth: 'access_token',
+    guests: false,
+    rateLimit: 'read',
+    query: Type.Object({ ts: Type.Integer(), dir: Type.Union([Type.Literal('f'), Type.Literal('b')]) }),
+    handle: async ({ params, query, requester }) =>
+      await eventAtTime(parts, requester.userId, params.roomId ?? '', query),
   });
 }
 

@@ -77,6 +77,12 @@ export interface MembershipCalls {
     request: SentEvent & { roomVersion: string; inviteRoomState: readonly JsonObject[] },
     options?: CallOptions,
   ): Promise<{ readonly event: UnverifiedPdu }>;
+  /** PUT /_matrix/federation/v1/exchange_third_party_invite/{roomId} */
+  exchangeThirdPartyInvite(
+    destination: ServerName,
+    request: { roomId: RoomId; sender: string; invitee: string; signed: JsonObject },
+    options?: CallOptions,
+  ): Promise<void>;
 }
 
 export function membershipCalls(requests: SignedRequests): MembershipCalls {
@@ -155,6 +161,14 @@ export function membershipCalls(requests: SignedRequests): MembershipCalls {
       // Under v1 the answer is a list of the status and the body.
       const content = read.object(Array.isArray(answer) ? answer[1] : undefined, 'its second item');
       return { event: read.object(content.event, 'event') };
+    },
+
+    async exchangeThirdPartyInvite(destination, { roomId, sender, invitee, signed }, options) {
+      const path = federationPath('v1', 'exchange_third_party_invite', roomId);
+      // The name under which the room shows the identifier is in the room.
+      const content = { membership: 'invite', third_party_invite: { display_name: '', signed } };
+      const event = { type: 'm.room.member', room_id: roomId, sender, state_key: invitee, content };
+      await put(destination, path, event, SMALL, options);
     },
   };
 }

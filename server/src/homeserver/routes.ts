@@ -23,6 +23,7 @@ import { roomMembershipRoutes } from '../client-server-api/room-membership.ts';
 import { roomSendRoutes } from '../client-server-api/room-send.ts';
 import { roomStateRoutes } from '../client-server-api/room-state.ts';
 import { roomsRoutes } from '../client-server-api/rooms.ts';
+import { spaceRoutes } from '../client-server-api/spaces.ts';
 import { syncRoutes } from '../client-server-api/sync.ts';
 import { tagsRoutes } from '../client-server-api/tags.ts';
 import { typingRoutes } from '../client-server-api/typing.ts';
@@ -45,13 +46,19 @@ import { keyRoutes } from '../server-server-api/keys.ts';
 import { knockRoutes } from '../server-server-api/knocks.ts';
 import { leaveRoutes } from '../server-server-api/leaves.ts';
 import { openIdRoutes as federationOpenIdRoutes } from '../server-server-api/openid.ts';
+import { policyRoutes } from '../server-server-api/policy.ts';
 import { publicRoomsRoutes } from '../server-server-api/public-rooms.ts';
 import { queryRoutes } from '../server-server-api/query.ts';
+import { spaceRoutes as federationSpaceRoutes } from '../server-server-api/spaces.ts';
+import { thirdPartyInviteRoutes } from '../server-server-api/third-party-invites.ts';
 import { transactionRoutes } from '../server-server-api/transactions.ts';
+import { userDeviceRoutes } from '../server-server-api/user-devices.ts';
+import { userKeyRoutes } from '../server-server-api/user-keys.ts';
 import { versionRoutes } from '../server-server-api/version.ts';
 import { putAccountData } from '../storage/account-data.ts';
 import { findContacts, searchUsers } from '../storage/user-directory.ts';
 import { deleteTag, getAccountData, setAccountData, setTag, tagsOf } from '../users/account-data.ts';
+import { deviceKeysOf, deviceListOf } from '../users/device-lists.ts';
 import { deleteDevicesOf, deviceOf, devicesOf, renameDeviceOf } from '../users/devices.ts';
 import { newOpenIdToken, openIdUser } from '../users/openid.ts';
 import { changePushRules, pushRulesetOf } from '../users/push-rules.ts';
@@ -152,6 +159,7 @@ function roomRoutes({ common, rooms: { parts, typing, presence, sync }, users }:
     ...roomStateRoutes(parts),
     ...roomsRoutes(parts),
     ...relationRoutes(parts),
+    ...spaceRoutes(parts),
     ...roomDirectoryRoutes(parts),
     ...receiptRoutes(parts, putAccountData),
     ...typingRoutes(parts, typing),
@@ -180,9 +188,17 @@ export function federationRoutes(parts: RouteParts): FederationRoute[] {
     ...leaveRoutes(rooms.parts),
     ...inviteRoutes(rooms.parts),
     ...knockRoutes(rooms.parts),
+    ...thirdPartyInviteRoutes(rooms.parts),
+    ...policyRoutes(),
+    ...userDeviceRoutes((userId) => deviceListOf(common.db, userId)),
+    ...userKeyRoutes({
+      queryKeys: (wanted) => deviceKeysOf(common.db, Object.keys(wanted)),
+      claimKeys: async () => ({}),
+    }),
     ...eventRoutes(rooms.parts, common.clock),
     ...eventAuthRoutes(rooms.parts),
     ...backfillRoutes(rooms.parts, common.clock),
     ...publicRoomsRoutes(rooms.parts),
+    ...federationSpaceRoutes(rooms.parts),
   ];
 }

@@ -87,9 +87,11 @@ async function admit(
   if (roomId === undefined) return origin;
   if (isJsonObject(body) && body.room_id !== undefined && body.room_id !== roomId)
     throw invalidParam('The room id of the body is not the one of the path.');
-  if (route.serverAcl === 'room' && !(await roomPolicy.serverMayTakePart(roomId, origin)))
-    throw forbidden('This server is banned from the room.');
-  if (route.inRoom === 'joined' && !(await roomPolicy.serverIsJoined(roomId, origin)))
-    throw forbidden('This server is not in the room.');
+  const mayTakePart = route.serverAcl === 'none' || (await roomPolicy.serverMayTakePart(roomId, origin));
+  const isIn = route.inRoom === 'none' || (await roomPolicy.serverIsJoined(roomId, origin));
+  // The same words for both where the room is read: whoever is not in it is not told of its ACL either (A3.1).
+  if (route.inRoom === 'joined' && !(mayTakePart && isIn))
+    throw forbidden('This server is not in the room, or is banned from it.');
+  if (!mayTakePart) throw forbidden('This server is banned from the room.');
   return origin;
 }

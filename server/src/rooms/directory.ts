@@ -192,7 +192,7 @@ const SUMMARY_TYPES = [
 ];
 
 /** What a directory shows of rooms, in the order given. */
-async function roomSummaries(parts: RoomParts, rooms: readonly PublishedRoom[]): Promise<JsonObject[]> {
+export async function roomSummaries(parts: RoomParts, rooms: readonly PublishedRoom[]): Promise<JsonObject[]> {
   const state = await plainStateOf(
     parts,
     rooms.map((room) => room.nid),

@@ -1,7 +1,8 @@
-import type { EventId, Pdu, ServerName } from '../protocol/event.ts';
+import { type EventId, type Pdu, type ServerName, stateKey } from '../protocol/event.ts';
 import { authChainBelow, eventInRoom, eventsById, eventsByNid, type StoredEvent } from '../storage/events.ts';
+import { heroes } from '../storage/memberships.ts';
 import type { RoomRow } from '../storage/rooms.ts';
-import { snapshotEntries } from '../storage/state-snapshots.ts';
+import { type Snapshot, snapshotEntries } from '../storage/state-snapshots.ts';
 import {
   getEventForServer,
   getEventOfAnyRoomForServer,
@@ -55,24 +56,56 @@ export async function stateForServer(
   return await stateBefore(parts, reader.room, await getEventForServer(parts, reader, eventId));
 }
 
-/** What a server is given that has just entered the room by this join (`PUT /send_join/{roomId}/{eventId}`). */
+/**
+ * What a server is given that has just entered the room by this join (`PUT /send_join/{roomId}/{eventId}`).
+ *
+ * @param omitMembers leaves out memberships but those that give a room without a name one, and of the auth chain what is in
+ *   the state already
+ */
 export async function stateForJoin(
   parts: RoomParts,
   room: RoomRow,
   joinId: EventId,
+  omitMembers: boolean,
 ): Promise<StateForServer & { readonly join: StoredEvent }> {
   const join = await eventInRoom(parts.db, room.nid, joinId);
   if (join === undefined) throw new Error(`the join ${joinId} is not there`);
-  return { join, ...(await stateBefore(parts, room, join)) };
+  if (!omitMembers) return { join, ...(await stateBefore(parts, room, join)) };
+  const nids = await withoutMembers(parts, room, join, await snapshotBefore(parts, join));
+  const shown = new Set(nids);
+  const chain = (await authChainBelow(parts.db, [...nids, join.nid])).filter((nid) => !shown.has(nid));
+  return { join, room, state: await eventsByNid(parts.db, nids), authChain: await eventsByNid(parts.db, chain) };
 }
 
 async function stateBefore(parts: RoomParts, room: RoomRow, event: StoredEvent): Promise<StateForServer> {
-  // Told to us on entering, so we do not know the state at that point. Before the create event there was none.
-  if (event.stateAfter === null) throw noSuchEvent();
-  const snapshot = event.stateBefore === null ? undefined : await parts.snapshots.load(event.stateBefore);
-  const nids = [...snapshotEntries(snapshot).values()];
+  const nids = [...snapshotEntries(await snapshotBefore(parts, event)).values()];
   const chain = await authChainBelow(parts.db, [...nids, event.nid]);
   return { room, state: await eventsByNid(parts.db, nids), authChain: await eventsByNid(parts.db, chain) };
+}
+
+async function snapshotBefore(parts: RoomParts, event: StoredEvent): Promise<Snapshot | undefined> {
+  // Told to us on entering, so we do not know the state at that point. Before the create event there was none.
+  if (event.stateAfter === null) throw noSuchEvent();
+  return event.stateBefore === null ? undefined : await parts.snapshots.load(event.stateBefore);
+}
+
+/** Nids of the events of a state that are no memberships, and of the heroes' where nothing else names the room. */
+async function withoutMembers(
+  parts: RoomParts,
+  room: RoomRow,
+  join: StoredEvent,
+  state: Snapshot | undefined,
+): Promise<number[]> {
+  const entries = snapshotEntries(state);
+  const keys = await parts.stateKeys.resolve([...entries.keys()]);
+  const held = new Set(keys.values());
+  const isNamed = held.has(stateKey('m.room.name', '')) || held.has(stateKey('m.room.canonical_alias', ''));
+  const members = isNamed ? [] : await heroes(parts.db, [room.nid], join.sender);
+  const named = new Set(members.map(({ userId }) => stateKey('m.room.member', userId)));
+  return [...entries].flatMap(([keyNid, nid]) => {
+    const key = keys.get(keyNid);
+    return key?.startsWith('m.room.member\0') && !named.has(key) ? [] : [nid];
+  });
 }
 
 /** Events in the form for servers. */

@@ -2,6 +2,7 @@ import { forbidden, invalidParam } from '../protocol/errors.ts';
 import type { UserId } from '../protocol/event.ts';
 import { hashAndSignEvent } from '../protocol/event-signing.ts';
 import { isUserId, serverNameOf } from '../protocol/identifiers.ts';
+import type { JsonObject } from '../protocol/json.ts';
 import { acceptEvent } from './accept-event.ts';
 import { admitAnswer } from './admit-pdu.ts';
 import { memberContent } from './membership.ts';
@@ -14,6 +15,8 @@ export interface InviteRequest {
   readonly userId: string;
   readonly reason?: string;
   readonly isDirect?: boolean;
+  /** Proof that the user is the one whom somebody has invited by another identifier, for the event's content. */
+  readonly thirdPartyInvite?: JsonObject;
 }
 
 /**
@@ -36,6 +39,7 @@ export async function inviteUser(
   const content = await memberContent(parts, invitee, 'invite', {
     ...(request.reason === undefined ? {} : { reason: request.reason }),
     ...(request.isDirect === true ? { is_direct: true } : {}),
+    ...(request.thirdPartyInvite === undefined ? {} : { third_party_invite: request.thirdPartyInvite }),
   });
   const draft = { type: 'm.room.member', stateKey: invitee, sender: sender.userId, content, deviceId: sender.deviceId };
   if (serverNameOf(invitee) === parts.serverName) {

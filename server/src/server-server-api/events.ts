@@ -4,6 +4,7 @@
  * GET /_matrix/federation/v1/event/{eventId}
  * GET /_matrix/federation/v1/state/{roomId}
  * GET /_matrix/federation/v1/state_ids/{roomId}
+ * GET /_matrix/federation/v1/timestamp_to_event/{roomId}
  *
  * What does not exist, is of another room or is not for the asking server gets the same answer (A3.1).
  */
@@ -11,10 +12,13 @@ import { Type } from 'typebox';
 import type { Clock } from '../base/clock.ts';
 import { type FederationRoute, federationRoute } from '../http/route.ts';
 import { Identifier } from '../http/schemas.ts';
+import { eventAtTimeForServer } from '../rooms/event-at-time.ts';
 import { eventForServer, pdus, stateForServer } from '../rooms/history-for-server.ts';
 import type { RoomParts } from '../rooms/room-parts.ts';
 
 const StateQuery = Type.Object({ event_id: Identifier });
+
+const MomentQuery = Type.Object({ ts: Type.Integer(), dir: Type.Union([Type.Literal('f'), Type.Literal('b')]) });
 
 const TIMEOUT_MS = 180_000;
 
@@ -61,6 +65,15 @@ export function eventRoutes(parts: RoomParts, clock: Clock): FederationRoute[] {
           pdu_ids: state.map((event) => event.eventId),
           auth_chain_ids: authChain.map((event) => event.eventId),
         };
+      },
+    }),
+
+    federationRoute({
+      ...inRoom,
+      path: '/_matrix/federation/v1/timestamp_to_event/{roomId}',
+      query: MomentQuery,
+      async handle({ params, query, origin }) {
+        return await eventAtTimeForServer(parts, origin, params.roomId ?? '', query);
       },
     }),
   ];

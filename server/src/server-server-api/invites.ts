@@ -1,6 +1,7 @@
 /**
  * Inviting to a room (Server-Server API, "Inviting to a room").
  *
+ * PUT /_matrix/federation/v1/invite/{roomId}/{eventId}
  * PUT /_matrix/federation/v2/invite/{roomId}/{eventId}
  *
  * Version 1 of the call is for rooms of versions 1 and 2 only.
@@ -19,15 +20,39 @@ const Body = Type.Object({
   invite_room_state: Type.Optional(Type.Array(Type.Unknown())),
 });
 
+const OldBody = Type.Object({
+  unsigned: Type.Optional(Type.Object({ invite_room_state: Type.Optional(Type.Array(Type.Unknown())) })),
+});
+
 export function inviteRoutes(parts: RoomParts): FederationRoute[] {
+  const shared = {
+    method: 'PUT',
+    auth: 'x_matrix',
+    serverAcl: 'room',
+    inRoom: 'none',
+    rateLimit: 'federation',
+  } as const;
   return [
     federationRoute({
-      method: 'PUT',
+      ...shared,
+      path: '/_matrix/federation/v1/invite/{roomId}/{eventId}',
+      body: OldBody,
+      async handle({ params, body, origin }) {
+        const roomId = params.roomId as RoomId;
+        const event = await receiveInvite(parts, origin, {
+          roomId,
+          eventId: params.eventId ?? '',
+          roomVersion: await oldVersion(parts, roomId),
+          event: body,
+          inviteRoomState: body.unsigned?.invite_room_state ?? [],
+        });
+        return [200, { event }];
+      },
+    }),
+
+    federationRoute({
+      ...shared,
       path: '/_matrix/federation/v2/invite/{roomId}/{eventId}',
-      auth: 'x_matrix',
-      serverAcl: 'room',
-      inRoom: 'none',
-      rateLimit: 'federation',
       body: Body,
       async handle({ params, body, origin }) {
         if (body.event.room_id !== undefined && body.event.room_id !== params.roomId)
@@ -43,4 +68,9 @@ export function inviteRoutes(parts: RoomParts): FederationRoute[] {
       },
     }),
   ];
+}
+
+/** Version 1 of the call does not say which of the two it is; their events are alike, and a join will tell. */
+async function oldVersion(parts: RoomParts, roomId: RoomId): Promise<'1' | '2'> {
+  return (await parts.rooms.byId(roomId))?.version === '2' ? '2' : '1';
 }

@@ -15,6 +15,8 @@ import { joinTemplate } from '../rooms/templates-for-peers.ts';
 
 const MakeJoinQuery = Type.Object({ ver: Type.Optional(Type.Array(boundedString(32))) });
 
+const SendJoinQuery = Type.Object({ omit_members: Type.Optional(Type.Boolean()) });
+
 const TIMEOUT_MS = 180_000;
 
 export function joinRoutes(parts: RoomParts): FederationRoute[] {
@@ -38,15 +40,17 @@ export function joinRoutes(parts: RoomParts): FederationRoute[] {
       path: '/_matrix/federation/v2/send_join/{roomId}/{eventId}',
       timeoutMs: TIMEOUT_MS,
       body: AnyObject,
-      async handle({ params, body, origin }) {
+      query: SendJoinQuery,
+      async handle({ params, body, query, origin }) {
+        const omitMembers = query.omit_members ?? false;
         const request = { roomId: params.roomId as RoomId, eventId: params.eventId ?? '', event: body };
         const { room, eventId, servers } = await takeJoin(parts, origin, request);
-        const { state, authChain, join } = await stateForJoin(parts, room, eventId);
+        const { state, authChain, join } = await stateForJoin(parts, room, eventId, omitMembers);
         return {
           event: join.pdu,
           state: pdus(room, state),
           auth_chain: pdus(room, authChain),
-          members_omitted: false,
+          members_omitted: omitMembers,
           servers_in_room: [...servers],
         };
       },

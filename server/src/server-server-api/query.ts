@@ -3,13 +3,14 @@
  *
  * GET /_matrix/federation/v1/query/directory
  * GET /_matrix/federation/v1/query/profile
+ * GET /_matrix/federation/v1/query/{queryType}
  *
  * Both answer for what is ours alone: what we know of others is not told (A3.4).
  */
 import { Type } from 'typebox';
 import { type FederationRoute, federationRoute } from '../http/route.ts';
 import { boundedString, Identifier } from '../http/schemas.ts';
-import { notFound } from '../protocol/errors.ts';
+import { notFound, unrecognized } from '../protocol/errors.ts';
 import type { RoomAlias, RoomId, ServerName, UserId } from '../protocol/event.ts';
 import { isRoomAlias, isUserId, serverNameOf } from '../protocol/identifiers.ts';
 import type { JsonObject } from '../protocol/json.ts';
@@ -53,6 +54,15 @@ export function queryRoutes(services: QueryServices): FederationRoute[] {
         if (field === undefined) return profile;
         if (!Object.hasOwn(profile, field)) throw notFound('There is no such profile.');
         return { [field]: profile[field] };
+      },
+    }),
+
+    federationRoute({
+      ...signed,
+      method: 'GET',
+      path: '/_matrix/federation/v1/query/{queryType}',
+      async handle(): Promise<never> {
+        throw unrecognized('This server knows no queries of this type.');
       },
     }),
   ];

@@ -34,6 +34,7 @@ function toAccount(row: Row): AccountRow {
 }
 
 export async function findAccount(db: Queryable, userId: string): Promise<AccountRow | undefined> {
+  if (userId.includes('\0')) return undefined; // Postgres has no text for it, and no account has such a name.
   const [row] = await db.query<Row>(`SELECT ${COLUMNS} FROM accounts WHERE user_id = $1`, [userId]);
   return row && toAccount(row);
 }

@@ -42,3 +42,20 @@ export async function currentStateOf(
   );
   return rows.map((row) => ({ roomNid: row.room_nid, stateKeyNid: row.state_key_nid, eventNid: row.event_nid }));
 }
+
+/** Events of the current state of one type, in several rooms. @param limit per room */
+export async function currentStateOfType(
+  db: Queryable,
+  roomNids: readonly number[],
+  type: string,
+  limit: number,
+): Promise<number[]> {
+  if (roomNids.length === 0) return [];
+  const rows = await db.query<{ event_nid: number }>(
+    `SELECT c.event_nid FROM unnest($1::bigint[]) AS wanted (room_nid) CROSS JOIN LATERAL (
+       SELECT event_nid FROM current_state JOIN state_keys k ON k.nid = state_key_nid
+       WHERE room_nid = wanted.room_nid AND k.type = $2 ORDER BY state_key_nid LIMIT $3) c`,
+    [roomNids, type, limit],
+  );
+  return rows.map((row) => row.event_nid);
+}

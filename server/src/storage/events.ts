@@ -241,6 +241,21 @@ export async function timelineForwards(db: Queryable, roomNid: number, span: Tim
   return (await db.query<Row>(FORWARDS, [roomNid, span.after, span.upTo, span.limit])).map(fromRow);
 }
 
+const BY_TIME_FORWARDS = `SELECT ${COLUMNS} FROM events e WHERE e.room_nid = $1 AND e.position IS NOT NULL
+  AND e.origin_server_ts >= $2 ORDER BY e.origin_server_ts, e.position OFFSET $3 LIMIT $4`;
+const BY_TIME_BACKWARDS = `SELECT ${COLUMNS} FROM events e WHERE e.room_nid = $1 AND e.position IS NOT NULL
+  AND e.origin_server_ts <= $2 ORDER BY e.origin_server_ts DESC, e.position DESC OFFSET $3 LIMIT $4`;
+
+/** Events of a room's timeline at or after a moment (`f`), or at or before it (`b`), the closest first. @param ts in ms since 1970 */
+export async function timelineByTime(
+  db: Queryable,
+  roomNid: number,
+  span: { readonly ts: number; readonly dir: 'f' | 'b'; readonly offset: number; readonly limit: number },
+): Promise<StoredEvent[]> {
+  const sql = span.dir === 'f' ? BY_TIME_FORWARDS : BY_TIME_BACKWARDS;
+  return (await db.query<Row>(sql, [roomNid, span.ts, span.offset, span.limit])).map(fromRow);
+}
+
 const LATEST_OF_ROOMS = `SELECT ${COLUMNS} FROM unnest($1::bigint[], $2::bigint[]) AS wanted (room_nid, after)
   CROSS JOIN LATERAL (SELECT * FROM events e WHERE e.room_nid = wanted.room_nid AND e.position IS NOT NULL
     AND e.position > coalesce(wanted.after, -9223372036854775808) AND e.position <= $3 ORDER BY e.position DESC LIMIT $4) e

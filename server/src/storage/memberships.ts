@@ -1,5 +1,6 @@
 import type { RoomId, UserId } from '../protocol/event.ts';
 import type { Queryable, Transaction } from './database.ts';
+import type { RoomRow } from './rooms.ts';
 import { fromStoredText, toStoredText } from './text.ts';
 
 export type MembershipState = 'join' | 'invite' | 'leave' | 'ban' | 'knock';
@@ -251,6 +252,32 @@ export async function serverIsJoined(db: Queryable, roomNid: number, server: str
     server,
   ]);
   return rows.length > 0;
+}
+
+/** Those of the given rooms that a server is in. */
+export async function roomsOfServer(db: Queryable, roomIds: readonly RoomId[], server: string): Promise<RoomRow[]> {
+  if (roomIds.length === 0) return [];
+  return await db.query<RoomRow>(
+    `SELECT r.nid, r.room_id AS "roomId", r.version FROM rooms r
+     JOIN room_servers s ON s.room_nid = r.nid AND s.server = $2 AND s.joined_members > 0
+     WHERE r.room_id = ANY ($1::text[])`,
+    [roomIds.filter((roomId) => !roomId.includes('\0')), server],
+  );
+}
+
+/** Of the given rooms, those that a server is in or has a user invited to. */
+export async function roomsOpenToServer(
+  db: Queryable,
+  roomNids: readonly number[],
+  server: string,
+): Promise<Set<number>> {
+  if (roomNids.length === 0) return new Set();
+  const rows = await db.query<{ room_nid: number }>(
+    `SELECT room_nid FROM room_servers WHERE room_nid = ANY ($1::bigint[]) AND server = $2 AND joined_members > 0
+     UNION SELECT room_nid FROM memberships WHERE room_nid = ANY ($1::bigint[]) AND server = $2 AND membership = 'invite'`,
+    [roomNids, server],
+  );
+  return new Set(rows.map((row) => row.room_nid));
 }
 
 /** Servers with a joined member. */
