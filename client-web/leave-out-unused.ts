@@ -6,6 +6,9 @@ const replacement = fileURLToPath(new URL('./src/matrix/unused-sdk-parts.ts', im
 const unused: ReadonlySet<string> = new Set([
   './matrixrtc/MatrixRTCSessionManager.js',
   './models/MSC3089TreeSpace.js',
+  './models/invites-ignorer.js',
+  './oauth/index.js',
+  './secret-storage.js',
   './sliding-sync-sdk.js',
   './webrtc/call.js',
   './webrtc/callEventHandler.js',

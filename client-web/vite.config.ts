@@ -27,6 +27,13 @@ const proxy = Object.fromEntries(
   ['/_matrix', '/_parley', '/.well-known'].map((path) => [path, { target: homeserver }]),
 );
 
+const rolldownOptions = {
+  treeshake: {
+    // The SDK does not say so, but nothing in it acts by being imported: what we do not use can be left out.
+    moduleSideEffects: [{ test: /node_modules\/matrix-(js-sdk|widget-api|events-sdk)\//, sideEffects: false }],
+  },
+};
+
 export default defineConfig({
   root: import.meta.dirname,
   plugins: [react(), strictContentSecurityPolicy(), leaveOutUnused()],
@@ -39,11 +46,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 1500,
-    rolldownOptions: {
-      treeshake: {
-        // The SDK does not say so, but nothing in it acts by being imported: what we do not use can be left out.
-        moduleSideEffects: [{ test: /node_modules\/matrix-(js-sdk|widget-api|events-sdk)\//, sideEffects: false }],
-      },
-    },
+    rolldownOptions,
   },
+  worker: { format: 'es', rolldownOptions },
 });

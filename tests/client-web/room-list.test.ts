@@ -3,32 +3,7 @@ import type { RoomSummary } from '../../client-web/src/matrix/room-summary.ts';
 import { countUnread, nothingUnread } from '../../client-web/src/matrix/unread.ts';
 import { arrange } from '../../client-web/src/view-models/room-list.ts';
 import { findRooms } from '../../client-web/src/view-models/switcher.ts';
-
-function room(name: string, more: Partial<RoomSummary> = {}): RoomSummary {
-  return {
-    roomId: `!${name}:example.org`,
-    name,
-    topic: undefined,
-    avatarMxc: undefined,
-    canonicalAlias: undefined,
-    membership: 'join',
-    kind: 'channel',
-    directUserId: undefined,
-    isPublic: false,
-    isEncrypted: false,
-    isFavourite: false,
-    isLowPriority: false,
-    memberCount: 2,
-    notificationLevel: 'all',
-    unread: nothingUnread,
-    lastActivity: 0,
-    lastMessage: undefined,
-    inviter: undefined,
-    spaceChildIds: [],
-    isReplaced: false,
-    ...more,
-  };
-}
+import { roomSummary as room } from './room-summary.ts';
 
 const mentioned = { level: 'mention', notifications: 3, mentions: 1 } as const;
 const notified = { level: 'notification', notifications: 2, mentions: 0 } as const;

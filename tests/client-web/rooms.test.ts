@@ -2,6 +2,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import type { RoomSummary } from '../../client-web/src/matrix/room-summary.ts';
 import { SignUpViewModel } from '../../client-web/src/view-models/auth/sign-up.ts';
 import type { RoomListState, RoomSectionId } from '../../client-web/src/view-models/room-list.ts';
+import { SessionFrame } from '../../client-web/src/view-models/session-frame.ts';
 import { openSession, type SessionViewModel } from '../../client-web/src/view-models/session-view-model.ts';
 import { startHomeserver } from '../harness/homeserver.ts';
 import { createTestPlatform, type TestPlatform, until } from './test-platform.ts';
@@ -25,7 +26,7 @@ async function signUp(name: string): Promise<Person> {
       deviceName: 'Test',
       onSignedIn: async (credentials) => {
         platform.storage.set('credentials', credentials);
-        resolve(await openSession(credentials, platform));
+        resolve(await openSession(new SessionFrame(credentials, platform)));
       },
     });
     const account = { username: name.toLowerCase(), password: 'correct horse battery', displayName: name, token: '' };

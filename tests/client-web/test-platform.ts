@@ -14,6 +14,7 @@ export function createTestPlatform(origin: string, storage: KeyValueStore = crea
     now: () => Date.now(),
     storage,
     indexedDB: undefined,
+    createStoreWorker: undefined,
     notifications: {
       permission: () => 'granted',
       ask: async () => 'granted',
@@ -21,6 +22,7 @@ export function createTestPlatform(origin: string, storage: KeyValueStore = crea
       close: () => {},
     },
     network: { isOnline: () => true, onChange: () => () => {} },
+    page: { pause: async () => {}, onHide: () => () => {} },
     origin,
     shown,
   };

@@ -1,6 +1,6 @@
 import { EventType, type ICreateRoomOpts, Preset, ReceiptType, Visibility } from 'matrix-js-sdk';
 import { type NotificationLevel, writeNotificationLevel } from './notification-level.ts';
-import { readDirectRooms } from './rooms.ts';
+import { readDirectRooms } from './room-watcher.ts';
 import type { Session } from './session.ts';
 
 export interface NewChannel {

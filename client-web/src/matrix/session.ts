@@ -11,29 +11,22 @@ import {
 } from 'matrix-js-sdk';
 import type { Credentials } from '../platform/credentials.ts';
 import type { Platform } from '../platform/platform.ts';
-import { MediaLoader } from './media.ts';
+import type { MediaLoader } from './media.ts';
 import { quietLogger } from './quiet-logger.ts';
-import { RoomStore } from './rooms.ts';
+import type { RoomSummaries } from './room-summaries.ts';
+import { RoomWatcher } from './room-watcher.ts';
+import { takeInSlices } from './sliced-sync.ts';
+import type { SyncStatus } from './sync-status.ts';
 
-/**
- * - `starting`: nothing to show yet
- * - `cached`: what was kept from the last visit is there, the server has not answered yet
- * - `live`: up to date
- * - `reconnecting`: the connection broke a moment ago
- * - `offline`: several attempts have failed, or the browser has no connection at all
- * - `unreachable`: the server has not answered yet and nothing was kept from an earlier visit
- * - `expired`: the server no longer knows this login, but keeps the device (soft logout)
- * - `signed-out`: the server no longer knows this login
- */
-export type SyncStatus =
-  | 'starting'
-  | 'cached'
-  | 'live'
-  | 'reconnecting'
-  | 'offline'
-  | 'unreachable'
-  | 'expired'
-  | 'signed-out';
+export interface SessionOptions {
+  credentials: Credentials;
+  platform: Platform;
+  media: MediaLoader;
+  /** Where the session puts what it learns of rooms. May hold what was known at the end of the last visit. */
+  rooms: RoomSummaries;
+  /** The room to load before all others. */
+  firstRoomId: string | undefined;
+}
 
 /** One user signed in on one device: the Matrix client, its store and what is derived from them. */
 export class Session {
@@ -44,33 +37,40 @@ export class Session {
   /** For `matrix/` only: view models are given plain data. */
   readonly client: MatrixClient;
   readonly media: MediaLoader;
-  readonly rooms: RoomStore;
+  readonly rooms: RoomSummaries;
   readonly platform: Platform;
+  readonly #watcher: RoomWatcher;
+  readonly #firstRoomId: string | undefined;
   /** As far as the SDK knows, which may not have noticed yet that the connection is gone. */
   #sdkStatus: SyncStatus = 'starting';
   #status: SyncStatus = 'starting';
   readonly #listeners = new Set<() => void>();
   readonly #unwatchNetwork: () => void;
 
-  private constructor(credentials: Credentials, platform: Platform, client: MatrixClient) {
+  private constructor(options: SessionOptions, client: MatrixClient) {
+    const { credentials, platform } = options;
     this.userId = credentials.userId;
     this.deviceId = credentials.deviceId;
     this.baseUrl = credentials.baseUrl;
     this.serverName = credentials.userId.slice(credentials.userId.indexOf(':') + 1);
     this.platform = platform;
     this.client = client;
-    this.media = new MediaLoader({ baseUrl: credentials.baseUrl, accessToken: credentials.accessToken });
-    this.rooms = new RoomStore(client);
+    this.media = options.media;
+    this.rooms = options.rooms;
+    this.#firstRoomId = options.firstRoomId;
+    this.#watcher = new RoomWatcher(client, options.rooms, platform);
     client.on(ClientEvent.Sync, this.#onSync);
     client.on(HttpApiEvent.SessionLoggedOut, this.#onLoggedOut);
     this.#unwatchNetwork = platform.network.onChange(this.#onNetwork);
   }
 
   /** Opens the local store and makes a session that is not syncing yet. */
-  static async create(credentials: Credentials, platform: Platform): Promise<Session> {
+  static async create(options: SessionOptions): Promise<Session> {
+    const { credentials, platform } = options;
     const { baseUrl, userId, deviceId, accessToken } = credentials;
-    const store = platform.indexedDB
-      ? new IndexedDBStore({ indexedDB: platform.indexedDB, dbName: databaseName(credentials) })
+    const { indexedDB, createStoreWorker: workerFactory } = platform;
+    const store = indexedDB
+      ? new IndexedDBStore({ indexedDB, dbName: databaseName(credentials), ...(workerFactory && { workerFactory }) })
       : new MemoryStore();
     const client = createClient({
       baseUrl,
@@ -87,17 +87,32 @@ export class Session {
     client.cachedRtcTransports.start = () => {};
     // Only now: what was kept is read into rooms that belong to this client.
     await store.startup();
-    return new Session(credentials, platform, client);
+    return new Session(options, client);
   }
 
   /** Begins to sync. Resolves once the sync loop runs, which is before the first answer. */
   async start(): Promise<void> {
     await this.client.startClient({
-      initialSyncLimit: 20,
+      initialSyncLimit: 10,
       lazyLoadMembers: true,
       threadSupport: true,
       pendingEventOrdering: PendingEventOrdering.Detached,
     });
+    takeInSlices(this.client, {
+      platform: this.platform,
+      firstRoomId: this.#firstRoomId,
+      onFirstRooms: () => {
+        if (this.#sdkStatus !== 'starting') return;
+        this.#watcher.flush();
+        this.#sdkStatus = 'arriving';
+        this.#updateStatus();
+      },
+    });
+  }
+
+  /** Whether a room's events and state can be had: its summary may be there long before. */
+  hasRoom(roomId: string): boolean {
+    return this.client.getRoom(roomId) !== null;
   }
 
   stop(): void {
@@ -105,9 +120,14 @@ export class Session {
     this.client.off(HttpApiEvent.SessionLoggedOut, this.#onLoggedOut);
     this.#unwatchNetwork();
     this.client.stopClient();
-    this.rooms.dispose();
-    this.media.dispose();
+    this.#watcher.dispose();
     this.#listeners.clear();
+  }
+
+  /** Stops, and lets go of the store. */
+  async close(): Promise<void> {
+    this.stop();
+    await this.client.store.destroy();
   }
 
   /** Ends the login on the server and deletes what this browser kept of it. */
@@ -120,6 +140,7 @@ export class Session {
     }
     this.stop();
     await this.client.clearStores();
+    await this.client.store.destroy();
   }
 
   /** Tries to reach the server now instead of waiting for the next attempt. */

@@ -1,6 +1,8 @@
 import { type Credentials, forgetCredentials, readCredentials, writeCredentials } from '../platform/credentials.ts';
 import type { KeyValueStore } from '../platform/key-value-store.ts';
 import type { Platform } from '../platform/platform.ts';
+import { forgetLastVisit } from './last-visit.ts';
+import { SessionFrame } from './session-frame.ts';
 import type { SessionViewModel } from './session-view-model.ts';
 import { ViewModel } from './view-model.ts';
 
@@ -8,16 +10,27 @@ export type AppState =
   | { phase: 'loading' }
   /** `reason` says why a login ended by itself; `userId` and `deviceId` are set when only the login has to be renewed. */
   | { phase: 'signed-out'; reason?: 'signed-out-elsewhere' | 'expired'; previous?: Credentials }
-  | { phase: 'signed-in'; session: SessionViewModel }
+  | SignedIn
   | { phase: 'failed'; error: unknown };
 
+export interface SignedIn {
+  phase: 'signed-in';
+  /** What can be drawn at once. */
+  frame: SessionFrame;
+  /** What fills it: undefined while it is being opened. */
+  session: SessionViewModel | undefined;
+  opening: Promise<SessionViewModel>;
+}
+
 /** Opens a session. A parameter, so that the Matrix SDK is fetched only once somebody is signed in. */
-export type OpenSession = (credentials: Credentials, platform: Platform) => Promise<SessionViewModel>;
+export type OpenSession = (frame: SessionFrame) => Promise<SessionViewModel>;
 
 /** Who is signed in in this tab. */
 export class AppViewModel extends ViewModel<{ app: AppState }> {
   readonly platform: Platform;
   readonly #openSession: OpenSession;
+  /** Of the login that counts. */
+  #frame: SessionFrame | undefined;
 
   constructor(platform: Platform, openSession: OpenSession) {
     super({ app: { phase: 'loading' } });
@@ -41,35 +54,52 @@ export class AppViewModel extends ViewModel<{ app: AppState }> {
   /** Ends the login here and on the server. */
   async signOut(): Promise<void> {
     const { app } = this.getState();
+    this.#frame = undefined;
     forgetAccount(this.platform.storage);
     this.set({ app: { phase: 'signed-out' } });
     if (app.phase !== 'signed-in') return;
-    await app.session.signOut();
+    app.frame.dispose();
+    // One that is still being opened ends itself.
+    await app.session?.signOut();
   }
 
   async #open(credentials: Credentials): Promise<void> {
-    this.set({ app: { phase: 'loading' } });
+    const frame = new SessionFrame(credentials, this.platform);
+    this.#frame = frame;
+    const opening = this.#openSession(frame);
+    this.set({
+      app: frame.isKnown ? { phase: 'signed-in', frame, session: undefined, opening } : { phase: 'loading' },
+    });
     try {
-      const session = await this.#openSession(credentials, this.platform);
-      this.own(session.subscribe(() => this.#onSessionChange(session, credentials)));
-      this.own(() => session.dispose());
-      this.set({ app: { phase: 'signed-in', session } });
+      const session = await opening;
+      if (this.#frame !== frame) {
+        await session.signOut();
+        return;
+      }
+      frame.fill(session);
+      this.own(session.subscribe(() => this.#onSessionChange(session, frame)));
+      this.own(() => frame.dispose());
+      this.set({ app: { phase: 'signed-in', frame, session, opening } });
       // The login may have turned out to be over before anyone listened.
-      this.#onSessionChange(session, credentials);
+      this.#onSessionChange(session, frame);
     } catch (error) {
-      this.set({ app: { phase: 'failed', error } });
+      frame.dispose();
+      if (this.#frame === frame) this.set({ app: { phase: 'failed', error } });
     }
   }
 
-  #onSessionChange(session: SessionViewModel, credentials: Credentials): void {
+  #onSessionChange(session: SessionViewModel, frame: SessionFrame): void {
     const { sync } = session.getState();
-    if (sync !== 'expired' && sync !== 'signed-out') return;
-    const { app } = this.getState();
-    if (app.phase !== 'signed-in' || app.session !== session) return;
+    if ((sync !== 'expired' && sync !== 'signed-out') || this.#frame !== frame) return;
+    this.#frame = undefined;
     forgetCredentials(this.platform.storage);
-    session.dispose();
-    if (sync === 'expired') this.set({ app: { phase: 'signed-out', reason: 'expired', previous: credentials } });
-    else this.set({ app: { phase: 'signed-out', reason: 'signed-out-elsewhere' } });
+    frame.dispose();
+    if (sync === 'expired') {
+      this.set({ app: { phase: 'signed-out', reason: 'expired', previous: frame.credentials } });
+    } else {
+      forgetLastVisit(this.platform.storage);
+      this.set({ app: { phase: 'signed-out', reason: 'signed-out-elsewhere' } });
+    }
   }
 }
 

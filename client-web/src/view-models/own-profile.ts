@@ -17,8 +17,9 @@ export interface OwnProfileState extends TaskState {
 export class OwnProfileViewModel extends TaskViewModel<OwnProfileState> {
   readonly #session: Session;
 
-  constructor(session: Session) {
-    super({ profile: readOwnProfile(session), pending: false, problem: undefined });
+  /** @param known what the last visit knew, until the server has answered */
+  constructor(session: Session, known: OwnProfile) {
+    super({ profile: known, pending: false, problem: undefined });
     this.#session = session;
     this.own(watchOwnProfile(session, () => this.#update(readOwnProfile(session))));
     void this.#fetch();

@@ -1,5 +1,5 @@
+import type { RoomSummaries } from '../matrix/room-summaries.ts';
 import type { RoomSummary } from '../matrix/room-summary.ts';
-import type { Session } from '../matrix/session.ts';
 import { ViewModel } from './view-model.ts';
 
 export type { RoomSummary };
@@ -35,12 +35,12 @@ const sectionOrder: readonly RoomSectionId[] = ['invites', 'favourites', 'channe
 
 /** The rooms of the user in sections, newest activity first. */
 export class RoomListViewModel extends ViewModel<RoomListState> {
-  readonly #session: Session;
+  readonly #rooms: RoomSummaries;
 
-  constructor(session: Session) {
-    super(arrange([...session.rooms.getAll().values()], undefined));
-    this.#session = session;
-    this.own(session.rooms.subscribe(() => this.#update(this.getState().activeSpaceId)));
+  constructor(rooms: RoomSummaries) {
+    super(arrange([...rooms.getAll().values()], undefined));
+    this.#rooms = rooms;
+    this.own(rooms.subscribe(() => this.#update(this.getState().activeSpaceId)));
   }
 
   /** Shows one space's rooms, or all with undefined. */
@@ -50,11 +50,11 @@ export class RoomListViewModel extends ViewModel<RoomListState> {
 
   /** Every room there is a summary of, for the switcher. */
   allRooms(): Iterable<RoomSummary> {
-    return this.#session.rooms.getAll().values();
+    return this.#rooms.getAll().values();
   }
 
   #update(spaceId: string | undefined): void {
-    this.set(arrange([...this.#session.rooms.getAll().values()], spaceId));
+    this.set(arrange([...this.#rooms.getAll().values()], spaceId));
   }
 }
 

@@ -1,22 +1,23 @@
-import { Session, type SyncStatus } from '../matrix/session.ts';
-import type { Credentials } from '../platform/credentials.ts';
+import { Session } from '../matrix/session.ts';
+import type { SyncStatus } from '../matrix/sync-status.ts';
 import type { Platform } from '../platform/platform.ts';
 import { ChangePasswordViewModel } from './change-password.ts';
 import { type ComposerOptions, type ComposerViewModel, createComposerViewModel } from './composer.ts';
 import { CreateChannelViewModel } from './create-channel.ts';
 import { DevicesViewModel } from './devices.ts';
-import { MediaViewModel } from './media.ts';
+import type { MediaViewModel } from './media.ts';
 import { MemberViewModel } from './member.ts';
 import { MemberListViewModel } from './members.ts';
 import { NotificationsViewModel } from './notifications.ts';
 import { OwnProfileViewModel } from './own-profile.ts';
 import { PeoplePickerViewModel } from './people-picker.ts';
-import { PreferencesViewModel } from './preferences.ts';
+import type { PreferencesViewModel } from './preferences.ts';
 import { RoomViewModel } from './room.ts';
 import { RoomDirectoryViewModel } from './room-directory.ts';
-import { RoomListViewModel } from './room-list.ts';
+import type { RoomListViewModel } from './room-list.ts';
 import { RoomPreviewViewModel } from './room-preview.ts';
 import { RoomSettingsViewModel } from './room-settings.ts';
+import type { SessionFrame } from './session-frame.ts';
 import { createTimelineViewModel, type TimelineOptions, type TimelineViewModel } from './timeline.ts';
 import { ViewModel } from './view-model.ts';
 
@@ -24,7 +25,7 @@ export interface SessionState {
   sync: SyncStatus;
 }
 
-/** The root of all view models of a signed-in user: makes the others and lives as long as the login. */
+/** The root of all view models of a signed-in user: makes the others and lives as long as the frame that it fills. */
 export class SessionViewModel extends ViewModel<SessionState> {
   readonly userId: string;
   readonly serverName: string;
@@ -36,21 +37,21 @@ export class SessionViewModel extends ViewModel<SessionState> {
   readonly notifications: NotificationsViewModel;
   readonly #session: Session;
 
-  constructor(session: Session) {
+  constructor(session: Session, frame: SessionFrame) {
     super({ sync: session.getSyncStatus() });
     const { platform } = session;
     this.#session = session;
     this.userId = session.userId;
     this.serverName = session.serverName;
     this.platform = platform;
-    this.media = new MediaViewModel(session.media);
-    this.preferences = new PreferencesViewModel(platform.storage);
-    this.ownProfile = new OwnProfileViewModel(session);
-    this.roomList = new RoomListViewModel(session);
+    this.media = frame.media;
+    this.preferences = frame.preferences;
+    this.roomList = frame.roomList;
+    this.ownProfile = new OwnProfileViewModel(session, frame.getState().profile);
     this.notifications = new NotificationsViewModel(session, platform.notifications, this.preferences);
-    for (const part of [this.ownProfile, this.roomList, this.notifications]) this.own(() => part.dispose());
+    for (const part of [this.ownProfile, this.notifications]) this.own(() => part.dispose());
     this.own(session.onSyncStatus(() => this.set({ sync: session.getSyncStatus() })));
-    this.own(() => session.stop());
+    this.own(() => void session.close());
   }
 
   // Each of these belongs to the view that asks for it, which disposes of it.
@@ -113,6 +114,11 @@ export class SessionViewModel extends ViewModel<SessionState> {
     return undefined;
   }
 
+  /** Whether a room can be opened already. A change of `sync` is the time to ask again. */
+  hasRoom(roomId: string): boolean {
+    return this.#session.hasRoom(roomId);
+  }
+
   /** Tries to reach the server now instead of waiting for the next attempt. */
   reconnect(): void {
     this.#session.reconnect();
@@ -125,10 +131,12 @@ export class SessionViewModel extends ViewModel<SessionState> {
   }
 }
 
-/** Makes the session of a login and starts it. */
-export async function openSession(credentials: Credentials, platform: Platform): Promise<SessionViewModel> {
-  const session = await Session.create(credentials, platform);
-  const viewModel = new SessionViewModel(session);
+/** Makes the session that fills a frame, and starts it. */
+export async function openSession(frame: SessionFrame): Promise<SessionViewModel> {
+  const { credentials, platform, rooms, loader: media } = frame;
+  const firstRoomId = frame.preferences.getState().lastRoomId;
+  const session = await Session.create({ credentials, platform, media, rooms, firstRoomId });
+  const viewModel = new SessionViewModel(session, frame);
   await session.start();
   return viewModel;
 }

@@ -1,15 +1,15 @@
-import { lazy, Suspense } from 'react';
+import { Suspense } from 'react';
 import { useApp } from './app-context.tsx';
 import { AuthPages } from './auth/AuthPages.tsx';
 import { StartFailed } from './shell/StartFailed.tsx';
 import { StartScreen } from './shell/StartScreen.tsx';
+import { useShell } from './shell-context.ts';
 import { useViewModel } from './ui/use-view-model.ts';
-
-const Shell = lazy(() => import('./shell/Shell.tsx').then((module) => ({ default: module.Shell })));
 
 /** Decides between the pages before sign-in and the frame of a signed-in user. */
 export function AppRoot() {
   const { app } = useViewModel(useApp());
+  const Shell = useShell();
   switch (app.phase) {
     case 'loading':
       return <StartScreen />;
@@ -20,7 +20,7 @@ export function AppRoot() {
     case 'signed-in':
       return (
         <Suspense fallback={<StartScreen />}>
-          <Shell session={app.session} />
+          <Shell app={app} />
         </Suspense>
       );
   }

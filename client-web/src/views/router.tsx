@@ -8,6 +8,7 @@ import {
 } from '@tanstack/react-router';
 import { lazy } from 'react';
 import { AppRoot } from './AppRoot.tsx';
+import { PendingPlace } from './PendingPlace.tsx';
 import { readRoomSearch } from './places.ts';
 import { ToHome } from './ToHome.tsx';
 
@@ -61,6 +62,7 @@ export function createAppRouter() {
     stringifySearch: stringifySearchWith(String),
     pathParamsAllowedCharacters: [':', '@'],
     defaultPendingMs: 0,
+    defaultPendingComponent: PendingPlace,
   });
 }
 

@@ -9,6 +9,11 @@ import styles from './RoomRow.module.css';
 
 export interface RoomRowProps {
   room: RoomSummary;
+  /** Its place in the section, from 0, and how many rows there are: most of them are not drawn. */
+  index: number;
+  count: number;
+  /** Pixels from the first row. */
+  top: number;
   isActive: boolean;
   isTabStop: boolean;
   isMenuOpen: boolean;
@@ -16,7 +21,8 @@ export interface RoomRowProps {
 }
 
 /** One room in one line. Drawn again only when something of it changes: there may be hundreds. */
-export const RoomRow = memo(function RoomRow({ room, isActive, isTabStop, isMenuOpen, onOpenMenu }: RoomRowProps) {
+export const RoomRow = memo(function RoomRow(props: RoomRowProps) {
+  const { room, isActive, isTabStop, isMenuOpen, onOpenMenu } = props;
   const t = useT('roomList');
   const row = useRef<HTMLLIElement>(null);
   // The menu button comes with the pointer or the focus: hundreds of rows need none.
@@ -28,6 +34,9 @@ export const RoomRow = memo(function RoomRow({ room, isActive, isTabStop, isMenu
     <li
       ref={row}
       className={styles.row}
+      style={{ transform: `translateY(${props.top}px)` }}
+      aria-posinset={props.index + 1}
+      aria-setsize={props.count}
       data-active={isActive || undefined}
       data-unread={room.unread.level !== 'none' || undefined}
       data-muted={isMuted || undefined}
@@ -43,7 +52,7 @@ export const RoomRow = memo(function RoomRow({ room, isActive, isTabStop, isMenu
       }}
     >
       <a
-        data-room
+        data-room={room.roomId}
         href={roomHref(room.roomId)}
         className={styles.link}
         aria-current={isActive ? 'page' : undefined}

@@ -1,30 +1,28 @@
 import { ChevronDown, Plus } from 'lucide-react';
 import { Button } from 'react-aria-components/Button';
-import { hasNews, type RoomSection } from '../../view-models/room-list.ts';
+import type { RoomSection } from '../../view-models/room-list.ts';
 import { useDialogs } from '../dialogs/dialogs-context.ts';
 import { useT } from '../i18n.tsx';
-import { useSession } from '../session-context.tsx';
+import { useFrame } from '../session-context.tsx';
 import { IconButton } from '../ui/IconButton.tsx';
 import { RoomRow } from './RoomRow.tsx';
 import styles from './RoomSectionView.module.css';
+import type { ShownSection } from './use-room-rows.ts';
 
 export interface RoomSectionViewProps {
-  section: RoomSection;
-  isCollapsed: boolean;
+  place: ShownSection;
   activeRoomId: string | undefined;
   tabStop: string | undefined;
   menuRoomId: string | undefined;
   onOpenMenu: (roomId: string, anchor: HTMLElement) => void;
 }
 
-/** A heading that collapses and the rooms under it. Collapsed, it still shows where one is and what is unread. */
+/** A heading that collapses and the rooms under it. */
 export function RoomSectionView(props: RoomSectionViewProps) {
-  const { section, isCollapsed, activeRoomId, tabStop, menuRoomId, onOpenMenu } = props;
+  const { place, activeRoomId, tabStop, menuRoomId, onOpenMenu } = props;
+  const { section, isCollapsed } = place;
   const t = useT('roomList');
-  const { preferences } = useSession();
-  const rooms = isCollapsed
-    ? section.rooms.filter((room) => room.roomId === activeRoomId || hasNews(room))
-    : section.rooms;
+  const { preferences } = useFrame();
   return (
     <section className={styles.section} aria-labelledby={`section-${section.id}`}>
       <div className={styles.heading}>
@@ -38,11 +36,14 @@ export function RoomSectionView(props: RoomSectionViewProps) {
         </Button>
         <SectionAction section={section} />
       </div>
-      <ul>
-        {rooms.map((room) => (
+      <ul className={styles.rows} style={{ height: place.height }}>
+        {place.rows.map(({ room, index, top }) => (
           <RoomRow
             key={room.roomId}
             room={room}
+            index={index}
+            count={place.rowCount}
+            top={top}
             isActive={room.roomId === activeRoomId}
             isTabStop={room.roomId === tabStop}
             isMenuOpen={room.roomId === menuRoomId}

@@ -3,8 +3,8 @@ import { lazy, Suspense, useEffect } from 'react';
 import { useNavigation } from '../navigation.ts';
 import { useSession } from '../session-context.tsx';
 import { useOwnedViewModel, useViewModel } from '../ui/use-view-model.ts';
+import { RoomPending } from './RoomPending.tsx';
 import { RoomPreview } from './RoomPreview.tsx';
-import styles from './RoomRoute.module.css';
 
 // It brings the timeline along, which invitations do not need.
 const RoomView = lazy(() => import('./RoomView.tsx').then((module) => ({ default: module.RoomView })));
@@ -16,12 +16,15 @@ export function RoomRoute() {
   const { openRoom } = useNavigation();
   // An alias may become known, and a room be joined or left, while one looks at it.
   useViewModel(session.roomList);
+  const { sync } = useViewModel(session);
   const roomId = session.findRoomId(target);
   const isAliasOfKnown = roomId !== undefined && roomId !== target;
   useEffect(() => {
     if (isAliasOfKnown) openRoom(roomId);
   }, [isAliasOfKnown, roomId, openRoom]);
   if (isAliasOfKnown) return null;
+  // The list knows rooms from the last visit before they themselves are there.
+  if ((sync === 'starting' || sync === 'arriving') && !session.hasRoom(target)) return <RoomPending />;
   return <Place key={target} target={target} />;
 }
 
@@ -35,7 +38,7 @@ function Place({ target }: { target: string }) {
   }, [isJoined, session, target]);
   if (!isJoined) return <RoomPreview target={target} />;
   return (
-    <Suspense fallback={<main className={styles.loading} aria-busy="true" />}>
+    <Suspense fallback={<RoomPending />}>
       <RoomView roomId={target} viewModel={viewModel} />
     </Suspense>
   );

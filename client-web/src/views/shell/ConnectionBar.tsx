@@ -1,15 +1,15 @@
 import { WifiOff } from 'lucide-react';
 import { Button } from 'react-aria-components/Button';
 import { useT } from '../i18n.tsx';
-import { useSession } from '../session-context.tsx';
+import { useFrame } from '../session-context.tsx';
 import { useViewModel } from '../ui/use-view-model.ts';
 import styles from './ConnectionBar.module.css';
 
 /** A thin line across the top while the server cannot be reached. Reading and writing go on below it. */
 export function ConnectionBar() {
   const t = useT('shell');
-  const session = useSession();
-  const { sync } = useViewModel(session);
+  const frame = useFrame();
+  const { sync } = useViewModel(frame);
   const isShown = sync === 'offline' || sync === 'reconnecting';
   return (
     <div role="status" className={styles.bar} data-shown={isShown || undefined}>
@@ -18,7 +18,7 @@ export function ConnectionBar() {
           <WifiOff size={14} strokeWidth={1.75} aria-hidden />
           <span>{t(sync)}</span>
           {sync === 'offline' && (
-            <Button className={styles.retry ?? ''} onPress={() => session.reconnect()}>
+            <Button className={styles.retry ?? ''} onPress={() => frame.reconnect()}>
               {t('tryNow')}
             </Button>
           )}

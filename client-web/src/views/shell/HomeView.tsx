@@ -4,7 +4,7 @@ import { countShown, hasNews, type RoomSummary } from '../../view-models/room-li
 import { type OpenDialog, useDialogs } from '../dialogs/dialogs-context.ts';
 import { useT } from '../i18n.tsx';
 import { roomHref } from '../navigation.ts';
-import { useSession } from '../session-context.tsx';
+import { useFrame } from '../session-context.tsx';
 import { Badge } from '../ui/Badge.tsx';
 import { Button } from '../ui/Button.tsx';
 import { EmptyState } from '../ui/EmptyState.tsx';
@@ -16,7 +16,7 @@ import styles from './HomeView.module.css';
 /** Where one starts: what is new, or what to do first. */
 export function HomeView() {
   const t = useT('home');
-  const { roomList } = useSession();
+  const { roomList } = useFrame();
   const { sections } = useViewModel(roomList);
   const rooms = sections.flatMap((section) => section.rooms);
   const news = rooms.filter(hasNews).sort(byUrgency);
@@ -108,8 +108,7 @@ const steps = [
 function FirstSteps() {
   const t = useT('home');
   const { open } = useDialogs();
-  const session = useSession();
-  const { profile } = useViewModel(session.ownProfile);
+  const { profile } = useViewModel(useFrame());
   return (
     <div className={styles.first}>
       <h1 className={styles.welcome}>

@@ -1,7 +1,7 @@
 import { useParams } from '@tanstack/react-router';
 import { useEffect } from 'react';
 import { useT } from '../i18n.tsx';
-import { useSession } from '../session-context.tsx';
+import { useFrame } from '../session-context.tsx';
 import { useViewModel } from '../ui/use-view-model.ts';
 
 const icons = { none: '/favicon.svg', unread: '/favicon-unread.svg', mention: '/favicon-mention.svg' } as const;
@@ -9,7 +9,7 @@ const icons = { none: '/favicon.svg', unread: '/favicon-unread.svg', mention: '/
 /** The tab's title and icon say where one is and whether there is news. */
 export function PageTitle() {
   const t = useT('shell');
-  const { sections, mentions, hasUnread } = useViewModel(useSession().roomList);
+  const { sections, mentions, hasUnread } = useViewModel(useFrame().roomList);
   const { roomId } = useParams({ strict: false });
   const room = sections.flatMap((section) => section.rooms).find((summary) => summary.roomId === roomId);
   const name = room ? t('titleRoom', { name: room.name }) : 'Parley';

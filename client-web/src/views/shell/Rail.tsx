@@ -3,7 +3,7 @@ import type { ReactNode } from 'react';
 import { Button } from 'react-aria-components/Button';
 import { useT } from '../i18n.tsx';
 import { useNavigation } from '../navigation.ts';
-import { useSession } from '../session-context.tsx';
+import { useFrame } from '../session-context.tsx';
 import { Avatar } from '../ui/Avatar.tsx';
 import { Tooltip } from '../ui/Tooltip.tsx';
 import { useViewModel } from '../ui/use-view-model.ts';
@@ -14,7 +14,7 @@ import { UserMenu } from './UserMenu.tsx';
 export function Rail() {
   const t = useT('shell');
   const { openHome } = useNavigation();
-  const { roomList } = useSession();
+  const { roomList } = useFrame();
   const { spaces, activeSpaceId, hasUnread, mentions } = useViewModel(roomList);
   return (
     <nav className={styles.rail} aria-label={t('rail')} data-region>

@@ -1,8 +1,10 @@
 import { Outlet, useLocation } from '@tanstack/react-router';
 import { Suspense, useRef } from 'react';
-import type { SessionViewModel } from '../../view-models/session-view-model.ts';
+import type { SignedIn } from '../../view-models/app.ts';
 import { DialogsProvider } from '../dialogs/DialogsProvider.tsx';
 import { useNavigation, usePlace } from '../navigation.ts';
+import { PendingPlaceContext } from '../PendingPlace.tsx';
+import { RoomPending } from '../room/RoomPending.tsx';
 import { RoomList } from '../room-list/RoomList.tsx';
 import { SessionContext } from '../session-context.tsx';
 import { ToastProvider } from '../ui/Toast.tsx';
@@ -21,12 +23,13 @@ import { useStartPlace } from './use-start-place.ts';
 import { useSwipeBack } from './use-swipe-back.ts';
 
 /** Everything that a signed-in user sees. */
-export function Shell({ session }: { session: SessionViewModel }) {
-  const { sync } = useViewModel(session);
-  if (sync === 'starting') return <StartScreen />;
-  if (sync === 'unreachable') return <Unreachable onRetry={() => session.reconnect()} />;
+export function Shell({ app }: { app: SignedIn }) {
+  const { frame } = app;
+  const { sync } = useViewModel(frame);
+  if (sync === 'starting' && !frame.isKnown) return <StartScreen />;
+  if (sync === 'unreachable') return <Unreachable onRetry={() => frame.reconnect()} />;
   return (
-    <SessionContext value={session}>
+    <SessionContext value={app}>
       <ToastProvider>
         <DialogsProvider>
           <Frame />
@@ -51,16 +54,18 @@ function Frame() {
   return (
     <div className={styles.shell} data-place={place}>
       <PageTitle />
-      <DesktopNotifier />
+      <Suspense fallback={null}>
+        <DesktopNotifier />
+      </Suspense>
       <ConnectionBar />
       <div className={styles.regions} ref={regions}>
         <Rail />
         <RoomList place={place} />
         <div className={styles.place}>
           <ErrorBoundary key={pathname}>
-            <Suspense fallback={<main className={styles.loading} aria-busy="true" />}>
+            <PendingPlaceContext value={place === 'room' ? <RoomPending /> : <main aria-busy="true" />}>
               <Outlet />
-            </Suspense>
+            </PendingPlaceContext>
           </ErrorBoundary>
         </div>
       </div>

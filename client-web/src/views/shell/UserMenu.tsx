@@ -6,7 +6,7 @@ import { useApp } from '../app-context.tsx';
 import { useDialogs } from '../dialogs/dialogs-context.ts';
 import { useT } from '../i18n.tsx';
 import { useNavigation } from '../navigation.ts';
-import { useSession } from '../session-context.tsx';
+import { useFrame } from '../session-context.tsx';
 import { Avatar } from '../ui/Avatar.tsx';
 import { Menu, MenuItem, type MenuProps, MenuSection, MenuSeparator } from '../ui/Menu.tsx';
 import { useViewModel } from '../ui/use-view-model.ts';
@@ -22,9 +22,7 @@ const themes = [
 export function UserMenu({ placement }: Pick<MenuProps, 'placement'>) {
   const t = useT('shell');
   const app = useApp();
-  const session = useSession();
-  const { profile } = useViewModel(session.ownProfile);
-  const { sync } = useViewModel(session);
+  const { profile, sync } = useViewModel(useFrame());
   const { openSettings } = useNavigation();
   const { open } = useDialogs();
   const { storage } = app.platform;

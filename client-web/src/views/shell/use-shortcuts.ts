@@ -3,12 +3,12 @@ import { useEffect } from 'react';
 import { hasNews, type RoomListState } from '../../view-models/room-list.ts';
 import { useDialogs } from '../dialogs/dialogs-context.ts';
 import { useNavigation } from '../navigation.ts';
-import { useSession } from '../session-context.tsx';
+import { useFrame } from '../session-context.tsx';
 import { matchShortcut } from './shortcuts.ts';
 
 /** Listens to the keys that work everywhere. */
 export function useShortcuts(): void {
-  const { roomList } = useSession();
+  const { roomList } = useFrame();
   const { open, isOpen } = useDialogs();
   const { openRoom } = useNavigation();
   const { roomId } = useParams({ strict: false });

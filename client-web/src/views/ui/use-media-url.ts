@@ -1,10 +1,10 @@
 import { useEffect, useState } from 'react';
 import type { MediaRequest } from '../../view-models/media.ts';
-import { useSession } from '../session-context.tsx';
+import { useFrame } from '../session-context.tsx';
 
 /** A `blob:` URL for an authenticated medium; undefined while it loads, if it fails, and without an `mxc`. */
 export function useMediaUrl(request: Omit<MediaRequest, 'mxc'> & { mxc: string | undefined }): string | undefined {
-  const { media } = useSession();
+  const { media } = useFrame();
   const { mxc, width, height, method } = request;
   const [loaded, setLoaded] = useState<{ mxc: string; url: string }>();
   useEffect(() => {

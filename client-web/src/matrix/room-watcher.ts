@@ -8,26 +8,33 @@ import {
   RoomStateEvent,
   SyncState,
 } from 'matrix-js-sdk';
+import type { Platform } from '../platform/platform.ts';
+import type { RoomSummaries } from './room-summaries.ts';
 import { type RoomSummary, summarizeRoom } from './room-summary.ts';
 
 /** A sync can touch a room a hundred times; summaries are made again once per this many milliseconds at most. */
 const coalesceMs = 16;
+/** While hundreds of rooms are arriving, lists are drawn again less often. */
+const arrivingMs = 250;
+/** Summaries are made for this many milliseconds before anything else that waits has its turn. */
+const turnMs = 8;
 
-/**
- * The summaries of all rooms, kept current. Listeners are told once after a burst of changes; the map and each summary
- * in it stay the same objects until something in them changes.
- */
-export class RoomStore {
+/** Keeps the summaries of all rooms current, and tells of changes once after a burst of them. */
+export class RoomWatcher {
   readonly #client: MatrixClient;
-  readonly #listeners = new Set<() => void>();
+  readonly #summaries: RoomSummaries;
+  readonly #now: () => number;
   readonly #dirty = new Set<string>();
   readonly #watched = new WeakSet<Room>();
-  #rooms: ReadonlyMap<string, RoomSummary> = new Map();
   #directRooms: ReadonlyMap<string, string> = new Map();
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Until the rooms of the last visit, or of the first sync, are all there. */
+  #isArriving = true;
 
-  constructor(client: MatrixClient) {
+  constructor(client: MatrixClient, summaries: RoomSummaries, { now }: Pick<Platform, 'now'>) {
     this.#client = client;
+    this.#summaries = summaries;
+    this.#now = now;
     client.on(ClientEvent.Room, this.#onRoom);
     client.on(ClientEvent.DeleteRoom, this.#markDirty);
     client.on(ClientEvent.AccountData, this.#onAccountData);
@@ -38,27 +45,13 @@ export class RoomStore {
     client.on(RoomEvent.Tags, this.#onTags);
     client.on(RoomEvent.MyMembership, this.#onRoom);
     client.on(RoomStateEvent.Events, this.#onState);
-    this.#directRooms = readDirectRooms(client);
-    for (const room of client.getRooms()) {
-      this.#watch(room);
-      this.#dirty.add(room.roomId);
-    }
+  }
+
+  /** Makes the summaries of what has arrived now instead of soon. */
+  flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     this.#flush();
-  }
-
-  /** All rooms the user has something to do with, left ones too, by room id. */
-  getAll(): ReadonlyMap<string, RoomSummary> {
-    return this.#rooms;
-  }
-
-  get(roomId: string): RoomSummary | undefined {
-    return this.#rooms.get(roomId);
-  }
-
-  /** Returns the function that ends the subscription. */
-  subscribe(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
   }
 
   dispose(): void {
@@ -74,7 +67,6 @@ export class RoomStore {
     client.off(RoomEvent.MyMembership, this.#onRoom);
     client.off(RoomStateEvent.Events, this.#onState);
     clearTimeout(this.#timer);
-    this.#listeners.clear();
   }
 
   readonly #onRoom = (room: Room): void => {
@@ -82,7 +74,11 @@ export class RoomStore {
     this.#markDirty(room.roomId);
   };
   readonly #onSync = (state: SyncState): void => {
-    if (state === SyncState.Prepared) this.#markAllDirty();
+    if (state !== SyncState.Prepared) return;
+    this.#isArriving = false;
+    // What was known from the last visit may be gone.
+    for (const roomId of this.#summaries.getAll().keys()) this.#markDirty(roomId);
+    this.#markAllDirty();
   };
   readonly #onTimeline = (_event: MatrixEvent, room: Room | undefined): void => {
     if (room) this.#markDirty(room.roomId);
@@ -113,45 +109,28 @@ export class RoomStore {
 
   readonly #markDirty = (roomId: string): void => {
     this.#dirty.add(roomId);
+    this.#schedule(this.#isArriving ? arrivingMs : coalesceMs);
+  };
+
+  #schedule(delayMs: number): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       this.#flush();
-    }, coalesceMs);
-  };
+    }, delayMs);
+  }
 
   #flush(): void {
-    const next = new Map(this.#rooms);
-    let changed = false;
+    const end = this.#now() + turnMs;
+    const changes: [string, RoomSummary | undefined][] = [];
     for (const roomId of this.#dirty) {
+      this.#dirty.delete(roomId);
       const room = this.#client.getRoom(roomId);
-      const before = next.get(roomId);
-      if (!room) {
-        changed = next.delete(roomId) || changed;
-        continue;
-      }
-      const after = summarizeRoom(this.#client, room, this.#directRooms);
-      if (before && isSame(before, after)) continue;
-      next.set(roomId, after);
-      changed = true;
+      changes.push([roomId, room ? summarizeRoom(this.#client, room, this.#directRooms) : undefined]);
+      if (this.#now() > end) break;
     }
-    this.#dirty.clear();
-    if (!changed) return;
-    this.#rooms = next;
-    for (const listener of [...this.#listeners]) listener();
+    this.#summaries.update(changes);
+    if (this.#dirty.size > 0) this.#schedule(0);
   }
-}
-
-function isSame(before: RoomSummary, after: RoomSummary): boolean {
-  return (Object.keys(after) as (keyof RoomSummary)[]).every((key) => isSameValue(before[key], after[key]));
-}
-
-/** Summaries hold plain values and flat objects of them. */
-function isSameValue(before: unknown, after: unknown): boolean {
-  if (Object.is(before, after)) return true;
-  if (typeof before !== 'object' || typeof after !== 'object' || before === null || after === null) return false;
-  const values = new Map(Object.entries(before));
-  const entries = Object.entries(after);
-  return entries.length === values.size && entries.every(([key, value]) => Object.is(values.get(key), value));
 }
 
 /** Room id → the other user, from `m.direct`. */

@@ -1,0 +1,31 @@
+/** What the page as a whole tells and lets one do. */
+export interface Page {
+  /** Lets everything else that waits have its turn: input, drawing. To be awaited between the parts of long work. */
+  pause(): Promise<void>;
+  /** Calls back when the page may be about to end: nothing later is sure. Returns the function that ends it. */
+  onHide(listener: () => void): () => void;
+}
+
+interface Scheduler {
+  postTask(task: () => void, options: { priority: 'background' }): Promise<void>;
+}
+
+export function createPage(window: Window & { readonly scheduler?: Scheduler }): Page {
+  return {
+    async pause() {
+      // Nobody waits for a page in the background, and it may be given timers only once a second.
+      if (window.document.hidden) return;
+      if (window.scheduler) await window.scheduler.postTask(() => {}, { priority: 'background' });
+      else await new Promise((resolve) => setTimeout(resolve, 0));
+    },
+    onHide(listener) {
+      const onChange = () => window.document.visibilityState === 'hidden' && listener();
+      window.document.addEventListener('visibilitychange', onChange);
+      window.addEventListener('pagehide', listener);
+      return () => {
+        window.document.removeEventListener('visibilitychange', onChange);
+        window.removeEventListener('pagehide', listener);
+      };
+    },
+  };
+}
