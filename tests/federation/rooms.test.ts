@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { supportedRoomVersions } from '../../server/src/protocol/room-versions.ts';
 import { brokenRules } from '../harness/broken-rules.ts';
 import { startHomeserver } from '../harness/homeserver.ts';
 import { Person } from '../harness/person.ts';
@@ -32,7 +33,7 @@ describe('joining', () => {
     expect((await bob.roomOk('GET', roomId, 'state/m.room.name/')).name).toBe('Lobby');
   });
 
-  for (const version of ['10', '11', '12']) {
+  for (const version of supportedRoomVersions) {
     test(`by invite, in room version ${version}, and both talk`, async () => {
       const { alice, bob } = await aliceAndBob();
       const roomId = await alice.createRoom({ preset: 'private_chat', name: 'Secrets', room_version: version });

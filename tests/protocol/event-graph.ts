@@ -92,7 +92,8 @@ export class EventGraph {
       hashes: { sha256: '' },
       signatures: {},
     } as unknown as Pdu;
-    pdu.auth_events = draft.authEvents ?? this.#select(state, pdu);
+    const named = draft.authEvents ?? this.#select(state, pdu);
+    pdu.auth_events = this.version.eventReferences === 'id' ? named : named.map((id) => [id, { sha256: '' }]);
     const event: Event = { eventId: `$${draft.id ?? String(n).padStart(6, '0')}`, roomId: this.roomId, pdu };
     this.events.set(event.eventId, { event, rejected: draft.rejected ?? false });
     return event;

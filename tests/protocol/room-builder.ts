@@ -4,6 +4,7 @@ import { authEventKeys } from '../../server/src/protocol/auth-events.ts';
 import {
   type Event,
   type EventId,
+  type EventReference,
   type Pdu,
   type RoomId,
   type StateKey,
@@ -64,7 +65,15 @@ export class TestRoom {
       ...draft,
       content,
     } as Pdu;
+    pdu.prev_events = this.references(pdu.prev_events);
+    pdu.auth_events = this.references(pdu.auth_events);
     return { eventId, roomId: pdu.room_id ?? this.roomId, pdu };
+  }
+
+  /** Ids in the form in which events of the version name others. */
+  references(ids: readonly EventReference[]): EventReference[] {
+    const isPair = this.version.eventReferences === 'pair';
+    return ids.map((id) => (isPair && typeof id === 'string' ? [id, { sha256: '' }] : id));
   }
 
   authEventsFor(draft: Pdu): EventId[] {

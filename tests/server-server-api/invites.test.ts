@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { eventIdOf } from '../../server/src/protocol/event-hashes.ts';
 import type { SignedEvent } from '../../server/src/protocol/event-signing.ts';
+import { supportedRoomVersions } from '../../server/src/protocol/room-versions.ts';
 import { signJson } from '../../server/src/protocol/signing.ts';
 import { brokenRules } from '../harness/broken-rules.ts';
 import { startHomeserver } from '../harness/homeserver.ts';
@@ -44,7 +45,7 @@ async function sendInvite(room: PuppetRoom, invite: { eventId: string; pdu: unkn
 
 const invalid = { status: 400, body: { errcode: 'M_INVALID_PARAM' } };
 
-for (const version of ['10', '11', '12']) {
+for (const version of supportedRoomVersions) {
   test(`an invite to a room of version ${version} is signed and shown to the user`, async () => {
     const alice = await newPerson();
     const room = PuppetRoom.create(puppet, version);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { eventIdOf } from '../../server/src/protocol/event-hashes.ts';
 import { hashAndSignEvent, type UnsignedPdu } from '../../server/src/protocol/event-signing.ts';
+import { supportedRoomVersions } from '../../server/src/protocol/room-versions.ts';
 import { signJson } from '../../server/src/protocol/signing.ts';
 import { brokenRules } from '../harness/broken-rules.ts';
 import { startHomeserver } from '../harness/homeserver.ts';
@@ -14,7 +15,7 @@ let names = 0;
 
 const newPerson = () => Person.register(alpha, `alice${names++}`);
 const newUser = () => puppet.user(`guest${names++}`);
-const allVersions = ['10', '11', '12'];
+const allVersions = supportedRoomVersions;
 
 async function makeJoin(roomId: string, userId: string, versions: readonly string[] = allVersions) {
   const query = versions.length === 0 ? '' : `?${versions.map((version) => `ver=${version}`).join('&')}`;

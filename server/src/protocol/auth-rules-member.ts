@@ -11,6 +11,7 @@ import {
   powerLevelsIn,
   refused,
 } from './authorization.ts';
+import { prevEventIds } from './event.ts';
 import { isUserId, serverNameOf } from './identifiers.ts';
 import type { JsonValue } from './json.ts';
 import { actionPowerLevel, userPowerLevel } from './power-levels.ts';
@@ -64,7 +65,8 @@ function joinRule(judged: MemberCase): Authorization {
   const { pdu, version, rules, create, target, targetMembership, senderMembership } = judged;
   // 5.3.1 The creator's first join: the create event is its only previous event.
   const creator = version.creators === 'content.creator' ? contentOf(create.pdu, 'creator') : create.pdu.sender;
-  if (pdu.prev_events.length === 1 && pdu.prev_events[0] === create.eventId && target === creator) return allowed;
+  const [previous, ...others] = prevEventIds(pdu);
+  if (previous === create.eventId && others.length === 0 && target === creator) return allowed;
   // 5.3.2 Nobody joins somebody else.
   if (pdu.sender !== target) return refused(`${rules.join}.2`, 'Users join by themselves.');
   // 5.3.3 The sender is banned.

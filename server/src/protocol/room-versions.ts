@@ -265,21 +265,20 @@ const v12: RoomVersion = {
   inviteStateValidated: 'should',
 };
 
-/** Every stable room version of the specification, whether this server supports it or not. */
+/** Every stable room version of the specification: this server creates, joins and serves rooms of all of them. */
 export const roomVersions: ReadonlyMap<string, RoomVersion> = new Map(
   [v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12].map((version) => [version.id, version]),
 );
 
-/** Ids of the room versions in which this server creates, joins and serves rooms. */
-export const supportedRoomVersions: readonly string[] = ['10', '11', '12'];
+export const supportedRoomVersions: readonly string[] = [...roomVersions.keys()];
 
 /** Version of a new room when nobody asks for another. */
 export const DEFAULT_ROOM_VERSION = '12';
 
 /**
- * The supported room version with this id, or `undefined`. `id` is what `content.room_version` of the create event says; a
+ * The room version with this id, or `undefined`. `id` is what `content.room_version` of the create event says; a
  * create event that says nothing is of version `1`, which the caller fills in.
  */
 export function roomVersion(id: string): RoomVersion | undefined {
-  return supportedRoomVersions.includes(id) ? roomVersions.get(id) : undefined;
+  return roomVersions.get(id);
 }

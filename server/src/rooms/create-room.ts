@@ -6,12 +6,7 @@ import { roomIdOf } from '../protocol/event-hashes.ts';
 import { hashAndSignEvent, type SignedEvent } from '../protocol/event-signing.ts';
 import { isRoomAlias, isUserId, serverNameOf } from '../protocol/identifiers.ts';
 import { isJsonObject, type JsonObject } from '../protocol/json.ts';
-import {
-  DEFAULT_ROOM_VERSION,
-  type RoomVersion,
-  roomVersion,
-  supportedRoomVersions,
-} from '../protocol/room-versions.ts';
+import { DEFAULT_ROOM_VERSION, type RoomVersion, roomVersion } from '../protocol/room-versions.ts';
 import { findAlias, insertAliasWith, isAliasTaken } from '../storage/room-aliases.ts';
 import { publishWith } from '../storage/room-directory.ts';
 import type { RoomRow } from '../storage/rooms.ts';
@@ -53,7 +48,7 @@ const PRESETS: Record<Preset, { joinRule: string; guestAccess: string }> = {
  */
 export async function createRoom(parts: RoomParts, sender: Sender, request: RoomRequest): Promise<RoomId> {
   const version = roomVersion(request.room_version ?? DEFAULT_ROOM_VERSION);
-  if (version === undefined || !supportedRoomVersions.includes(version.id))
+  if (version === undefined)
     throw new MatrixError('M_UNSUPPORTED_ROOM_VERSION', 'This server does not make rooms of that version.', 400);
   if (request.invite_3pid !== undefined && request.invite_3pid.length > 0)
     // They need an identity server, and a room without somebody who was to be in it is not the room asked for.

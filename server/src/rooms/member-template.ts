@@ -6,7 +6,7 @@ import { isEventDepth, isEventReference } from '../protocol/event-format.ts';
 import { hashAndSignEvent, type SignedEvent } from '../protocol/event-signing.ts';
 import { isUserId } from '../protocol/identifiers.ts';
 import { isJsonObject, type JsonObject } from '../protocol/json.ts';
-import { type RoomVersion, roomVersion, supportedRoomVersions } from '../protocol/room-versions.ts';
+import { type RoomVersion, roomVersion } from '../protocol/room-versions.ts';
 import type { RoomParts } from './room-parts.ts';
 
 /** A membership of one of our users in a room that this server is not in. */
@@ -31,7 +31,7 @@ export function signMembership(
   own: OwnMembership,
 ): { readonly version: RoomVersion; readonly event: SignedEvent } {
   const version = roomVersion(made.roomVersion ?? '1');
-  if (version === undefined || !supportedRoomVersions.includes(version.id))
+  if (version === undefined)
     throw new MatrixError('M_UNSUPPORTED_ROOM_VERSION', 'This server does not know the version of that room.', 400);
   requireTemplateOf(server, made.event, own);
   return { version, event: signOwnMembership(parts, version, made.event, own) };

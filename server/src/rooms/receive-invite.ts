@@ -1,7 +1,7 @@
 import { forbidden, invalidParam, MatrixError } from '../protocol/errors.ts';
 import type { Pdu, RoomId, ServerName } from '../protocol/event.ts';
 import { isUserId, serverNameOf } from '../protocol/identifiers.ts';
-import { roomVersion, supportedRoomVersions } from '../protocol/room-versions.ts';
+import { roomVersion } from '../protocol/room-versions.ts';
 import { findAccount } from '../storage/accounts.ts';
 import { admitPdu, cosignPdu, type VerifiedPdu } from './admit-pdu.ts';
 import { storeOutlierMembership } from './outlier-membership.ts';
@@ -26,7 +26,7 @@ export interface SubmittedInvite {
  */
 export async function receiveInvite(parts: RoomParts, origin: ServerName, request: SubmittedInvite): Promise<Pdu> {
   const version = roomVersion(request.roomVersion);
-  if (version === undefined || !supportedRoomVersions.includes(version.id))
+  if (version === undefined)
     throw new MatrixError('M_INCOMPATIBLE_ROOM_VERSION', 'This server does not support the version of the room.', 400, {
       room_version: request.roomVersion,
     });
