@@ -84,7 +84,28 @@ describeWithSynapse('a room of Parley and Synapse', async () => {
       expect(atGuest).toEqual(atHome);
     });
 
-    test.each(['11', '12'])('of version %s hides a redacted message on both sides', async (version) => {
+    test.each(versions)('of version %s has the same history and state on both sides', async (version) => {
+      const { host, guest } = await pair(home, away);
+      const roomId = await host.createRoom({ room_version: version });
+      const earlier = numbered('earlier', 15);
+      for (const text of earlier) await host.say(roomId, text);
+      await guest.join(roomId, [home.serverName]);
+      await host.untilMembership(roomId, guest.userId, 'join');
+      expect(await guest.texts(roomId)).toEqual(earlier);
+      const levels = await host.roomOk('GET', roomId, 'state/m.room.power_levels/');
+      const users = { ...levels.users, [guest.userId]: 50 };
+      await host.setState(roomId, 'm.room.power_levels', { ...levels, users });
+      await guest.untilEvent(
+        roomId,
+        (event) => event.type === 'm.room.power_levels' && event.content.users[guest.userId] === 50,
+        'the power to change the topic',
+      );
+      await guest.setState(roomId, 'm.room.topic', { topic: 'By the guest' });
+      await host.untilEvent(roomId, (event) => event.content.topic === 'By the guest', 'the topic');
+      expect(await stateOf(guest, roomId)).toEqual(await stateOf(host, roomId));
+    });
+
+    test.each(versions)('of version %s hides a redacted message on both sides', async (version) => {
       const { host, guest } = await pair(home, away);
       const roomId = await sharedRoom({ host, guest }, { room_version: version });
       const byGuest = await guest.say(roomId, 'a secret of the guest');

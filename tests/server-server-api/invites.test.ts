@@ -123,7 +123,7 @@ describe('what is signed', () => {
   test('nothing of a room version that we do not support', async () => {
     const alice = await newPerson();
     const room = PuppetRoom.create(puppet);
-    for (const version of ['9', '13', 'org.example.new'])
+    for (const version of ['0', '13', 'org.example.new'])
       expect(await sendInvite(room, inviteOf(room, alice.userId), { version })).toMatchObject({
         status: 400,
         body: { errcode: 'M_INCOMPATIBLE_ROOM_VERSION', room_version: version },
