@@ -27,7 +27,7 @@ import { createHttpServer, type HttpLogger } from './http/http-server.ts';
 import type { ClientRoute, FederationRoute } from './http/route.ts';
 import { addWebClient } from './http/web-client.ts';
 import { updateMemberProfile } from './rooms/membership.ts';
-import { isServerJoined, serverMayTakePart } from './rooms/room-policy.ts';
+import { isSharedWith, serverMayTakePart } from './rooms/room-policy.ts';
 import { pruneTransactions } from './storage/client-transactions.ts';
 import { createSetupToken } from './users/setup.ts';
 
@@ -221,7 +221,7 @@ function serveFederation(app: FastifyInstance, parts: Parts, routes: readonly Fe
     authenticateServer: federation.authenticateServer,
     roomPolicy: {
       serverMayTakePart: (roomId, server) => serverMayTakePart(rooms.parts, roomId, server),
-      serverIsJoined: (roomId, server) => isServerJoined(rooms.parts, roomId, server),
+      isSharedWith: (roomId, server) => isSharedWith(rooms.parts, roomId, server),
     },
     rateLimits: common.rateLimits,
   });

@@ -93,7 +93,7 @@ export async function startFederationServer(
     ],
     {
       authenticateServer: (request) => started().authenticateServer(request),
-      roomPolicy: { serverMayTakePart: async () => true, serverIsJoined: async () => true },
+      roomPolicy: { serverMayTakePart: async () => true, isSharedWith: async () => true },
       rateLimits: noRateLimits,
     },
   );

@@ -64,7 +64,7 @@ addFederationRoutes(
     rateLimits,
     roomPolicy: {
       serverMayTakePart: async (_roomId, server) => server !== 'banned.test',
-      serverIsJoined: async (_roomId, server) => server !== 'outside.test',
+      isSharedWith: async (_roomId, server) => server !== 'outside.test',
     },
     async authenticateServer(request) {
       signed.push(request);
@@ -143,7 +143,7 @@ test('A3.1 a route that leaves out its room policy, or has one without a room, d
     const other = createHttpServer({ logger: { info() {}, error() {} }, trustProxy: [], cors: false });
     addFederationRoutes(other, [route as never], {
       rateLimits,
-      roomPolicy: { serverMayTakePart: async () => true, serverIsJoined: async () => true },
+      roomPolicy: { serverMayTakePart: async () => true, isSharedWith: async () => true },
       authenticateServer: async () => 'x',
     });
   };

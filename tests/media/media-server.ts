@@ -90,7 +90,7 @@ export async function startMediaServer(options: MediaServerOptions): Promise<Med
   addClientRoutes(app, contentRepositoryRoutes(media), { authenticate, rateLimits: noRateLimits });
   addFederationRoutes(app, federationRoutes(media), {
     authenticateServer: async () => 'peer.test',
-    roomPolicy: { serverMayTakePart: async () => true, serverIsJoined: async () => true },
+    roomPolicy: { serverMayTakePart: async () => true, isSharedWith: async () => true },
     rateLimits: noRateLimits,
   });
   await app.listen({ host: '127.0.0.1', port: 0 });

@@ -88,7 +88,7 @@ async function admit(
   if (isJsonObject(body) && body.room_id !== undefined && body.room_id !== roomId)
     throw invalidParam('The room id of the body is not the one of the path.');
   const mayTakePart = route.serverAcl === 'none' || (await roomPolicy.serverMayTakePart(roomId, origin));
-  const isIn = route.inRoom === 'none' || (await roomPolicy.serverIsJoined(roomId, origin));
+  const isIn = route.inRoom === 'none' || (await roomPolicy.isSharedWith(roomId, origin));
   // The same words for both where the room is read: whoever is not in it is not told of its ACL either (A3.1).
   if (route.inRoom === 'joined' && !(mayTakePart && isIn))
     throw forbidden('This server is not in the room, or is banned from it.');

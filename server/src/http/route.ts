@@ -74,7 +74,7 @@ export interface FederationRoute<B extends TSchema = TSchema, Q extends TSchema 
   readonly auth: 'x_matrix' | 'none';
   /** `room`: the origin is checked against the ACL of the room named by `{roomId}` before the handler runs. */
   readonly serverAcl: 'room' | 'none';
-  /** `joined`: the origin must have a joined member in the room named by `{roomId}`. */
+  /** `joined`: the origin and this server must both have a joined member in the room named by `{roomId}`. */
   readonly inRoom: 'joined' | 'none';
   /** Schema of the JSON body, which may hold a `NonCanonicalToken` wherever the schema allows anything. */
   readonly body?: B;
@@ -85,7 +85,8 @@ export interface FederationRoute<B extends TSchema = TSchema, Q extends TSchema 
 /** Asked before a federation handler runs; implemented by `rooms/`, so that `http/` needs to know no rooms. */
 export interface RoomPolicy {
   serverMayTakePart(roomId: RoomId, server: ServerName): Promise<boolean>;
-  serverIsJoined(roomId: RoomId, server: ServerName): Promise<boolean>;
+  /** Whether that server and this one are both in the room. */
+  isSharedWith(roomId: RoomId, server: ServerName): Promise<boolean>;
 }
 
 /**

@@ -25,8 +25,9 @@ export async function serverMayTakePart(parts: RoomParts, roomId: RoomId, server
   return serverAclAllows(acl, server);
 }
 
-/** Whether a server has a joined member in the room. */
-export async function isServerJoined(parts: RoomParts, roomId: RoomId, server: ServerName): Promise<boolean> {
+/** Whether a server and this one both have a joined member in the room: of a room that we have left we say nothing. */
+export async function isSharedWith(parts: RoomParts, roomId: RoomId, server: ServerName): Promise<boolean> {
   const room = await parts.rooms.byId(roomId);
-  return room !== undefined && (await serverIsJoined(parts.db, room.nid, server));
+  if (room === undefined || !(await serverIsJoined(parts.db, room.nid, parts.serverName))) return false;
+  return await serverIsJoined(parts.db, room.nid, server);
 }
