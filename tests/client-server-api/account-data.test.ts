@@ -135,3 +135,37 @@ describe('tags', () => {
     expect((await put(`${room}/tags/${encodeURIComponent('é'.repeat(128))}`, {})).status).toBe(400);
   });
 });
+
+describe('how much there may be', () => {
+  test('a user has at most 20,000 pieces of it, and may go on changing those', async () => {
+    const carol = await server.register('carol');
+    const own = `/_matrix/client/v3/user/${encodeURIComponent(carol.user_id)}/account_data`;
+    await db.query(
+      `INSERT INTO account_data (user_id, room_id, type, content, position)
+       SELECT $1, '', 'org.example.' || n, '{}', 0 FROM generate_series(1, 20000) AS n`,
+      [carol.user_id],
+    );
+    const { status, json } = await put(`${own}/org.example.new`, {}, carol.access_token);
+    expect([status, json.errcode]).toEqual([413, 'M_TOO_LARGE']);
+    expect((await put(`${own}/org.example.7`, { changed: true }, carol.access_token)).status).toBe(200);
+  });
+
+  test('and 16 MiB in all', async () => {
+    const dave = await server.register('dave');
+    const own = `/_matrix/client/v3/user/${encodeURIComponent(dave.user_id)}/account_data`;
+    const mebibyte = { x: 'x'.repeat(1024 * 1024 - 8) };
+    for (let i = 0; i < 16; i++)
+      expect((await put(`${own}/org.example.${i}`, mebibyte, dave.access_token)).status).toBe(200);
+    expect((await put(`${own}/org.example.one_more`, {}, dave.access_token)).json.errcode).toBe('M_TOO_LARGE');
+    expect((await put(`${own}/org.example.0`, {}, dave.access_token)).status).toBe(200);
+  });
+
+  test('and 100 tags for a room', async () => {
+    const erin = await server.register('erin');
+    const tags = `/_matrix/client/v3/user/${encodeURIComponent(erin.user_id)}/rooms/${encodeURIComponent(ROOM)}/tags`;
+    for (let i = 0; i < 100; i++) expect((await put(`${tags}/u.${i}`, {}, erin.access_token)).status).toBe(200);
+    const { status, json } = await put(`${tags}/u.more`, {}, erin.access_token);
+    expect([status, json.errcode]).toEqual([400, 'M_INVALID_PARAM']);
+    expect((await put(`${tags}/u.7`, { order: 0.5 }, erin.access_token)).status).toBe(200);
+  });
+});

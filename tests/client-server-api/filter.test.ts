@@ -46,3 +46,20 @@ test('filters of others, unknown ids and what is no filter are refused', async (
   }
   expect((await define({ x: 'x'.repeat(65_536) })).status).toBe(413);
 });
+
+test('a user has at most 1,000 filters of at most 64 KiB; one that is there already still gets its id', async () => {
+  const carol = await server.register('carol');
+  const own = `/_matrix/client/v3/user/${carol.user_id}/filter`;
+  const put = (body: unknown) => server.call('POST', own, { token: carol.access_token, body });
+  const { json: known } = await put(FILTER);
+  await db.query(
+    `INSERT INTO filters (user_id, filter_id, filter_hash, filter)
+     SELECT $1, n, decode(lpad(to_hex(n), 64, '0'), 'hex'), '{}' FROM generate_series(1, 999) AS n`,
+    [carol.user_id],
+  );
+  const refused = await put({ room: { timeline: { limit: 11 } } });
+  expect([refused.status, refused.json.errcode]).toEqual([403, 'M_FORBIDDEN']);
+  expect((await put(FILTER)).json).toEqual(known);
+  const large = await define({ 'org.example.padding': 'x'.repeat(65_536) });
+  expect([large.status, large.json.errcode]).toEqual([413, 'M_TOO_LARGE']);
+});

@@ -126,3 +126,25 @@ test('too many wrong passwords from one address are refused, also with the right
   expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(300);
   expect((await attempt('password-alice', '192.0.2.2')).status).toBe(200);
 });
+
+test('A8.6 a user has at most 500 devices: a new one ends the session that was used least lately', async () => {
+  const dora = await server.register('dora');
+  await db.query(
+    `INSERT INTO devices (user_id, device_id, created_at) SELECT $1, 'D' || n, n FROM generate_series(1, 499) AS n`,
+    [dora.user_id],
+  );
+  const devices = async () =>
+    (await db.query<{ device_id: string }>('SELECT device_id FROM devices WHERE user_id = $1', [dora.user_id])).map(
+      (row) => row.device_id,
+    );
+  expect(await devices()).toHaveLength(500);
+  const as = { identifier: { type: 'm.id.user', user: 'dora' }, password: 'password-dora' };
+  const { json } = await login(as);
+  expect(await devices()).toHaveLength(500);
+  expect(await devices()).toEqual(expect.arrayContaining([json.device_id, dora.device_id, 'D2']));
+  expect(await devices()).not.toContain('D1');
+  expect((await whoami(dora.access_token)).status).toBe(200);
+  // One that is known already takes nobody's place.
+  await login({ ...as, device_id: 'D2' });
+  expect(await devices()).toContain('D3');
+});

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { openDatabase } from '../../server/src/storage/database.ts';
 import { enc, registerClient, type TestClient } from '../harness/client.ts';
 import { startHomeserver } from '../harness/homeserver.ts';
 
@@ -73,6 +74,19 @@ describe('the published room directory', () => {
     expect(second.next_batch).toBeUndefined();
     const anybody = await fetch(`${server.baseUrl}/_matrix/client/v3/publicRooms?limit=10`);
     expect(((await anybody.json()) as { chunk: unknown[] }).chunk).toHaveLength(2);
+  });
+
+  it('gives a room at most 200 aliases', async () => {
+    const roomId = await ana.createRoom({});
+    const db = openDatabase({ connection: server.databaseUrl, poolSize: 1 });
+    await db.query(
+      `INSERT INTO room_aliases (alias, room_nid, creator) SELECT '#many' || n || ':x', r.nid, '' FROM rooms r,
+       generate_series(1, 200) AS n WHERE r.room_id = $1`,
+      [roomId],
+    );
+    await db.close();
+    const path = `v3/directory/room/${enc(`#more:${server.serverName}`)}`;
+    expect((await ana.request('PUT', path, { room_id: roomId })).body.errcode).toBe('M_FORBIDDEN');
   });
 
   it('of another server is asked for only by those who have an account here', async () => {

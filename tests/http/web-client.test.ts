@@ -36,7 +36,7 @@ afterAll(async () => {
 });
 const get = (url: string) => app.inject({ method: 'GET', url });
 
-test('the page is asked for again every time and may run nothing but its own files', async () => {
+test('A9.3 the page is asked for again every time and may run nothing but its own files', async () => {
   for (const url of ['/', '/index.html']) {
     const { statusCode, headers, body } = await get(url);
     expect([statusCode, headers['cache-control']]).toEqual([200, 'no-cache']);

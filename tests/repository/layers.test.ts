@@ -166,7 +166,7 @@ describe('Biome reports exactly the imports that the layers forbid', () => {
     });
 });
 
-test('Biome reports import cycles, promises that nobody awaits, and requests that bypass the one way out', () => {
+test('A5.2 A7.1 Biome reports import cycles, promises that nobody awaits, and requests that bypass the one way out', () => {
   const inUsers = [...found].filter((entry) => /users\/(one|two|promises)\.ts/.test(entry));
   expect(inUsers).toEqual(
     expect.arrayContaining([

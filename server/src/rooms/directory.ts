@@ -46,6 +46,9 @@ export async function plainStateOf(
   return found;
 }
 
+/** Aliases of this server for one room. */
+const MAX_ALIASES = 200;
+
 /** Whether a joined user has the power to set a kind of state in the room. */
 async function maySetState(parts: RoomParts, sender: Sender, room: RoomRow, type: string): Promise<boolean> {
   if ((await membershipOf(parts.db, room.nid, sender.userId))?.membership !== 'join') return false;
@@ -71,6 +74,8 @@ export async function createAlias(parts: RoomParts, sender: Sender, alias: strin
   const room = await roomOfSender(parts, roomId);
   if ((await membershipOf(parts.db, room.nid, sender.userId))?.membership !== 'join')
     throw forbidden('You are not in this room.');
+  if ((await aliasesOfRoom(parts.db, room.nid)).length >= MAX_ALIASES)
+    throw forbidden(`The room has ${MAX_ALIASES} aliases already, which is the most.`);
   if (!(await insertAlias(parts.db, { alias, roomNid: room.nid, creator: sender.userId })))
     throw new MatrixError('M_UNKNOWN', 'This alias is taken.', 409);
 }

@@ -63,6 +63,20 @@ export async function holdAccountData(
   return await findAccountData(tx, userId, roomId, type);
 }
 
+/** How much account data a user has but for one piece of it. */
+export async function accountDataSize(
+  db: Queryable,
+  userId: string,
+  besides: { readonly roomId: string; readonly type: string },
+): Promise<{ readonly entries: number; readonly bytes: number }> {
+  const [row] = await db.query<{ entries: number; bytes: number }>(
+    `SELECT count(*) AS entries, coalesce(sum(octet_length(content)), 0)::bigint AS bytes FROM account_data
+     WHERE user_id = $1 AND NOT (room_id = $2 AND type = $3)`,
+    [userId, besides.roomId, besides.type],
+  );
+  return row ?? { entries: 0, bytes: 0 };
+}
+
 /** Writes one row and its entry in the log: the last call of the transaction. */
 export async function putAccountData(
   tx: Transaction,

@@ -54,6 +54,15 @@ export async function insertDevice(
   return rows.length > 0;
 }
 
+/** Deletes those that were seen least lately, with their tokens, beyond the number that a user may have. */
+export async function deleteSurplusDevices(tx: Transaction, userId: string, most: number): Promise<void> {
+  await tx.query(
+    `DELETE FROM devices WHERE user_id = $1 AND device_id IN (SELECT device_id FROM devices WHERE user_id = $1
+       ORDER BY coalesce(last_seen_at, created_at) DESC, device_id OFFSET $2)`,
+    [userId, most],
+  );
+}
+
 /** False when there is no such device. */
 export async function renameDevice(
   tx: Transaction,

@@ -1,20 +1,25 @@
-import { invalidParam, MatrixError, notFound } from '../protocol/errors.ts';
+import { invalidParam, MatrixError, notFound, tooLarge } from '../protocol/errors.ts';
 import type { RoomId, UserId } from '../protocol/event.ts';
 import { isRoomId } from '../protocol/identifiers.ts';
 import { isJsonObject, type JsonObject } from '../protocol/json.ts';
 import {
   type AccountDataRow,
+  accountDataSize,
   findAccountData,
   findAccountDataSince,
   holdAccountData,
   putAccountData,
 } from '../storage/account-data.ts';
-import type { Database, Queryable } from '../storage/database.ts';
+import type { Database, Queryable, Transaction } from '../storage/database.ts';
 import { PUSH_RULES, shownPushRules } from './push-rules.ts';
 
 const FULLY_READ = 'm.fully_read';
 const TAG = 'm.tag';
 const MAX_TYPE_BYTES = 255;
+/** Pieces of account data of a user, and bytes of all of them as JSON: an initial sync carries them all. */
+const MAX_ENTRIES = 20_000;
+const MAX_BYTES = 16 * 1024 * 1024;
+const MAX_TAGS = 100;
 
 /** One piece of account data as clients see it. */
 export interface AccountData {
@@ -76,7 +81,21 @@ export async function setAccountData(
   if (type === FULLY_READ || type === PUSH_RULES)
     throw new MatrixError('M_BAD_JSON', `${type} cannot be set through this API.`, 405);
   if (Buffer.byteLength(type) > MAX_TYPE_BYTES) throw invalidParam('The type is too long.');
-  await db.transaction(async (tx) => await putAccountData(tx, { userId, roomId: roomId ?? '', type, content }));
+  await db.transaction(async (tx) => {
+    await requireSpace(tx, userId, { roomId: roomId ?? '', type, content });
+    await putAccountData(tx, { userId, roomId: roomId ?? '', type, content });
+  });
+}
+
+/** Throws 413 when the user would have too much account data. */
+async function requireSpace(
+  tx: Transaction,
+  userId: UserId,
+  data: { roomId: string; type: string; content: JsonObject },
+): Promise<void> {
+  const { entries, bytes } = await accountDataSize(tx, userId, data);
+  if (entries >= MAX_ENTRIES || bytes + Buffer.byteLength(JSON.stringify(data.content)) > MAX_BYTES)
+    throw tooLarge('You have too much account data.');
 }
 
 /** The tags that a user gave a room: tag name → tag. */
@@ -120,7 +139,10 @@ async function changeTags(
   requireRoomId(roomId);
   await db.transaction(async (tx) => {
     const tags = tagsIn(await holdAccountData(tx, userId, roomId, TAG));
-    if (apply(tags)) await putAccountData(tx, { userId, roomId, type: TAG, content: { tags } });
+    if (!apply(tags)) return;
+    if (Object.keys(tags).length > MAX_TAGS) throw invalidParam(`A room may have at most ${MAX_TAGS} tags.`);
+    await requireSpace(tx, userId, { roomId, type: TAG, content: { tags } });
+    await putAccountData(tx, { userId, roomId, type: TAG, content: { tags } });
   });
 }
 

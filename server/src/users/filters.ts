@@ -1,5 +1,5 @@
 import { LruCache } from '../base/lru-cache.ts';
-import { notFound } from '../protocol/errors.ts';
+import { forbidden, notFound, tooLarge } from '../protocol/errors.ts';
 import type { UserId } from '../protocol/event.ts';
 import { type Filter, parseFilter } from '../protocol/filter.ts';
 import type { JsonObject } from '../protocol/json.ts';
@@ -7,7 +7,7 @@ import type { Database } from '../storage/database.ts';
 import { findFilter, putFilter } from '../storage/filters.ts';
 
 export interface Filters {
-  /** Stores a definition and answers its id; throws `M_BAD_JSON` where it is none. */
+  /** Stores a definition and answers its id; throws `M_BAD_JSON` where it is none, `M_TOO_LARGE`, and 403 when there are too many. */
   define(userId: UserId, definition: JsonObject): Promise<string>;
   /** The definition as it was uploaded; throws 404 where there is none. */
   definition(userId: UserId, filterId: string): Promise<JsonObject>;
@@ -16,13 +16,20 @@ export interface Filters {
 }
 
 const REMEMBERED = 2_000;
+/** Filters of a user, and bytes of one as JSON. They are kept for ever: a client may name any of them at any time. */
+const MAX_FILTERS = 1_000;
+const MAX_FILTER_BYTES = 64 * 1024;
 
 export function createFilters(db: Database): Filters {
   const filters = new LruCache<string, Filter>(REMEMBERED);
   return {
     async define(userId, definition) {
       parseFilter(definition);
-      return await db.transaction(async (tx) => await putFilter(tx, userId, definition));
+      if (Buffer.byteLength(JSON.stringify(definition)) > MAX_FILTER_BYTES)
+        throw tooLarge(`A filter may have at most ${MAX_FILTER_BYTES} bytes.`);
+      const id = await db.transaction(async (tx) => await putFilter(tx, userId, definition, MAX_FILTERS));
+      if (id === undefined) throw forbidden(`You have ${MAX_FILTERS} filters already, which is the most.`);
+      return id;
     },
 
     async definition(userId, filterId) {

@@ -16,7 +16,7 @@ import {
 } from '../storage/access-tokens.ts';
 import { holdAccount } from '../storage/accounts.ts';
 import type { Database, Transaction } from '../storage/database.ts';
-import { deleteOtherDevices, insertDevice } from '../storage/devices.ts';
+import { deleteOtherDevices, deleteSurplusDevices, insertDevice } from '../storage/devices.ts';
 import { appendLog } from '../storage/log.ts';
 import { deleteDevicesOf } from './devices.ts';
 import type { LastSeen } from './last-seen.ts';
@@ -113,6 +113,9 @@ export function createSessions(options: { db: Database; clock: Clock; lastSeen: 
   };
 }
 
+/** Devices of a user: a program that signs in at every start and never out must not grow the lists of all who share a room. */
+const MAX_DEVICES = 500;
+
 async function issue(tx: Transaction, request: SessionRequest, now: number): Promise<Session> {
   const { userId } = request;
   const deviceId = request.deviceId ?? newDeviceId();
@@ -122,7 +125,8 @@ async function issue(tx: Transaction, request: SessionRequest, now: number): Pro
   if (account.isDeactivated) throw new MatrixError('M_USER_DEACTIVATED', 'This account has been closed.', 403);
   if (account.isLocked) throw userLocked();
   const isNew = await insertDevice(tx, { userId, deviceId, displayName: request.displayName ?? null, createdAt: now });
-  if (!isNew) await deleteTokensOfDevice(tx, userId, deviceId);
+  if (isNew) await deleteSurplusDevices(tx, userId, MAX_DEVICES);
+  else await deleteTokensOfDevice(tx, userId, deviceId);
   const tokens = await insertTokens(tx, { userId, deviceId, parentId: null }, request.withRefreshToken, now);
   if (isNew) await appendLog(tx, [{ kind: 'device_list', userId }]);
   return { user_id: userId, device_id: deviceId, ...tokens };
