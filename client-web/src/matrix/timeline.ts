@@ -15,6 +15,7 @@ import { field, textField } from './event-content.ts';
 import { memberOf, type ProjectionContext, projectEvent } from './event-projection.ts';
 import type { Session } from './session.ts';
 import { shareStructure } from './structural-sharing.ts';
+import { fetchThread } from './thread.ts';
 import type { Person, TimelineEvent } from './timeline-event.ts';
 
 /** How many events a timeline holds at most; beyond it the end that is farther from the reader is let go. */
@@ -87,6 +88,8 @@ export class RoomTimeline {
    * Rejects when the server does not know the event or does not let us see it.
    */
   async load(eventId?: string): Promise<void> {
+    const { thread } = this.#timelineSet;
+    if (thread) await fetchThread(thread);
     this.#releaseWindow();
     this.#window = this.#openWindow();
     await this.#window.load(eventId, INITIAL_SIZE);

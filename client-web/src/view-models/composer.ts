@@ -9,6 +9,7 @@ import { type Completion, completePeople, completeRooms } from './completion.ts'
 import { type DocumentNode, documentToMessage, isBlank } from './composer-document.ts';
 import { type Conversation, conversationOf } from './conversation.ts';
 import { keepDraft, readDraft } from './drafts.ts';
+import { withCaption } from './media-message.ts';
 import { recentEmoji, rememberEmoji } from './recent-emoji.ts';
 import { UploadQueue } from './upload-queue.ts';
 import { ViewModel } from './view-model.ts';
@@ -107,10 +108,12 @@ export class ComposerViewModel extends ViewModel<ComposerState> {
     const { editing, blocked } = this.getState();
     if (blocked) return false;
     const isEmpty = isBlank(document);
-    if (isEmpty && (editing || !this.uploads.hasWaiting)) return false;
+    // A picture does without words, a message does not.
+    const needsText = editing ? editing.body.kind === 'text' : !this.uploads.hasWaiting;
+    if (isEmpty && needsText) return false;
     this.#typing.stopped();
     if (editing) {
-      this.#sendEdit(editing, document);
+      this.#sendEdit(editing, isEmpty ? undefined : document);
       return false;
     }
     this.#sendNew(isEmpty ? undefined : document);
@@ -180,13 +183,16 @@ export class ComposerViewModel extends ViewModel<ComposerState> {
     }
   }
 
-  #sendEdit(event: TimelineEvent, document: DocumentNode): void {
-    const written: MessageContent = { ...documentToMessage(document) };
+  /** @param document undefined where a caption is taken away */
+  #sendEdit(event: TimelineEvent, document: DocumentNode | undefined): void {
+    const written = document && documentToMessage(document);
+    const content: MessageContent =
+      written && event.body.kind === 'text' ? { ...written } : withCaption(event.content, written);
     this.#conversation.cancel();
-    sendEdit(this.#session, this.#target, event.eventId, written, event.content).catch(() => {
+    sendEdit(this.#session, this.#target, event.eventId, content, event.content).catch(() => {
       // The text is not lost: it comes back into the editor, with the message still to be edited.
       this.#conversation.edit(event);
-      this.set({ load: { request: ++this.#requests, draft: document } });
+      this.set({ load: { request: ++this.#requests, ...(document && { draft: document }) } });
     });
   }
 

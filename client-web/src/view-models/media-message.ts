@@ -50,3 +50,29 @@ export function mediaMessage(
     'm.mentions': caption?.['m.mentions'] ?? {},
   };
 }
+
+/** The content of a media message with another caption, or none. */
+export function withCaption(
+  content: Readonly<Record<string, unknown>>,
+  caption: WrittenMessage | undefined,
+): { msgtype: string; body: string; [key: string]: unknown } {
+  const {
+    msgtype,
+    body,
+    filename,
+    format: _format,
+    formatted_body: _html,
+    'm.relates_to': _relation,
+    ...media
+  } = content;
+  // Before there were captions, the body was the name.
+  const name = String(filename ?? body ?? '');
+  return {
+    ...media,
+    msgtype: String(msgtype),
+    body: caption?.body ?? name,
+    filename: name,
+    ...(caption?.format && { format: caption.format, formatted_body: caption.formatted_body }),
+    'm.mentions': caption?.['m.mentions'] ?? {},
+  };
+}

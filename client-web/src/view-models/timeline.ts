@@ -211,9 +211,11 @@ export class TimelineViewModel extends ViewModel<TimelineState> {
     return matrixToLink(this.roomId, { eventId: event.eventId, via: likelyServers(this.#timeline.room) });
   }
 
+  /** Whether the words of a message can be changed. */
   canEdit(event: TimelineEvent): boolean {
-    const kind = event.body.kind;
-    return event.isOwn && event.status === 'sent' && !event.redaction && kind === 'text' && this.#permissions.canSend;
+    if (!event.isOwn || event.status !== 'sent' || event.redaction || !this.#permissions.canSend) return false;
+    // Of files, the caption.
+    return event.type === 'm.room.message' && event.body.kind !== 'unsupported';
   }
 
   canRemove(event: TimelineEvent): boolean {

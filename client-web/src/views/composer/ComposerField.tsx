@@ -4,7 +4,13 @@ import { Button } from 'react-aria-components/Button';
 import { Editor, type EditorHandle } from '../../composer/Editor.tsx';
 import type { FormatState } from '../../composer/formats.ts';
 import { sanitiseHtml } from '../../platform/message-html.ts';
-import type { ComposerViewModel, DocumentNode, LoadRequest } from '../../view-models/composer.ts';
+import type {
+  ComposerState,
+  ComposerViewModel,
+  DocumentNode,
+  LoadRequest,
+  UploadItem,
+} from '../../view-models/composer.ts';
 import { documentFromHtml, documentFromText } from '../../view-models/document-from-html.ts';
 import { useT } from '../i18n.tsx';
 import { classes } from '../ui/classes.ts';
@@ -42,7 +48,7 @@ export function ComposerField({ composer }: { composer: ComposerViewModel }) {
     const document = editor.current?.document();
     if (document && composer.send(document)) editor.current?.load(undefined);
   };
-  const canSend = !formats.isEmpty || (!state.editing && items.some((item) => item.status === 'waiting'));
+  const canSend = !formats.isEmpty || canBeEmpty(state, items);
   const name = t(composer.threadId ? 'placeholderThread' : 'placeholder', { name: `\u2068${state.roomName}\u2069` });
 
   return (
@@ -125,6 +131,11 @@ export function ComposerField({ composer }: { composer: ComposerViewModel }) {
   );
 }
 
+/** Whether there is something to send without words: files, or a caption that is taken away. */
+function canBeEmpty({ editing }: ComposerState, items: readonly UploadItem[]): boolean {
+  return editing ? editing.body.kind !== 'text' : items.some((item) => item.status === 'waiting');
+}
+
 function isSameFormats(a: FormatState, b: FormatState): boolean {
   return (
     a.isEmpty === b.isEmpty &&
@@ -134,10 +145,17 @@ function isSameFormats(a: FormatState, b: FormatState): boolean {
   );
 }
 
+/** What can be changed of a message: its text, or a file's caption. */
+function wordsOf(message: LoadRequest['message']): { text: string; html?: string; style?: string } | undefined {
+  const body = message?.body;
+  if (body?.kind === 'text') return body;
+  return body && 'caption' in body ? body.caption : undefined;
+}
+
 /** The document for what the view model wants in the field. */
 function documentOf(load: LoadRequest): DocumentNode | undefined {
-  const body = load.message?.body;
-  if (body?.kind !== 'text') return load.draft;
+  const body = wordsOf(load.message);
+  if (!body) return load.draft;
   const nodes = body.html === undefined ? undefined : sanitiseHtml(body.html);
   const document = nodes ? documentFromHtml(nodes) : documentFromText(body.text);
   const [first] = document.content ?? [];

@@ -22,7 +22,9 @@ export function ContextBar(props: {
       <Icon size={16} strokeWidth={1.75} className={styles.icon} aria-hidden />
       <span className={styles.text}>
         <b className={styles.title}>
-          {editing ? t('editing') : t('replyingTo', { name: `\u2068${event.sender.name}\u2069` })}
+          {editing
+            ? t(editing.body.kind === 'text' ? 'editing' : 'editingCaption')
+            : t('replyingTo', { name: `\u2068${event.sender.name}\u2069` })}
         </b>{' '}
         {!editing && <bdi>{preview(event.body)}</bdi>}
       </span>

@@ -4,6 +4,7 @@ import { useT } from '../i18n.tsx';
 import { useNavigation } from '../navigation.ts';
 import { useSession } from '../session-context.tsx';
 import { Button } from '../ui/Button.tsx';
+import { classes } from '../ui/classes.ts';
 import { Dialog } from '../ui/Dialog.tsx';
 import { EmptyState } from '../ui/EmptyState.tsx';
 import { useToast } from '../ui/Toast.tsx';
@@ -49,6 +50,7 @@ function Content({ timeline }: { timeline: TimelineViewModel }) {
   const [toDelete, setToDelete] = useState<TimelineEvent>();
   const { openPanel } = useNavigation();
   const { threadToOpen } = state;
+  const isThread = timeline.threadId !== undefined;
   useEffect(() => {
     if (threadToOpen) openPanel('thread', { threadId: threadToOpen.threadId });
   }, [threadToOpen, openPanel]);
@@ -56,20 +58,22 @@ function Content({ timeline }: { timeline: TimelineViewModel }) {
     <DeleteRequestContext value={setToDelete}>
       <section
         className={styles.timeline}
-        aria-label={t(timeline.threadId ? 'labelThread' : 'label', { name: state.room.name })}
+        aria-label={t(isThread ? 'labelThread' : 'label', { name: state.room.name })}
       >
         {state.status === 'ready' && <TimelineList timeline={timeline} state={state} />}
         {state.status === 'loading' && (
-          <div className={styles.waiting}>
-            <ComingRows height={480} />
+          <div className={classes(styles.waiting, isThread && styles.fromTop)} aria-busy="true">
+            <ComingRows {...(!isThread && { height: 480 })} />
           </div>
         )}
         {state.status === 'failed' && (
           <EmptyState
-            title={t('openFailed')}
-            actions={<Button onPress={() => void timeline.jumpToLatest()}>{t('showLatest')}</Button>}
+            title={t(isThread ? 'threadFailed' : 'openFailed')}
+            actions={
+              <Button onPress={() => void timeline.jumpToLatest()}>{t(isThread ? 'retry' : 'showLatest')}</Button>
+            }
           >
-            {t('openFailedText')}
+            {t(isThread ? 'threadFailedText' : 'openFailedText')}
           </EmptyState>
         )}
         <Announcer items={state.items} isAtLiveEnd={state.isAtLiveEnd} />
