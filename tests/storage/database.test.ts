@@ -17,3 +17,18 @@ it('a transaction in which a statement failed fails, even if nobody looked at th
   await db.transaction(async (tx) => tx.enqueue('INSERT INTO kept VALUES (2)'));
   expect(await db.query('SELECT n FROM kept')).toEqual([{ n: 2 }]);
 });
+
+it('statements that are planned while a table is empty do not read all of it for single rows', async () => {
+  const statements = {
+    log: 'SELECT kind FROM log WHERE position > $1 ORDER BY position LIMIT 2000',
+    nids: 'SELECT pdu FROM events WHERE nid = ANY (ARRAY[$1::bigint])',
+    ids: 'SELECT pdu FROM events WHERE event_id = ANY (ARRAY[$1::text])',
+  };
+  for (const [name, statement] of Object.entries(statements)) {
+    const plan = await db.transaction(async (tx) => {
+      await tx.script(`PREPARE ${name} AS ${statement}`);
+      return await tx.query<{ 'QUERY PLAN': string }>(`EXPLAIN EXECUTE ${name} (1)`);
+    });
+    expect(plan.map((line) => line['QUERY PLAN']).join('\n')).toMatch(/^(?!.*Seq Scan).*Index/s);
+  }
+});

@@ -21,6 +21,7 @@ export class LruCache<K, V> {
     this.delete(key);
     this.#entries.set(key, { value, size });
     this.#size += size;
+    if (this.#size <= this.#capacity) return;
     for (const oldest of this.#entries.keys()) {
       if (this.#size <= this.#capacity) break;
       this.delete(oldest);

@@ -108,9 +108,14 @@ export function toNewMembership(
  * the transaction that holds the locks of the rooms. All statements are sent at once and answered with the commit, so the
  * log is locked for no longer than they take.
  *
+ * @param origin of the follower that the caller offers to what has been written
  * @returns what has been written, with its positions: fulfilled once the transaction has committed
  */
-export async function persist(tx: Transaction, rooms: readonly OpenRoom[]): Promise<() => Promise<Persisted[]>> {
+export async function persist(
+  tx: Transaction,
+  rooms: readonly OpenRoom[],
+  origin: string,
+): Promise<() => Promise<Persisted[]>> {
   const changed = rooms.filter((room) => room.hasChanged());
   if (changed.length === 0) return async () => [];
   const of = (events: (room: OpenRoom) => readonly NewEvent[]) =>
@@ -129,7 +134,7 @@ export async function persist(tx: Transaction, rooms: readonly OpenRoom[]): Prom
   );
   insertEventsAside(tx, toRows([...of((room) => room.aside), ...refused]));
   insertBackfilledEvents(tx, toRows(backfilled.filter(accepted)));
-  const first = live.length === 0 ? Promise.resolve(0) : insertLiveEvents(tx, toRows(live), live.map(memberOf));
+  const first = live.length === 0 ? Promise.resolve(0) : insertLiveEvents(tx, toRows(live), live.map(memberOf), origin);
   writeEdges(tx, backfilled, added);
   updateHeads(
     tx,

@@ -141,7 +141,7 @@ export class RoomWriter {
       const room = rooms.get(job.roomNid);
       if (room !== undefined) outcomes.push(await runJob(room, job, earlier));
     }
-    return { outcomes, persisted: await persist(tx, [...rooms.values()]) };
+    return { outcomes, persisted: await persist(tx, [...rooms.values()], this.#partsOf().follower.origin) };
   }
 
   #announce(persisted: readonly Persisted[]): void {

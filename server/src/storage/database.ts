@@ -95,19 +95,35 @@ async function run<Row>(client: pg.ClientBase | pg.Pool, text: string, values?: 
 }
 
 /**
+ * Holds back what is written to the connection until the work that is under way has to wait for something. Each write of its own
+ * costs a system call and wakes Postgres, which together cost more than the statement itself.
+ */
+function gather(client: pg.PoolClient): void {
+  const { stream } = client.connection;
+  stream.cork();
+  process.nextTick(() => stream.uncork());
+}
+
+/**
  * Statements are pipelined: BEGIN travels with the first of them and COMMIT with the last, so that a transaction costs as many
- * round trips as it has answers to wait for.
+ * round trips as it has answers to wait for, and one write for each.
  */
 async function runTransaction<T>(client: pg.PoolClient, work: (tx: Transaction) => Promise<T>): Promise<T> {
+  gather(client);
   const sent: Promise<unknown>[] = [client.query('BEGIN').catch((error: unknown) => ({ error }))];
   // Their failures are looked at below; until then nobody waits for them.
   const send = (statement: Promise<unknown>) => void sent.push(statement.catch((error: unknown) => ({ error })));
+  const gathered = <Row>(text: string, values: unknown[] | undefined) => {
+    gather(client);
+    return run<Row>(client, text, values);
+  };
   const result = await work({
     transaction: true,
-    query: (text, values) => run<never>(client, text, values),
-    enqueue: (text, values) => send(run(client, text, values)),
+    query: (text, values) => gathered<never>(text, values),
+    enqueue: (text, values) => send(gathered(text, values)),
     script: async (sql) => void (await client.query(sql)),
   });
+  gather(client);
   const committed = client.query('COMMIT').then(
     // Postgres answers so, and not with an error, where a statement failed before.
     ({ command }) => (command === 'COMMIT' ? {} : { error: new Error('The transaction was rolled back.') }),
@@ -128,6 +144,13 @@ export interface DatabaseOptions {
   readonly outages?: OutageListener;
 }
 
+/**
+ * Our statements are prepared and take arrays of any length: planning them anew each time costs more than they do. So a plan
+ * is made once per connection, for tables of any size: those of a new server are empty, and a plan that reads a whole table, cheap
+ * as it then looks, would be kept while the table grows.
+ */
+const PLANNING = '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c random_page_cost=1.1 -c jit=off';
+
 /** Opens a pool. Connections are made on demand; the first query fails with 503 when Postgres is away. */
 export function openDatabase(options: DatabaseOptions): Database {
   const base: pg.ClientConfig =
@@ -140,8 +163,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     idle_in_transaction_session_timeout: 60_000,
     connectionTimeoutMillis: 10_000,
     keepAlive: true,
-    // Our statements are prepared and take arrays of any length: planning them anew each time costs more than they do.
-    options: `-c plan_cache_mode=force_generic_plan -c jit=off ${base.options ?? ''}`,
+    options: `${PLANNING} ${base.options ?? ''}`,
   };
   const pool = new pg.Pool({ ...settings, pipeline: true, max: options.poolSize } as pg.PoolConfig);
   // An idle connection that breaks is replaced on demand; without a listener it would end the process.

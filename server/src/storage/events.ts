@@ -158,21 +158,23 @@ const INSERT_LIVE = `WITH head AS (UPDATE log_head SET position = position + car
   logged AS (INSERT INTO log (position, kind, room_nid, user_id, ref)
     SELECT e.position, 'event', e.room_nid, member.user_id, e.nid FROM e
     LEFT JOIN unnest($1::bigint[], $22::text[]) AS member (nid, user_id) ON member.nid = e.nid)
-  SELECT position, pg_notify('log', '') FROM head`;
+  SELECT position, pg_notify('log', $23) FROM head`;
 
 /**
  * Writes accepted events at the end of their rooms' timelines and of the log, in the order given. Takes the lock on the
  * head of the log: only statements that store the positions may follow in the transaction. Not waited for: see `enqueue`.
  *
  * @param members for membership events the user whose membership it is, else null; in the order of `events`
+ * @param origin of the follower that gets the rows from its own process: see `LogFollower.origin`
  * @returns log position of the first event, known once the transaction has committed; the others follow one by one
  */
 export function insertLiveEvents(
   tx: Transaction,
   events: readonly EventRow[],
   members: readonly (string | null)[],
+  origin: string,
 ): Promise<number> {
-  const written = tx.query<{ position: number }>(INSERT_LIVE, [...columns(events), members]).then(([head]) => {
+  const written = tx.query<{ position: number }>(INSERT_LIVE, [...columns(events), members, origin]).then(([head]) => {
     if (head === undefined) throw new Error('log_head has no row');
     return head.position - events.length + 1;
   });

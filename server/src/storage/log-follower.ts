@@ -35,6 +35,7 @@ export class LogFollower {
   readonly #onError: (error: unknown) => void;
   readonly #rowListeners = new Set<(rows: readonly LogRow[]) => void>();
   readonly #messageListeners = new Map<string, ((payload: string) => void)[]>();
+  #origin = '';
   #position = 0;
   #kept: LogRow[] = [];
   /** Everything after this position is in `#kept`. */
@@ -63,12 +64,23 @@ export class LogFollower {
     onError: (error: unknown) => void,
   ): Promise<LogFollower> {
     const follower = new LogFollower(db, channels, onError);
-    const [head] = await db.query<{ position: number }>('SELECT position FROM log_head');
+    const [head] = await db.query<{ position: number; origin: string }>(
+      'SELECT position, gen_random_uuid()::text AS origin FROM log_head',
+    );
+    follower.#origin = head?.origin ?? '';
     follower.#position = head?.position ?? 0;
     follower.#keptAfter = follower.#position;
     await follower.#listen();
     follower.#poll = setInterval(() => follower.poke(), POLL_MS);
     return follower;
+  }
+
+  /**
+   * Payload of notifications about rows that will be offered to this follower, so that it need not read them as well. All
+   * other rows are announced with an empty payload.
+   */
+  get origin(): string {
+    return this.#origin;
   }
 
   /** Position up to which all rows have been handed to the listeners. */
@@ -164,8 +176,9 @@ export class LogFollower {
     const connection = await this.#db.connect(() => this.#onLost());
     this.#connection = connection;
     connection.onNotification((channel, payload) => {
-      if (channel === 'log') this.poke();
-      else for (const listener of this.#messageListeners.get(channel) ?? []) listener(payload);
+      if (channel === 'log') {
+        if (payload !== this.#origin) this.poke();
+      } else for (const listener of this.#messageListeners.get(channel) ?? []) listener(payload);
     });
     for (const channel of ['log', ...this.#channels]) await connection.query(`LISTEN "${channel}"`);
     this.poke();

@@ -186,12 +186,24 @@ function newDeviceId(): string {
   return Array.from({ length: 10 }, () => DEVICE_ID_LETTERS[randomInt(DEVICE_ID_LETTERS.length)]).join('');
 }
 
-/** Looks up the tokens of all requests that arrive together with one statement. Nothing is remembered between them. */
+/** Tokens in one statement at most. */
+const LOOKUP_BATCH = 1_000;
+
+interface WaitingLookup {
+  readonly hash: Buffer;
+  resolve(row: AccessTokenRow | undefined): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * Looks up the tokens of requests with as few statements as possible: those that arrive while one is under way share the next.
+ * Each token is looked up after its request has arrived; nothing is remembered.
+ */
 function batchLookups(db: Database): (hash: Buffer) => Promise<AccessTokenRow | undefined> {
-  let waiting: { hash: Buffer; resolve(row: AccessTokenRow | undefined): void; reject(error: unknown): void }[] = [];
-  async function run(): Promise<void> {
-    const batch = waiting;
-    waiting = [];
+  const waiting: WaitingLookup[] = [];
+  let isRunning = false;
+
+  async function lookUp(batch: readonly WaitingLookup[]): Promise<void> {
     try {
       const rows = await findAccessTokens(
         db,
@@ -202,9 +214,18 @@ function batchLookups(db: Database): (hash: Buffer) => Promise<AccessTokenRow | 
       for (const entry of batch) entry.reject(error);
     }
   }
+
+  async function run(): Promise<void> {
+    while (waiting.length > 0) await lookUp(waiting.splice(0, LOOKUP_BATCH));
+    isRunning = false;
+  }
+
   return (hash) =>
     new Promise((resolve, reject) => {
       waiting.push({ hash, resolve, reject });
-      if (waiting.length === 1) setImmediate(run);
+      if (isRunning) return;
+      isRunning = true;
+      // Requests of the same moment come one after the other.
+      setImmediate(run);
     });
 }
