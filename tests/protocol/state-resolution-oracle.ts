@@ -1,8 +1,9 @@
 /**
- * Versions 2 and 2.1 of state resolution as the specification words them, definition by definition, without regard to speed.
+ * State resolution as the specification words them, definition by definition, without regard to speed.
  * Only the auth rules are shared with the implementation.
  */
 
+import { createHash } from 'node:crypto';
 import { authorize } from '../../server/src/protocol/auth-rules.ts';
 import type { KnownEvent } from '../../server/src/protocol/authorization.ts';
 import { authEventIds, type Event, type EventId, type StateKey } from '../../server/src/protocol/event.ts';
@@ -23,6 +24,7 @@ export class Oracle {
   }
 
   resolve(stateSets: readonly ReadonlyMap<StateKey, EventId>[]): State {
+    if (this.version.stateResolution === 'v1') return this.resolveV1(stateSets);
     const isVersion21 = this.version.stateResolution === 'v2.1';
     const { unconflicted, conflicted } = this.divide(stateSets);
     const full = union(conflicted, this.authDifference(stateSets));
@@ -46,6 +48,53 @@ export class Oracle {
     // 5.
     for (const [key, id] of unconflicted) result.set(key, id);
     return result;
+  }
+
+  /** Version 1 of the algorithm. A pass changes the state that the next one goes by: members do not judge each other. */
+  resolveV1(stateSets: readonly ReadonlyMap<StateKey, EventId>[]): State {
+    const r: State = new Map();
+    const conflicting = new Map<StateKey, EventId[]>();
+    for (const key of new Set(stateSets.flatMap((stateSet) => [...stateSet.keys()]))) {
+      const ids = [...new Set(stateSets.flatMap((stateSet) => stateSet.get(key) ?? []))];
+      if (ids.length === 1) r.set(key, ids[0] as EventId);
+      else
+        conflicting.set(
+          key,
+          ids.sort((x, y) => this.compareByDepth(x, y)),
+        );
+    }
+    for (const type of ['m.room.power_levels', 'm.room.join_rules', 'm.room.member']) {
+      const before = new Map(r);
+      for (const [key, [first, ...others]] of conflicting) {
+        if (!key.startsWith(`${type}\u0000`)) continue;
+        const state = new Map(before).set(key, first as EventId);
+        for (const id of others) {
+          if (!this.isAllowed(id, state)) break;
+          state.set(key, id);
+        }
+        r.set(key, state.get(key) as EventId);
+        conflicting.delete(key);
+      }
+    }
+    const before = new Map(r);
+    for (const [key, ids] of conflicting)
+      r.set(key, ids.toReversed().find((id) => this.isAllowed(id, before)) ?? (ids[0] as EventId));
+    return r;
+  }
+
+  /** Ascending depth, then descending SHA-1 of the event id. */
+  compareByDepth(x: EventId, y: EventId): number {
+    const depth = (id: EventId) => Number(this.event(id).pdu.depth);
+    const sha1 = (id: EventId) => createHash('sha1').update(id).digest('hex');
+    return depth(x) - depth(y) || (sha1(x) > sha1(y) ? -1 : 1);
+  }
+
+  isAllowed(id: EventId, state: State): boolean {
+    const find = (type: string, key: string) => {
+      const found = state.get(`${type}\u0000${key}`);
+      return found && this.event(found);
+    };
+    return authorize(this.event(id), this.version, { create: find('m.room.create', ''), event: find }).allowed;
   }
 
   divide(stateSets: readonly ReadonlyMap<StateKey, EventId>[]): { unconflicted: State; conflicted: Ids } {
