@@ -13,6 +13,7 @@ import { expectOk, type MatrixClient } from '../torture/matrix-client.ts';
 import { surroundings } from '../torture/results.ts';
 import { percentile } from '../torture/scenario.ts';
 import { createServerProcess, type ServerProcess } from '../torture/server-process.ts';
+import { measureInbound } from './inbound.ts';
 import { measureLatency } from './latency.ts';
 import { cpuMs, residentMiB } from './process-stats.ts';
 import { measureReference, messagePayload } from './reference.ts';
@@ -29,6 +30,8 @@ const INITIAL_SYNCS = 5;
 interface Bench {
   readonly server: ServerProcess;
   readonly databaseUrl: string;
+  /** Where the server keeps its files. */
+  readonly folder: string;
   /** How long each speed is measured, in milliseconds. */
   readonly ms: number;
   readonly say: (line: string) => void;
@@ -73,6 +76,22 @@ async function sendRows(
   ] satisfies Row[];
 }
 
+/** Speed of taking in what another server sends, beside R from before and after. */
+async function inboundRows({ server, databaseUrl, folder, ms, say }: Bench, owner: MatrixClient): Promise<Row[]> {
+  const payload = await messagePayload(databaseUrl);
+  const listener = { serverName: server.serverName, folder };
+  say('transactions of 50 events from one other server, and from four');
+  const before = await measureReference(databaseUrl, payload, ms / 2);
+  const one = await measureInbound(listener, owner, 1, ms);
+  const four = await measureInbound(listener, owner, 4, ms);
+  const after = await measureReference(databaseUrl, payload, ms / 2);
+  const reference = (before + after) / 2;
+  return [
+    { name: 'inbound, one server', value: one, unit: 'events/s', reference, ratio: one / reference },
+    ratioRow({ name: 'inbound, four servers', value: four, unit: 'events/s' }, reference, { atLeast: 0.15 }),
+  ];
+}
+
 async function latencyRows(bench: Bench, senders: readonly MatrixClient[], rooms: readonly string[]): Promise<Row[]> {
   bench.say(`sending ${LATENCY_PER_SECOND} messages a second to readers of ${rooms.length} rooms`);
   const readers = await registerClients([bench.server.url], 'reader', rooms.length);
@@ -112,6 +131,7 @@ async function measure(bench: Bench): Promise<Row[]> {
   const rooms = await createRooms(clients, ROOMS);
   const rows = [
     ...(await sendRows(bench, clients, rooms)),
+    ...(clients[0] === undefined ? [] : await inboundRows(bench, clients[0])),
     ...(await latencyRows(bench, clients, rooms)),
     ...(await initialSyncRows(bench)),
   ];
@@ -137,7 +157,7 @@ async function main(): Promise<void> {
     await server.start();
     const { url: databaseUrl } = await findEmbeddedDatabase(data);
     const say = (line: string) => console.error(`• ${line}`);
-    const rows = await measure({ server, databaseUrl, ms: Number(values.seconds) * 1000, say });
+    const rows = await measure({ server, databaseUrl, folder, ms: Number(values.seconds) * 1000, say });
     console.log(table(rows));
     if (values.json !== undefined) {
       const result = { date: new Date().toISOString(), ...(await surroundings()), rows };

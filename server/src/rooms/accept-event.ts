@@ -3,21 +3,22 @@ import { authorize, authorizeByAuthEvents } from '../protocol/auth-rules.ts';
 import { authStateOf, type KnownEvent } from '../protocol/authorization.ts';
 import { authEventIds, type Event, type EventId, prevEventIds, type StateKey, stateKey } from '../protocol/event.ts';
 import { redactionTarget } from '../protocol/redaction.ts';
-import { type Admission, eventsById, eventsByNid, type StoredEvent } from '../storage/events.ts';
-import { isMissingFromHistory } from '../storage/missing-prev-events.ts';
+import { type Admission, eventsByNid } from '../storage/events.ts';
 import type { Snapshot } from '../storage/state-snapshots.ts';
 import type { VerifiedPdu } from './admit-pdu.ts';
-import { asRuleEvent } from './event-cache.ts';
 import type { NewEvent, OpenRoom, Redacts } from './open-room.ts';
 import { resolveSnapshots } from './resolve-state.ts';
 import type { RoomParts } from './room-parts.ts';
 import { mayRedact } from './send.ts';
+
+import { fromNew, fromStored, type Held, inGraph, type Surroundings, surroundingsOf } from './surroundings.ts';
+
 import { withoutTakenIds } from './taken-ids.ts';
 
 export type Acceptance =
   | { readonly outcome: 'accepted' | 'soft_failed' | 'rejected'; readonly reason: string | undefined }
   /** It was here already. */
-  | { readonly outcome: 'known'; readonly admission: Admission }
+  | { readonly outcome: 'known'; readonly admission: Admission; readonly reason: string | undefined }
   /** Nothing has been decided: these have to be fetched first. */
   | { readonly outcome: 'missing'; readonly prevEvents: readonly EventId[]; readonly authEvents: readonly EventId[] };
 
@@ -30,11 +31,13 @@ export interface AcceptOptions {
   readonly settled?: boolean;
   /** The event is from before what we have: it goes to the other end of the timeline and changes nothing at this one. */
   readonly backfilled?: boolean;
+  /** What is around it, where that has been read already together with that of others. */
+  readonly surroundings?: Surroundings;
 }
 
 /**
  * Takes an event of anybody into the graph of a room that is locked and open (Server-Server API, "Checks performed on
- * receipt of a PDU", steps 4–6). Its auth events have to be held, and its previous events unless the state is given.
+ * receipt of a PDU", checks 4–6). Its auth events have to be held, and its previous events unless the state is given.
  */
 export async function acceptEvent(
   parts: RoomParts,
@@ -45,9 +48,11 @@ export async function acceptEvent(
   const [prevIds, authIds] = [prevEventIds(pdu.pdu), authEventIds(pdu.pdu)];
   if ((await withoutTakenIds(parts, open, [pdu])).length === 0)
     return { outcome: 'rejected', reason: 'its id is that of another event' };
-  const held = await heldEvents(parts, open, [pdu.eventId, ...prevIds, ...authIds]);
+  const surroundings = options.surroundings ?? (await surroundingsOf(parts, open, [pdu]));
+  const held = surroundings.held([pdu.eventId, ...prevIds, ...authIds]);
   const standing = held.get(pdu.eventId);
-  if (standing !== undefined && inGraph(standing)) return { outcome: 'known', admission: standing.admission };
+  if (standing !== undefined && inGraph(standing))
+    return { outcome: 'known', admission: standing.admission, reason: standing.reason ?? undefined };
   const prevs = prevIds.flatMap((id) => {
     const prev = held.get(id);
     return prev !== undefined && inGraph(prev) ? [prev] : [];
@@ -63,6 +68,8 @@ export async function acceptEvent(
   const stateBefore = await resolveSnapshots(parts, open, [...told, ...(await statesAfter(parts, open, prevs))]);
   const isSettled = options.settled === true || options.backfilled === true;
   const verdict = await judge(open, pdu, held, stateBefore, isSettled);
+  // What rests on a state that we were told is not kept: with the events that are missing it may be decided otherwise.
+  if (verdict.failedCheck === 5 && missingPrevs.length > 0) return verdict;
   const nid = standing?.nid ?? (await parts.eventNids.take(1))[0];
   if (nid === undefined) throw new Error('no event nid');
   const keyNid =
@@ -94,17 +101,26 @@ export async function acceptEvent(
   };
   if (options.backfilled === true) open.addBackfilled({ ...event, roomState: stateAfter });
   else if (verdict.outcome !== 'accepted') open.attach(event);
-  else await attachToGraph(parts, open, event);
+  else await attachToGraph(parts, open, event, surroundings);
   return verdict;
 }
 
 /** Attaches an accepted event: the room's state is then what its extremities, this one among them, resolve to. */
-async function attachToGraph(parts: RoomParts, open: OpenRoom, event: NewEvent): Promise<void> {
-  const isReferenced = await isPreviousOfAccepted(parts, open, event.event.eventId);
+async function attachToGraph(
+  parts: RoomParts,
+  open: OpenRoom,
+  event: NewEvent,
+  surroundings: Surroundings,
+): Promise<void> {
+  const isReferenced = isPreviousOfAccepted(open, event.event.eventId, surroundings);
   const replaced = new Set(event.prevEvents);
   const others = open.extremities.filter((extremity) => !replaced.has(extremity.nid));
   if (isReferenced && others.length === open.extremities.length) {
     open.attach({ ...event, roomState: open.state }, { extremity: false });
+    return;
+  }
+  if (others.length === 0 && !isReferenced) {
+    open.attach({ ...event, roomState: event.stateAfter });
     return;
   }
   const held = await heldByNid(
@@ -119,44 +135,10 @@ async function attachToGraph(parts: RoomParts, open: OpenRoom, event: NewEvent):
 }
 
 /** Whether an accepted event of the room comes after this one, so that it is no forward extremity. */
-async function isPreviousOfAccepted(parts: RoomParts, open: OpenRoom, eventId: EventId): Promise<boolean> {
+function isPreviousOfAccepted(open: OpenRoom, eventId: EventId, surroundings: Surroundings): boolean {
   for (const added of open.allAdded())
     if (added.admission === 'accepted' && added.missingPrevEvents.includes(eventId)) return true;
-  return await isMissingFromHistory(parts.db, open.room.nid, eventId);
-}
-
-/** An event that we hold, stored or added in this transaction. */
-interface Held {
-  readonly nid: number;
-  readonly eventId: EventId;
-  readonly admission: NewEvent['admission'];
-  readonly event: Event;
-  readonly stateAfter: { readonly id: number } | Snapshot | undefined;
-}
-
-function fromStored(open: OpenRoom, stored: StoredEvent): Held {
-  return {
-    nid: stored.nid,
-    eventId: stored.eventId,
-    admission: stored.admission,
-    event: asRuleEvent(stored, open.room.roomId),
-    stateAfter: stored.stateAfter === null ? undefined : { id: stored.stateAfter },
-  };
-}
-
-function fromNew(added: NewEvent): Held {
-  return { ...added, eventId: added.event.eventId };
-}
-
-async function heldEvents(parts: RoomParts, open: OpenRoom, ids: readonly EventId[]): Promise<Map<EventId, Held>> {
-  const held = new Map<EventId, Held>();
-  // From the rows, not from the cache: admission may have changed.
-  for (const stored of await eventsById(parts.db, [...new Set(ids)]))
-    if (stored.roomNid === open.room.nid) held.set(stored.eventId, fromStored(open, stored));
-  const wanted = new Set(ids);
-  for (const added of open.allAdded())
-    if (wanted.has(added.event.eventId)) held.set(added.event.eventId, fromNew(added));
-  return held;
+  return surroundings.isMissingFromHistory(eventId);
 }
 
 async function heldByNid(parts: RoomParts, open: OpenRoom, nids: readonly number[]): Promise<Held[]> {
@@ -167,10 +149,6 @@ async function heldByNid(parts: RoomParts, open: OpenRoom, nids: readonly number
     nids.filter((nid) => open.addedByNid(nid) === undefined),
   );
   return [...added, ...stored.map((event) => fromStored(open, event))];
-}
-
-function inGraph(held: Held): boolean {
-  return held.admission !== 'outlier' && held.stateAfter !== undefined;
 }
 
 async function statesAfter(parts: RoomParts, open: OpenRoom, held: readonly Held[]): Promise<Snapshot[]> {
@@ -187,6 +165,8 @@ async function statesAfter(parts: RoomParts, open: OpenRoom, held: readonly Held
 interface Verdict {
   readonly outcome: 'accepted' | 'soft_failed' | 'rejected';
   readonly reason: string | undefined;
+  /** The check on receipt that it failed. */
+  readonly failedCheck?: 4 | 5 | 6;
 }
 
 async function judge(
@@ -209,17 +189,18 @@ async function judge(
     return auth === undefined ? [] : [{ event: auth.event, rejected: auth.admission === 'rejected' }];
   });
   const create = (await ruleState(open, pdu, stateBefore)).get(stateKey('m.room.create', ''));
-  // Step 4: by the auth events that it names.
+  // Check 4: by the auth events that it names.
   const byAuthEvents = authorizeByAuthEvents(pdu, open.version, { authEvents, create, signers: pdu.signers });
-  if (!byAuthEvents.allowed) return { outcome: 'rejected', reason: `auth events: ${byAuthEvents.reason}` };
-  // Step 5: by the state before it.
+  if (!byAuthEvents.allowed)
+    return { outcome: 'rejected', reason: `auth events: ${byAuthEvents.reason}`, failedCheck: 4 };
+  // Check 5: by the state before it.
   const before = authorize(pdu, open.version, authStateOf(await ruleState(open, pdu, stateBefore)));
-  if (!before.allowed) return { outcome: 'rejected', reason: `state before: ${before.reason}` };
-  // Step 6: by the state of the room as it is now, which catches those that pretend to be from before a ban.
+  if (!before.allowed) return { outcome: 'rejected', reason: `state before: ${before.reason}`, failedCheck: 5 };
+  // Check 6: by the state of the room as it is now, which catches those that pretend to be from before a ban.
   if (isSettled || stateBefore?.id === open.state?.id || open.extremities.length === 0)
     return { outcome: 'accepted', reason: undefined };
   const now = authorize(pdu, open.version, authStateOf(await ruleState(open, pdu, open.state)));
-  if (!now.allowed) return { outcome: 'soft_failed', reason: `current state: ${now.reason}` };
+  if (!now.allowed) return { outcome: 'soft_failed', reason: `current state: ${now.reason}`, failedCheck: 6 };
   return { outcome: 'accepted', reason: undefined };
 }
 

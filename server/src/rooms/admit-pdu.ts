@@ -49,7 +49,7 @@ interface Checked {
 }
 
 /**
- * The one gate through which events of others come in (Server-Server API, "Checks performed on receipt of a PDU", steps 1–3).
+ * The one gate through which events of others come in (Server-Server API, "Checks performed on receipt of a PDU", checks 1–3).
  * Keys for all of them are fetched together.
  *
  * @param room what room they must be of; undefined where the caller checks that itself
@@ -66,6 +66,7 @@ export async function admitPdus(
   const checked: (Checked | RefusedPdu)[] = [];
   for (const [index, value] of unverified.entries()) {
     if (index % PAUSE_EVERY === PAUSE_EVERY - 1) await setImmediate();
+    // Check 1: is it a valid event of the room version?
     checked.push(checkForm(version, value, room, yetToSign));
   }
   const wanted: WantedKey[] = [];
@@ -76,6 +77,7 @@ export async function admitPdus(
       for (const keyId of signatureKeyIds(one.pdu.signatures, serverName)) wanted.push({ serverName, keyId, validAt });
   }
   const keys = await parts.keyRing.fetch(wanted);
+  // Checks 2 and 3: signatures and hash.
   const results: (VerifiedPdu | RefusedPdu)[] = [];
   for (const [index, one] of checked.entries()) {
     if (index % PAUSE_EVERY === PAUSE_EVERY - 1) await setImmediate();
@@ -116,6 +118,7 @@ function verify(
   const { eventId, roomId } = one.event;
   const validAt = keyTimeOf(one.pdu, version);
   const signers = new Set<ServerName>();
+  // Check 2: has everybody signed it who must have?
   for (const server of one.mustSign) {
     const verification = verifySignedBytes(one.bytes, one.pdu.signatures, server, (keyId) =>
       keys.get(server, keyId, validAt),
@@ -126,6 +129,7 @@ function verify(
     }
     signers.add(server);
   }
+  // Check 3: is its content what was signed?
   if (verifyContentHash(one.pdu)) return mark({ ...one.event, json: one.json, isRedacted: false, signers });
   // The signatures cover the redacted form only: content that does not fit its hash was changed on the way.
   const pdu = redactEvent(one.pdu, version);

@@ -8,6 +8,7 @@ import { fetchAuthChain, fetchStateBefore, storeRemoteState, versionOf } from '.
 import { leadingBackFrom, orderedAfter } from './graph-order.ts';
 import type { OpenRoom } from './open-room.ts';
 import type { RoomParts } from './room-parts.ts';
+import { tieExtremities } from './tie-extremities.ts';
 
 /** Where missing events of a room are fetched, and until when. */
 export interface Source {
@@ -50,11 +51,15 @@ async function accept(parts: RoomParts, room: RoomRow, pdu: VerifiedPdu): Promis
     followsHead(open, pdu) ? await acceptEvent(parts, open, pdu) : undefined,
   );
   if (quickly !== undefined) return quickly as Acceptance;
-  return await parts.writer.writeAlone(room.nid, async (open) => await acceptEvent(parts, open, pdu));
+  return await parts.writer.writeAlone(room.nid, async (open) => {
+    const outcome = await acceptEvent(parts, open, pdu);
+    await tieExtremities(parts, open);
+    return outcome;
+  });
 }
 
 /** Whether the event comes straight after the one newest event of the room, so that its state is known. */
-export function followsHead(open: OpenRoom, { pdu }: VerifiedPdu): boolean {
+function followsHead(open: OpenRoom, { pdu }: VerifiedPdu): boolean {
   const [head, ...others] = open.extremities;
   return others.length === 0 && pdu.prev_events.length === 1 && prevEventIds(pdu)[0] === head?.eventId;
 }

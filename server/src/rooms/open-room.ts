@@ -107,6 +107,7 @@ export class OpenRoom {
   #state: Snapshot | undefined;
   readonly #parts: RoomParts;
   readonly #byNid = new Map<number, NewEvent>();
+  readonly #byId = new Map<EventId, NewEvent>();
 
   private constructor(
     parts: RoomParts,
@@ -175,6 +176,7 @@ export class OpenRoom {
       ...this.backfilled.splice(checkpoint.backfilled),
     ];
     for (const { nid } of undone) this.#byNid.delete(nid);
+    for (const { event } of undone) this.#byId.delete(event.eventId);
     this.newSnapshots.length = checkpoint.snapshots;
     this.transactions.length = checkpoint.transactions;
     this.alongside.length = checkpoint.alongside;
@@ -345,6 +347,7 @@ export class OpenRoom {
   addAside(event: NewEvent): void {
     this.aside.push(event);
     this.#byNid.set(event.nid, event);
+    this.#byId.set(event.event.eventId, event);
   }
 
   /**
@@ -354,6 +357,7 @@ export class OpenRoom {
   addBackfilled(event: NewEvent): void {
     this.backfilled.push(event);
     this.#byNid.set(event.nid, event);
+    this.#byId.set(event.event.eventId, event);
     if (event.admission !== 'accepted') return;
     const replaced = new Set(event.prevEvents);
     this.#extremities = this.#extremities.filter((extremity) => !replaced.has(extremity.nid));
@@ -362,6 +366,11 @@ export class OpenRoom {
   /** An event added in this transaction, in whatever way. */
   addedByNid(nid: number): NewEvent | undefined {
     return this.#byNid.get(nid);
+  }
+
+  /** The same by its id. */
+  addedById(eventId: EventId): NewEvent | undefined {
+    return this.#byId.get(eventId);
   }
 
   hasChanged(): boolean {
@@ -381,6 +390,7 @@ export class OpenRoom {
   attach(event: NewEvent, { extremity } = { extremity: true }): void {
     this.added.push(event);
     this.#byNid.set(event.nid, event);
+    this.#byId.set(event.event.eventId, event);
     const { pdu, eventId } = event.event;
     if (event.admission === 'rejected' || event.admission === 'outlier') return;
     // A soft-failed event is not built upon: it neither becomes an extremity nor takes one's place.

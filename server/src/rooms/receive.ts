@@ -9,11 +9,14 @@ import type { RoomRow } from '../storage/rooms.ts';
 import { type Acceptance, acceptEvent } from './accept-event.ts';
 import { admitPdus, isAdmitted, type RefusedPdu, type VerifiedPdu } from './admit-pdu.ts';
 import { versionOf } from './fetch-events.ts';
-import { acceptWithFetches, followsHead } from './fill-gap.ts';
+import { acceptWithFetches } from './fill-gap.ts';
+import type { OpenRoom } from './open-room.ts';
 import { storeOutlierMembership } from './outlier-membership.ts';
 import type { RoomParts } from './room-parts.ts';
-import { serverMayTakePart } from './room-policy.ts';
+import { serverMayTakePart, serverMayTakePartIn } from './room-policy.ts';
 import { serversThatKnow } from './stripped-state.ts';
+import { type Surroundings, surroundingsOf } from './surroundings.ts';
+import { tieExtremities } from './tie-extremities.ts';
 
 /** What has become of a PDU. Without an id it could not even be told what event it is. */
 export interface PduResult {
@@ -21,6 +24,12 @@ export interface PduResult {
   /** Why it was refused, for people. */
   readonly error: string | undefined;
 }
+
+/**
+ * How long a run of events may hold the room. Whoever else writes to it waits meanwhile: what is left over goes on in a
+ * transaction of its own, after them.
+ */
+const HOLD_MS = 250;
 
 /** Order of the events that one server sends to one room. A server that answers slowly keeps only itself waiting. */
 export type ReceiveLocks = KeyedLock<string>;
@@ -70,59 +79,95 @@ function roomIdOfUnverified(pdu: unknown): RoomId | undefined {
 
 async function receiveInRoom(parts: RoomParts, delivery: Delivery, pdus: readonly unknown[]): Promise<PduResult[]> {
   const { room } = delivery;
+  // Checks 1–3, for all of them together.
   const admitted = await admitPdus(parts, versionOf(room), pdus, room.roomId);
   const results: PduResult[] = [];
+  let together = true;
   while (results.length < admitted.length) {
-    results.push(...(await receiveRun(parts, delivery, messagesFrom(admitted, results.length))));
+    const rest = admitted.slice(results.length);
+    const run: Run = together ? await receiveRun(parts, delivery, rest) : { results: [], end: 'stopped' };
+    results.push(...run.results);
+    // What could not be committed together is found out about one by one.
+    if (run.end === 'failed') together = false;
     const next = admitted[results.length];
-    if (next === undefined) break;
+    if (next === undefined || run.end === 'time is up') continue;
     const error = isAdmitted(next) ? await receive(parts, delivery, next) : next.reason;
     results.push({ eventId: next.eventId, error });
   }
   return results;
 }
 
-/** The messages that stand one after the other from an index on: nothing among them changes who may do what. */
-function messagesFrom(pdus: readonly (VerifiedPdu | RefusedPdu)[], from: number): VerifiedPdu[] {
-  const run: VerifiedPdu[] = [];
-  for (const pdu of pdus.slice(from)) {
-    if (!isAdmitted(pdu) || pdu.pdu.state_key !== undefined) break;
-    run.push(pdu);
-  }
-  return run;
+/** What has become of the first events of several. */
+interface Run {
+  readonly results: readonly PduResult[];
+  /** `stopped`: the next event needs a look of its own. */
+  readonly end: 'stopped' | 'failed' | 'time is up';
 }
 
 /**
- * Takes in messages that follow the newest event of the room one by one, all in one transaction, as far as they do.
+ * Takes in as many events as need nothing fetched (checks 4–6), one after the other in one transaction: what is around them is
+ * read once, and they are committed together.
  *
- * @returns results of those that it has taken in or refused, from the first on; the next one needs a look of its own
+ * @returns results from the first event on; of a single event none, because that shares the commit of others who write now
  */
-async function receiveRun(parts: RoomParts, delivery: Delivery, run: readonly VerifiedPdu[]): Promise<PduResult[]> {
-  const { room, origin } = delivery;
-  if (run.length < 2) return [];
+async function receiveRun(
+  parts: RoomParts,
+  delivery: Delivery,
+  pdus: readonly (VerifiedPdu | RefusedPdu)[],
+): Promise<Run> {
+  const { room } = delivery;
+  const admitted = pdus.filter(isAdmitted);
+  if (admitted.length < 2 || !(await serverIsJoined(parts.db, room.nid, parts.serverName)))
+    return { results: [], end: 'stopped' };
   try {
-    const senders = new Set(run.map(({ pdu }) => serverNameOf(pdu.sender)));
-    for (const server of senders.add(origin)) if (!(await serverMayTakePart(parts, room.roomId, server))) return [];
-    if (!(await serverIsJoined(parts.db, room.nid, parts.serverName))) return [];
     return await parts.writer.writeAlone(room.nid, async (open) => {
+      const surroundings = await surroundingsOf(parts, open, admitted);
+      const until = parts.clock.monotonic() + HOLD_MS;
       const results: PduResult[] = [];
-      for (const pdu of run) {
-        const outcome = followsHead(open, pdu) ? await acceptEvent(parts, open, pdu) : undefined;
-        if (outcome === undefined || outcome.outcome === 'missing') break;
-        results.push({ eventId: pdu.eventId, error: refusalIn(outcome) });
+      for (const pdu of pdus) {
+        if (results.length > 0 && parts.clock.monotonic() > until) return { results, end: 'time is up' };
+        const result = await receiveNext(parts, open, delivery, pdu, surroundings);
+        if (result === undefined) break;
+        results.push(result);
       }
-      return results;
+      await tieExtremities(parts, open);
+      return { results, end: 'stopped' };
     });
   } catch (error) {
-    // One by one it is found out which of them it was.
     rethrowIfAway(error);
-    return [];
+    return { results: [], end: 'failed' };
+  }
+}
+
+/** One event of a run; undefined, with nothing changed, where it needs a look of its own. */
+async function receiveNext(
+  parts: RoomParts,
+  open: OpenRoom,
+  { origin }: Delivery,
+  pdu: VerifiedPdu | RefusedPdu,
+  surroundings: Surroundings,
+): Promise<PduResult | undefined> {
+  const { eventId } = pdu;
+  if (!isAdmitted(pdu)) return { eventId, error: pdu.reason };
+  const checkpoint = open.checkpoint();
+  try {
+    for (const server of new Set([origin, serverNameOf(pdu.pdu.sender)]))
+      if (!(await serverMayTakePartIn(open, server))) return { eventId, error: refusalOf(server) };
+    const outcome = await acceptEvent(parts, open, pdu, { surroundings });
+    return outcome.outcome === 'missing' ? undefined : { eventId, error: refusalIn(outcome) };
+  } catch (error) {
+    rethrowIfAway(error);
+    open.restore(checkpoint);
+    return undefined;
   }
 }
 
 function refusalIn(outcome: Acceptance): string | undefined {
   if (outcome.outcome === 'missing') return 'events that it builds on cannot be had';
-  return outcome.outcome === 'rejected' ? (outcome.reason ?? 'rejected') : undefined;
+  // A repeated event is answered as it was the first time.
+  const isRejected =
+    outcome.outcome === 'rejected' || (outcome.outcome === 'known' && outcome.admission === 'rejected');
+  return isRejected ? (outcome.reason ?? 'rejected') : undefined;
 }
 
 /** While the database is away nothing can be said about any event: the whole transaction has to come again. */
@@ -155,8 +200,12 @@ async function refusalByAcl(
   pdu: VerifiedPdu,
 ): Promise<string | undefined> {
   for (const server of new Set([origin, serverNameOf(pdu.pdu.sender)]))
-    if (!(await serverMayTakePart(parts, room.roomId, server))) return `${server} is not allowed in this room`;
+    if (!(await serverMayTakePart(parts, room.roomId, server))) return refusalOf(server);
   return undefined;
+}
+
+function refusalOf(server: ServerName): string {
+  return `${server} is not allowed in this room`;
 }
 
 /**

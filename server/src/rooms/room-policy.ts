@@ -1,9 +1,10 @@
 import { LruCache } from '../base/lru-cache.ts';
-import type { RoomId, ServerName } from '../protocol/event.ts';
+import type { Pdu, RoomId, ServerName } from '../protocol/event.ts';
 import { stateKey } from '../protocol/event.ts';
 import { compileServerAcl, type ServerAcl, serverAclAllows } from '../protocol/server-acls.ts';
 import { currentStateOf } from '../storage/current-state.ts';
 import { serverIsJoined } from '../storage/memberships.ts';
+import type { OpenRoom } from './open-room.ts';
 import type { RoomParts } from './room-parts.ts';
 
 // By the event that holds it, which never changes: compiled once, however often it is asked.
@@ -16,13 +17,24 @@ export async function serverMayTakePart(parts: RoomParts, roomId: RoomId, server
   const key = [...(await parts.stateKeys.find([stateKey('m.room.server_acl', '')])).values()];
   const [row] = await currentStateOf(parts.db, [room.nid], key);
   if (row === undefined) return true;
-  let acl = compiled.get(row.eventNid);
-  if (acl === undefined) {
-    const event = (await parts.events.byNid([row.eventNid])).get(row.eventNid);
-    acl = compileServerAcl(event?.pdu.content);
-    compiled.set(row.eventNid, acl);
-  }
+  const acl =
+    compiled.get(row.eventNid) ??
+    compile(row.eventNid, (await parts.events.byNid([row.eventNid])).get(row.eventNid)?.pdu);
   return serverAclAllows(acl, server);
+}
+
+/** The same for a room that is open, as of the events added a moment ago. */
+export async function serverMayTakePartIn(open: OpenRoom, server: ServerName): Promise<boolean> {
+  const key = stateKey('m.room.server_acl', '');
+  const found = (await open.stateEvents([key])).get(key);
+  if (found === undefined) return true;
+  return serverAclAllows(compiled.get(found.nid) ?? compile(found.nid, found.event.pdu), server);
+}
+
+function compile(eventNid: number, pdu: Pdu | undefined): ServerAcl {
+  const acl = compileServerAcl(pdu?.content);
+  compiled.set(eventNid, acl);
+  return acl;
 }
 
 /** Whether a server and this one both have a joined member in the room: of a room that we have left we say nothing. */

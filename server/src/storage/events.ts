@@ -51,6 +51,8 @@ export interface StoredEvent {
   readonly stateAfter: number | null;
   readonly roomState: number | null;
   readonly redactedBy: number | null;
+  /** Why it was rejected or soft-failed. */
+  readonly reason: string | null;
   readonly deviceId: string | null;
   readonly transactionId: string | null;
   readonly pdu: Pdu;
@@ -71,13 +73,14 @@ interface Row {
   state_after: number | null;
   room_state: number | null;
   redacted_by: number | null;
+  reason: string | null;
   device_id: string | null;
   transaction_id: string | null;
   pdu: string;
 }
 
 const COLUMNS = `e.nid, e.event_id, e.room_nid, e.position, e.admission, e.sender, e.state_key_nid, e.depth, e.prev_events,
-  e.auth_events, e.state_before, e.state_after, e.room_state, e.redacted_by, e.device_id, e.transaction_id, e.pdu`;
+  e.auth_events, e.state_before, e.state_after, e.room_state, e.redacted_by, e.reason, e.device_id, e.transaction_id, e.pdu`;
 
 function fromRow(row: Row): StoredEvent {
   return {
@@ -95,6 +98,7 @@ function fromRow(row: Row): StoredEvent {
     stateAfter: row.state_after,
     roomState: row.room_state,
     redactedBy: row.redacted_by,
+    reason: row.reason,
     deviceId: row.device_id,
     transactionId: row.transaction_id,
     pdu: parseStoredJson(row.pdu) as Pdu,

@@ -53,11 +53,15 @@ export async function oldestGaps(db: Queryable, roomNid: number, limit: number):
   return rows.map((row) => fromStoredText(row.event_id) as EventId);
 }
 
-/** Whether history has led to this event, which we do not hold: something that we built upon came after it. */
-export async function isMissingFromHistory(db: Queryable, roomNid: number, eventId: EventId): Promise<boolean> {
-  const rows = await db.query(
-    'SELECT 1 FROM missing_prev_events WHERE room_nid = $1 AND event_id = $2 AND leads_back LIMIT 1',
-    [roomNid, toStoredText(eventId)],
+/** Those of the events, none of which we hold, that history has led to: something that we built upon came after them. */
+export async function missingFromHistory(
+  db: Queryable,
+  roomNid: number,
+  eventIds: readonly EventId[],
+): Promise<Set<EventId>> {
+  const rows = await db.query<{ event_id: string }>(
+    'SELECT event_id FROM missing_prev_events WHERE room_nid = $1 AND event_id = ANY ($2::text[]) AND leads_back',
+    [roomNid, eventIds.map(toStoredText)],
   );
-  return rows.length > 0;
+  return new Set(rows.map((row) => fromStoredText(row.event_id) as EventId));
 }

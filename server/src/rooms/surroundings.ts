@@ -1,0 +1,81 @@
+import { authEventIds, type Event, type EventId, prevEventIds } from '../protocol/event.ts';
+import { type Admission, eventsById, type StoredEvent } from '../storage/events.ts';
+import { missingFromHistory } from '../storage/missing-prev-events.ts';
+import type { Snapshot } from '../storage/state-snapshots.ts';
+import type { VerifiedPdu } from './admit-pdu.ts';
+import { asRuleEvent } from './event-cache.ts';
+import type { NewEvent, OpenRoom } from './open-room.ts';
+import type { RoomParts } from './room-parts.ts';
+
+/** An event that we hold, stored or added in this transaction. */
+export interface Held {
+  readonly nid: number;
+  readonly eventId: EventId;
+  readonly admission: Admission;
+  /** Why it was rejected or soft-failed. */
+  readonly reason: string | null;
+  readonly event: Event;
+  readonly stateAfter: { readonly id: number } | Snapshot | undefined;
+}
+
+export function fromStored(open: OpenRoom, stored: StoredEvent): Held {
+  return {
+    nid: stored.nid,
+    eventId: stored.eventId,
+    admission: stored.admission,
+    reason: stored.reason,
+    event: asRuleEvent(stored, open.room.roomId),
+    stateAfter: stored.stateAfter === null ? undefined : { id: stored.stateAfter },
+  };
+}
+
+export function fromNew(added: NewEvent): Held {
+  return { ...added, eventId: added.event.eventId };
+}
+
+/** Whether the event has a place in the graph, so that the state after it is known. */
+export function inGraph(held: Held): boolean {
+  return held.admission !== 'outlier' && held.stateAfter !== undefined;
+}
+
+/**
+ * What is known of the events around some that are about to be accepted: read together, in two statements for all of them.
+ * Good for as long as the room is locked, because only its holder adds events to it.
+ */
+export interface Surroundings {
+  /** Those of the events that we hold: of this very room, those added in this transaction included. */
+  held(ids: readonly EventId[]): Map<EventId, Held>;
+  /** Whether history has led to this event, which was not held: something that we built upon came after it. */
+  isMissingFromHistory(id: EventId): boolean;
+}
+
+/** @throws Error from `held` for ids that none of the given events names: nobody has looked for those */
+export async function surroundingsOf(
+  parts: RoomParts,
+  open: OpenRoom,
+  pdus: readonly VerifiedPdu[],
+): Promise<Surroundings> {
+  const own = pdus.map((pdu) => pdu.eventId);
+  const wanted = new Set(pdus.flatMap(({ eventId, pdu }) => [eventId, ...prevEventIds(pdu), ...authEventIds(pdu)]));
+  // From the rows, not from the cache: admission may have changed.
+  const [rows, missing] = await Promise.all([
+    eventsById(parts.db, [...wanted]),
+    missingFromHistory(parts.db, open.room.nid, own),
+  ]);
+  const stored = new Map(
+    rows.flatMap((row) => (row.roomNid === open.room.nid ? [[row.eventId, fromStored(open, row)] as const] : [])),
+  );
+  return {
+    held(ids) {
+      const held = new Map<EventId, Held>();
+      for (const id of ids) {
+        if (!wanted.has(id)) throw new Error(`nobody has looked for ${id}`);
+        const added = open.addedById(id);
+        const found = added === undefined ? stored.get(id) : fromNew(added);
+        if (found !== undefined) held.set(id, found);
+      }
+      return held;
+    },
+    isMissingFromHistory: (id) => missing.has(id),
+  };
+}
