@@ -138,6 +138,12 @@ describe('A1.8 rules for joining', () => {
       refused: {},
     });
     describeRule({
+      rule: since(first, '5.3.5.3'),
+      gist: `under join rule ${joinRule} an authorised join is allowed`,
+      allowed: { 'an authorised join': scene(room('leave', inviters), alice, authorised(bob)) },
+      refused: {},
+    });
+    describeRule({
       rule: since(first, '5.3.5.2'),
       gist: `under join rule ${joinRule} a member who may invite authorises the join`,
       allowed: {
