@@ -84,6 +84,22 @@ describe.each(['1', '2'])('room version %s, where servers choose the ids of even
     expect(await other.alice.texts(other.room.roomId)).toEqual([]);
   });
 
+  test('A1.2 an id that comes in two rooms at once ends up in one of them', async () => {
+    const [one, other] = [await personInPuppetRoom(version), await personInPuppetRoom(version)];
+    for (let i = 0; i < 10; i++) {
+      const first = one.room.message(creator, `first ${i}`);
+      const second = crafted(other.room, { event_id: first.eventId }, `second ${i}`);
+      await Promise.all([send(first.pdu), send(second)]);
+      const texts = [await one.alice.texts(one.room.roomId), await other.alice.texts(other.room.roomId)].flat();
+      expect(texts.filter((text) => text === `first ${i}` || text === `second ${i}`)).toHaveLength(1);
+      // Whoever lost goes on from what the room has.
+      const room = texts.includes(`first ${i}`) ? other.room : one.room;
+      room.latest = [...(room.events.get(room.latest[0] as EventId)?.pdu.prev_events ?? [])].flatMap((reference) =>
+        typeof reference === 'string' ? reference : reference[0],
+      );
+    }
+  });
+
   test('A1.2 a state that holds such an event is taken without it', async () => {
     const { room } = await personInPuppetRoom(version);
     const taken = room.add({ type: 'm.room.name', sender: creator, stateKey: '', content: { name: 'Taken' } });
@@ -146,12 +162,18 @@ describe.each(['1', '3', '5'])('room version %s, where numbers have any form', (
 
   test('an event of a client with such numbers is sent in the one form that all servers write', async () => {
     const { room, alice } = await personInPuppetRoom(version);
+    const transactions: string[] = [];
+    puppet.answers.set('send', ({ body: { pdus } }) => {
+      transactions.push(JSON.stringify(pdus));
+      return { pdus: {} };
+    });
     const path = `/client/v3/rooms/${encodeURIComponent(room.roomId)}/send/org.example.odd/t`;
     const body = '{"a":1.0,"b":1e2,"c":0.00001,"d":9007199254740993,"e":1.50,"f":-0}';
     const headers = { 'content-type': 'application/json' };
     const sent = await alice.fetch(path, { method: 'PUT', headers, body });
     expect(sent.status).toBe(200);
     const { event_id: eventId } = (await sent.json()) as { event_id: string };
+    await alice.until(async () => transactions.some((text) => text.includes('"c":0.00001')), 'the transaction');
     expect(await asPeerSeesIt(eventId)).toContain('{"a":1,"b":100,"c":1e-05,"d":9007199254740993,"e":1.5,"f":0}');
   });
 
