@@ -1,11 +1,16 @@
 /**
- * `npm run bench [-- --json FILE] [--seconds N]`: starts a server of its own, measures it and prints a table. Speeds are shown
- * as ratios to what the same Postgres on the same machine does in the same run.
+ * `npm run bench [-- --json FILE] [--seconds N] [--client]`: starts a server of its own, measures it and prints a table. Speeds
+ * are shown as ratios to what the same Postgres on the same machine does in the same run. With `--client` it measures the web
+ * client in a browser instead.
  */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createRooms, joinRoom, registerClients } from '../torture/chat-rooms.ts';
 import { findEmbeddedDatabase, stopLeftBehindDatabase } from '../torture/embedded-database.ts';
@@ -20,6 +25,7 @@ import { measureReference, messagePayload } from './reference.ts';
 import { limitRow, plainRow, type Row, ratioRow, table } from './row.ts';
 import { measureSends, send } from './sends.ts';
 
+const CLIENT_SPEED = fileURLToPath(new URL('../client-web/speed.ts', import.meta.url));
 const CLIENTS = 20;
 const ROOMS = 10;
 const LATENCY_PER_SECOND = 200;
@@ -143,8 +149,22 @@ async function measure(bench: Bench): Promise<Row[]> {
   ];
 }
 
+/** Measured by a program of its own, because it speaks the language of browsers. */
+async function clientRows(url: string): Promise<Row[]> {
+  const child = spawn(process.execPath, [CLIENT_SPEED, url], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [output, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')]);
+  if (code !== 0) throw new Error(`measuring the web client ended with ${code}`);
+  return JSON.parse(output) as Row[];
+}
+
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { json: { type: 'string' }, seconds: { type: 'string', default: '8' } } });
+  const { values } = parseArgs({
+    options: {
+      json: { type: 'string' },
+      seconds: { type: 'string', default: '8' },
+      client: { type: 'boolean', default: false },
+    },
+  });
   const folder = await mkdtemp(path.join(tmpdir(), 'parley-bench-'));
   // Postgres runs as another user when we are root.
   await chmod(folder, 0o711);
@@ -157,7 +177,9 @@ async function main(): Promise<void> {
     await server.start();
     const { url: databaseUrl } = await findEmbeddedDatabase(data);
     const say = (line: string) => console.error(`• ${line}`);
-    const rows = await measure({ server, databaseUrl, folder, ms: Number(values.seconds) * 1000, say });
+    const rows = values.client
+      ? await clientRows(server.url)
+      : await measure({ server, databaseUrl, folder, ms: Number(values.seconds) * 1000, say });
     console.log(table(rows));
     if (values.json !== undefined) {
       const result = { date: new Date().toISOString(), ...(await surroundings()), rows };

@@ -73,8 +73,20 @@ export function useLocale(): string {
 export function useT(namespace: string): Translate {
   const instance = useI18n();
   const language = useLanguage();
-  return useMemo(() => {
-    const translate = instance.getFixedT(language, namespace);
-    return (key, values) => translate(key, { ...values });
-  }, [instance, language, namespace]);
+  return useMemo(() => translatorOf(instance, language, namespace), [instance, language, namespace]);
+}
+
+const translators = new WeakMap<i18n, Map<string, Translate>>();
+
+/** One for all rows that ask for the same. */
+function translatorOf(instance: i18n, language: string, namespace: string): Translate {
+  const made = translators.get(instance) ?? new Map<string, Translate>();
+  translators.set(instance, made);
+  const key = `${language} ${namespace}`;
+  const known = made.get(key);
+  if (known) return known;
+  const translate = instance.getFixedT(language, namespace);
+  const translator: Translate = (name, values) => translate(name, { ...values });
+  made.set(key, translator);
+  return translator;
 }

@@ -14,15 +14,31 @@ export interface TimeFormats {
 
 const startOfDay = (timestamp: number): number => new Date(timestamp).setHours(0, 0, 0, 0);
 
+function makeFormatters(locale: string) {
+  const make = (options: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(locale, options);
+  return {
+    time: make({ timeStyle: 'short' }),
+    full: make({ dateStyle: 'full', timeStyle: 'short' }),
+    thisYear: make({ weekday: 'long', day: 'numeric', month: 'long' }),
+    otherYear: make({ day: 'numeric', month: 'long', year: 'numeric' }),
+  };
+}
+
+/** They take longer to make than a row takes to draw. */
+const formatters = new Map<string, ReturnType<typeof makeFormatters>>();
+
+function formattersOf(locale: string): ReturnType<typeof makeFormatters> {
+  const made = formatters.get(locale) ?? makeFormatters(locale);
+  formatters.set(locale, made);
+  return made;
+}
+
 /** Times as the user's language writes them. */
 export function useTimeFormats(): TimeFormats {
   const locale = useLocale();
   const t = useT('timeline');
   return useMemo(() => {
-    const time = new Intl.DateTimeFormat(locale, { timeStyle: 'short' });
-    const full = new Intl.DateTimeFormat(locale, { dateStyle: 'full', timeStyle: 'short' });
-    const thisYear = new Intl.DateTimeFormat(locale, { weekday: 'long', day: 'numeric', month: 'long' });
-    const otherYear = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'long', year: 'numeric' });
+    const { time, full, thisYear, otherYear } = formattersOf(locale);
     return {
       time: (timestamp) => time.format(timestamp),
       full: (timestamp) => full.format(timestamp),
