@@ -72,6 +72,8 @@ export interface EventCalls {
     request: { roomId: RoomId; eventId: EventId },
     options?: CallOptions,
   ): Promise<UnverifiedPdu[]>;
+  /** POST /_matrix/policy/v1/sign: signatures of the policy server, which nobody has checked. */
+  policySign(destination: ServerName, request: { event: JsonObject }, options?: CallOptions): Promise<JsonObject>;
   /** GET /_matrix/federation/v1/timestamp_to_event/{roomId}: the event closest to `ts` (ms) in the direction `dir`. */
   timestampToEvent(
     destination: ServerName,
@@ -175,6 +177,12 @@ export function eventCalls(requests: SignedRequests, serverName: ServerName, clo
     async eventAuth(destination, { roomId, eventId }, options) {
       const path = federationPath('v1', 'event_auth', roomId, eventId);
       return pdusOf(destination, (await get(destination, path, WHOLE_ROOM, options)).auth_chain, 'auth_chain');
+    },
+
+    async policySign(destination, { event }, options) {
+      const request = { method: 'POST', path: '/_matrix/policy/v1/sign', content: canonicalJson(event) } as const;
+      const answer = await requests.json(destination, { ...request, ...SMALL, options });
+      return answerReader(destination).object(answer, 'it');
     },
 
     async timestampToEvent(destination, { roomId, ts, dir }, options) {

@@ -7,6 +7,7 @@ import { type Admission, eventsByNid } from '../storage/events.ts';
 import type { Snapshot } from '../storage/state-snapshots.ts';
 import type { VerifiedPdu } from './admit-pdu.ts';
 import type { NewEvent, OpenRoom, Redacts } from './open-room.ts';
+import { isSanctioned } from './policy-server.ts';
 import { resolveSnapshots } from './resolve-state.ts';
 import type { RoomParts } from './room-parts.ts';
 import { mayRedact } from './send.ts';
@@ -33,11 +34,13 @@ export interface AcceptOptions {
   readonly backfilled?: boolean;
   /** What is around it, where that has been read already together with that of others. */
   readonly surroundings?: Surroundings;
+  /** For an event of ours: which client's request made it. */
+  readonly origin?: { readonly deviceId: string | null; readonly transactionId: string | null };
 }
 
 /**
  * Takes an event of anybody into the graph of a room that is locked and open (Server-Server API, "Checks performed on
- * receipt of a PDU", checks 4–6). Its auth events have to be held, and its previous events unless the state is given.
+ * receipt of a PDU", checks 4–7). Its auth events have to be held, and its previous events unless the state is given.
  */
 export async function acceptEvent(
   parts: RoomParts,
@@ -67,7 +70,8 @@ export async function acceptEvent(
   const told = options.stateBefore === undefined ? [] : [options.stateBefore];
   const stateBefore = await resolveSnapshots(parts, open, [...told, ...(await statesAfter(parts, open, prevs))]);
   const isSettled = options.settled === true || options.backfilled === true;
-  const verdict = await judge(open, pdu, held, stateBefore, isSettled);
+  const judged = await judge(open, pdu, held, stateBefore, isSettled);
+  const verdict = judged.outcome === 'accepted' && !isSettled ? await judgeByPolicy(parts, open, pdu) : judged;
   // What rests on a state that we were told is not kept: with the events that are missing it may be decided otherwise.
   if (verdict.failedCheck === 5 && missingPrevs.length > 0) return verdict;
   const nid = standing?.nid ?? (await parts.eventNids.take(1))[0];
@@ -96,8 +100,8 @@ export async function acceptEvent(
     stateAfter,
     roomState: undefined,
     redacts: verdict.outcome === 'accepted' ? await redactsOf(open, pdu, stateBefore) : null,
-    deviceId: null,
-    transactionId: null,
+    deviceId: options.origin?.deviceId ?? null,
+    transactionId: options.origin?.transactionId ?? null,
   };
   if (options.backfilled === true) open.addBackfilled({ ...event, roomState: stateAfter });
   else if (verdict.outcome !== 'accepted') open.attach(event);
@@ -166,7 +170,7 @@ interface Verdict {
   readonly outcome: 'accepted' | 'soft_failed' | 'rejected';
   readonly reason: string | undefined;
   /** The check on receipt that it failed. */
-  readonly failedCheck?: 4 | 5 | 6;
+  readonly failedCheck?: 4 | 5 | 6 | 7;
 }
 
 async function judge(
@@ -202,6 +206,12 @@ async function judge(
   const now = authorize(pdu, open.version, authStateOf(await ruleState(open, pdu, open.state)));
   if (!now.allowed) return { outcome: 'soft_failed', reason: `current state: ${now.reason}`, failedCheck: 6 };
   return { outcome: 'accepted', reason: undefined };
+}
+
+/** Check 7: by the room's policy server, whose signature counts. Whoever takes the event in has asked for it where it lacked. */
+async function judgeByPolicy(parts: RoomParts, open: OpenRoom, pdu: VerifiedPdu): Promise<Verdict> {
+  if (await isSanctioned(parts, open, pdu.pdu)) return { outcome: 'accepted', reason: undefined };
+  return { outcome: 'soft_failed', reason: 'the policy server of the room has not signed it', failedCheck: 7 };
 }
 
 /** The part of a state that the rules look at for this event. */

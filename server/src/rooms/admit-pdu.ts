@@ -154,6 +154,12 @@ export function cosignPdu(parts: RoomParts, version: RoomVersion, event: Verifie
   return mark({ ...event, pdu: form.pdu, json: form.json, signers: new Set([...event.signers, parts.serverName]) });
 }
 
+/** The event with the signature of the room's policy server, which has been verified: `pdu` is the same but for that. */
+export function withPolicySignatureOf(version: RoomVersion, event: VerifiedPdu, pdu: Pdu): VerifiedPdu {
+  const form = checkEventFormat(pdu, version);
+  return form.ok ? mark({ ...event, pdu: form.pdu, json: form.json }) : event;
+}
+
 /** For a single event that has to be sound. @throws MatrixError M_INVALID_PARAM */
 export async function admitPdu(
   parts: RoomParts,

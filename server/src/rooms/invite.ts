@@ -5,8 +5,10 @@ import { isUserId, serverNameOf } from '../protocol/identifiers.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import { acceptEvent } from './accept-event.ts';
 import { admitAnswer } from './admit-pdu.ts';
+import { versionOf } from './fetch-events.ts';
 import { memberContent } from './membership.ts';
 import type { OpenRoom } from './open-room.ts';
+import { withRoomPolicy } from './policy-signatures.ts';
 import type { RoomParts } from './room-parts.ts';
 import { requireGraph, roomOfSender, type Sender } from './send.ts';
 import { identifyingPdus } from './stripped-state.ts';
@@ -50,7 +52,8 @@ export async function inviteUser(
     });
     return;
   }
-  const signed = await signByInvitee(parts, room.nid, draft, invitee, signal);
+  const invited = await signByInvitee(parts, room.nid, draft, invitee, signal);
+  const signed = await withRoomPolicy(parts, { nid: room.nid, version: versionOf(room) }, invited);
   await parts.writer.writeAlone(room.nid, async (open) => {
     const outcome = await acceptEvent(parts, open, signed, { passOn: true });
     // The room may have changed while the other server was asked.

@@ -7,6 +7,7 @@ import { acceptEvent } from './accept-event.ts';
 import { admitPdu, cosignPdu, type VerifiedPdu } from './admit-pdu.ts';
 import { versionOf } from './fetch-events.ts';
 import type { OpenRoom } from './open-room.ts';
+import { withRoomPolicy } from './policy-signatures.ts';
 import { judgeRestrictedJoin, mayInvite } from './restricted-join.ts';
 import type { RoomParts } from './room-parts.ts';
 import { identifyingPdus } from './stripped-state.ts';
@@ -86,7 +87,7 @@ async function admitMembership(
     throw invalidParam(`The event is not a ${membership}.`);
   if (serverNameOf(pdu.sender) !== origin) throw invalidParam('The sender is not a user of your server.');
   if (pdu.state_key !== pdu.sender) throw invalidParam('The event is about another user than its sender.');
-  return event;
+  return await withRoomPolicy(parts, { nid: room.nid, version: versionOf(room) }, event);
 }
 
 /** The join with our signature, where it names one of our users. */

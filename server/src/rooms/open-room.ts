@@ -20,6 +20,7 @@ import type { Admission, StoredEvent } from '../storage/events.ts';
 import type { RoomHeadRow, RoomRow } from '../storage/rooms.ts';
 import { deriveSnapshot, type Snapshot, snapshotGet } from '../storage/state-snapshots.ts';
 import { asRuleEvent } from './event-cache.ts';
+import { awaitPolicyServer } from './policy-server.ts';
 import type { RoomParts } from './room-parts.ts';
 
 /** What a local user wants to say; the room adds the rest. */
@@ -200,8 +201,7 @@ export class OpenRoom {
   }
 
   async stateEvent(type: string, key: string): Promise<Event | undefined> {
-    const wanted = stateKey(type, key);
-    return (await this.stateEvents([wanted])).get(wanted)?.event;
+    return [...(await this.stateEvents([stateKey(type, key)])).values()][0]?.event;
   }
 
   async eventsByNid(nids: readonly number[]): Promise<Map<number, StoredOrNew>> {
@@ -225,6 +225,7 @@ export class OpenRoom {
   async append(draft: Draft): Promise<Event> {
     const { template, authEvents, authState } = await this.#template(draft);
     const signed = hashAndSignEvent(template, this.version, this.#parts.serverName, this.#parts.signingKey);
+    await awaitPolicyServer(this.#parts, this, signed, draft);
     return await this.appendSigned(signed, draft, authEvents, authState);
   }
 

@@ -12,6 +12,8 @@ import { versionOf } from './fetch-events.ts';
 import { acceptWithFetches } from './fill-gap.ts';
 import type { OpenRoom } from './open-room.ts';
 import { storeOutlierMembership } from './outlier-membership.ts';
+import { isSanctioned } from './policy-server.ts';
+import { withRoomPolicy } from './policy-signatures.ts';
 import type { RoomParts } from './room-parts.ts';
 import { serverMayTakePart, serverMayTakePartIn } from './room-policy.ts';
 import { serversThatKnow } from './stripped-state.ts';
@@ -153,6 +155,8 @@ async function receiveNext(
   try {
     for (const server of new Set([origin, serverNameOf(pdu.pdu.sender)]))
       if (!(await serverMayTakePartIn(open, server))) return { eventId, error: refusalOf(server) };
+    // Its policy server has to be asked, which must not hold up the others.
+    if (!(await isSanctioned(parts, open, pdu.pdu))) return undefined;
     const outcome = await acceptEvent(parts, open, pdu, { surroundings });
     return outcome.outcome === 'missing' ? undefined : { eventId, error: refusalIn(outcome) };
   } catch (error) {
@@ -183,7 +187,8 @@ async function receive(parts: RoomParts, delivery: Delivery, pdu: VerifiedPdu): 
     if (refusal !== undefined) return refusal;
     // A room that nobody here is in is none of our business (A1.19).
     if (!(await serverIsJoined(parts.db, room.nid, parts.serverName))) return await endInvite(parts, room, pdu);
-    return refusalIn(await acceptWithFetches(parts, { room, server: origin, signal }, pdu));
+    const signed = await withRoomPolicy(parts, { nid: room.nid, version: versionOf(room) }, pdu, { signal });
+    return refusalIn(await acceptWithFetches(parts, { room, server: origin, signal }, signed));
   } catch (error) {
     if (error instanceof FederationError) return `events that it builds on cannot be had: ${error.message}`;
     rethrowIfAway(error);

@@ -6,6 +6,8 @@ import type { LogRow } from '../storage/log-follower.ts';
 import { lockHeads, type RoomHeadRow, roomHead } from '../storage/rooms.ts';
 import { OpenRoom } from './open-room.ts';
 import { type Persisted, persist } from './persist.ts';
+import { AwaitsPolicyServer } from './policy-server.ts';
+import { acceptSigned, signByPolicyServer } from './policy-signatures.ts';
 import type { RoomParts } from './room-parts.ts';
 
 /** Adds events to a room that is locked and open. What it throws undoes its own additions only. */
@@ -52,7 +54,29 @@ export class RoomWriter {
    *
    * @param transactionKey answers the earlier event id without running `work` if this key has led to one
    */
-  write<T>(roomNid: number, work: RoomWork<T>, transactionKey?: Buffer): Promise<T | { eventId: string }> {
+  async write<T>(roomNid: number, work: RoomWork<T>, transactionKey?: Buffer): Promise<T | { eventId: string }> {
+    try {
+      return await this.#enqueue(roomNid, work, transactionKey);
+    } catch (error) {
+      if (!(error instanceof AwaitsPolicyServer)) throw error;
+      return await this.#writeSigned(roomNid, error, transactionKey);
+    }
+  }
+
+  /** Goes on with an event that the policy server of the room has to sign, while others may write to the room. */
+  async #writeSigned(
+    roomNid: number,
+    awaiting: AwaitsPolicyServer,
+    transactionKey: Buffer | undefined,
+  ): Promise<{ eventId: string }> {
+    const parts = this.#partsOf();
+    const { version } = await this.peek(roomNid);
+    const signed = await signByPolicyServer(parts, version, awaiting);
+    const work = (open: OpenRoom) => acceptSigned(parts, open, signed, awaiting.origin);
+    return await this.#writeAlone(roomNid, work, transactionKey);
+  }
+
+  #enqueue<T>(roomNid: number, work: RoomWork<T>, transactionKey?: Buffer): Promise<T | { eventId: string }> {
     return new Promise((resolve, reject) => {
       if (this.#queue.length >= MAX_WAITING) {
         reject(unavailable('The server has too much to write at the moment. Try again soon.'));
@@ -65,8 +89,12 @@ export class RoomWriter {
 
   /** The same in a transaction of its own, for work that is long or loads much. */
   writeAlone<T>(roomNid: number, work: RoomWork<T>): Promise<T> {
+    return this.#writeAlone(roomNid, work, undefined);
+  }
+
+  #writeAlone<T>(roomNid: number, work: RoomWork<T>, transactionKey: Buffer | undefined): Promise<T> {
     return new Promise((resolve, reject) => {
-      void this.#runAlone([{ roomNid, work, transactionKey: undefined, resolve: resolve as Job['resolve'], reject }]);
+      void this.#runAlone([{ roomNid, work, transactionKey, resolve: resolve as Job['resolve'], reject }]);
     });
   }
 
