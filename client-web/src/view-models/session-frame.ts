@@ -17,8 +17,8 @@ export interface FrameState {
   profile: OwnProfile;
 }
 
-/** Milliseconds from a change until it is kept for the next visit. */
-const keepDelayMs = 10_000;
+/** Milliseconds from a change until it is kept for the next visit. The end of a page keeps it as well, where it is told. */
+const keepDelayMs = 60_000;
 
 /**
  * What can be drawn of a login before the Matrix SDK is there: the rooms as the last visit left them, and settings. The
