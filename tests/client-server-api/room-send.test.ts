@@ -1,5 +1,6 @@
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { supportedRoomVersions } from '../../server/src/protocol/room-versions.ts';
+import { openDatabase } from '../../server/src/storage/database.ts';
 import { clientOf, enc, registerClient, type TestClient } from '../harness/client.ts';
 import { startHomeserver } from '../harness/homeserver.ts';
 
@@ -47,6 +48,24 @@ describe('PUT /rooms/{roomId}/send', () => {
     const path = `v3/rooms/${enc(roomId)}/event/${enc(eventId)}`;
     expect((await ana.ok('GET', path)).unsigned.transaction_id).toBe('visible-to-me');
     expect((await ben.ok('GET', path)).unsigned).not.toHaveProperty('transaction_id');
+  });
+
+  it('what is sent to several rooms at once is in each of them exactly once, with one event after the other', async () => {
+    const rooms = await Promise.all([1, 2, 3, 4].map(async () => await ana.createRoom({ preset: 'private_chat' })));
+    const sent = await Promise.all(
+      Array.from({ length: 120 }, (_, index) => ana.say(rooms[index % rooms.length] ?? '', `spread ${index}`)),
+    );
+    for (const [index, room] of rooms.entries()) {
+      const page = await ana.ok('GET', `v3/rooms/${enc(room)}/messages?dir=b&limit=30`);
+      const expected = sent.filter((_, n) => n % rooms.length === index);
+      expect(page.chunk.map((event: { event_id: string }) => event.event_id).sort()).toEqual(expected.sort());
+    }
+    const forks = 'SELECT room_id FROM rooms WHERE room_id = ANY ($1::text[]) AND cardinality(extremities) <> 1';
+    const siblings = `SELECT prev_events FROM events JOIN rooms r ON r.nid = room_nid WHERE room_id = ANY ($1::text[])
+      GROUP BY r.nid, prev_events HAVING count(*) > 1`;
+    const db = openDatabase({ connection: server.databaseUrl, poolSize: 1 });
+    onTestFinished(() => db.close());
+    for (const check of [forks, siblings]) expect(await db.query(check, [rooms])).toEqual([]);
   });
 
   it('many senders at once are all heard, each exactly once and in one order for all', async () => {

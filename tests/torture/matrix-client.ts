@@ -13,6 +13,8 @@ export interface Reply {
  */
 export interface MatrixClient {
   readonly userId: string;
+  /** Empty for a client without an account. */
+  readonly accessToken: string;
   /** Sends a request. Rejects when no answer came: what became of it is then unknown. */
   call(method: 'GET' | 'PUT' | 'POST', path: string, body?: object, timeoutMs?: number): Promise<Reply>;
   /** From now on talks to the next process. */
@@ -32,6 +34,7 @@ function createClient(urls: readonly string[], first: number, token: string, use
   let current = first % urls.length;
   return {
     userId,
+    accessToken: token,
     moveOn() {
       current = (current + 1) % urls.length;
     },

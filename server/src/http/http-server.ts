@@ -60,6 +60,13 @@ function isApiPath(url: string): boolean {
   return url.startsWith('/_matrix/') || url.startsWith('/.well-known/matrix/') || url.startsWith('/_synapse/');
 }
 
+/** Ids that no two requests share, in whatever process: random bytes and a number. Random bytes for each would cost more. */
+function requestIds(): () => string {
+  const prefix = randomBytes(8).toString('hex');
+  let count = 0;
+  return () => `${prefix}-${++count}`;
+}
+
 /** The query as lists of decoded values, in a null-prototype object: a repeated key is neither lost nor an array by surprise. */
 function parseQuery(text: string): Record<string, string[]> {
   const query: Record<string, string[]> = Object.create(null);
@@ -108,7 +115,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     trustProxy: options.trustProxy.length === 0 ? false : [...options.trustProxy],
-    genReqId: () => randomBytes(8).toString('hex'),
+    genReqId: requestIds(),
     clientErrorHandler: answerBrokenRequest,
     frameworkErrors(error, _request, reply) {
       if (options.cors) reply.headers(CORS_HEADERS);

@@ -134,6 +134,10 @@ export async function persist(
   );
   insertEventsAside(tx, toRows([...of((room) => room.aside), ...refused]));
   insertBackfilledEvents(tx, toRows(backfilled.filter(accepted)));
+  insertTransactions(
+    tx,
+    changed.flatMap((room) => room.transactions),
+  );
   const first = live.length === 0 ? Promise.resolve(0) : insertLiveEvents(tx, toRows(live), live.map(memberOf), origin);
   writeEdges(tx, backfilled, added);
   updateHeads(
@@ -144,10 +148,6 @@ export async function persist(
   writeCurrentState(tx, state.changes);
   writeMemberships(tx, state.memberships, live.length);
   applyRedactions(tx, [...backfilled, ...live]);
-  insertTransactions(
-    tx,
-    changed.flatMap((room) => room.transactions),
-  );
   for (const room of changed) for (const write of room.alongside) write(tx);
   return async () => toPersisted(live, await first);
 }

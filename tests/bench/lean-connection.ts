@@ -1,0 +1,55 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import type { MatrixClient } from '../torture/matrix-client.ts';
+
+/**
+ * A keep-alive connection of one client that sends one request at a time and does no more than that takes: the clients of a
+ * benchmark share the machine with the server that is measured.
+ */
+export interface LeanConnection {
+  /** Sends JSON and waits for the answer. Throws when it is not a 200. */
+  put(path: string, json: string): Promise<void>;
+  close(): void;
+}
+
+interface Waiting {
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Length of the answer at the start of the text; undefined while its head is incomplete. Needs a `Content-Length`. */
+function answerLength(text: string): number | undefined {
+  const head = text.indexOf('\r\n\r\n');
+  if (head === -1) return undefined;
+  return head + 4 + Number(/\r\ncontent-length: (\d+)/i.exec(text)?.[1]);
+}
+
+export async function openLeanConnection(client: MatrixClient, url: string): Promise<LeanConnection> {
+  const { hostname, port, host } = new URL(url);
+  const socket = connect({ host: hostname, port: Number(port), noDelay: true });
+  await once(socket, 'connect');
+  // Lengths are counted in bytes.
+  socket.setEncoding('latin1');
+  let waiting: Waiting | undefined;
+  let received = '';
+  socket.on('data', (chunk: string) => {
+    received += chunk;
+    const length = answerLength(received);
+    if (length === undefined || received.length < length) return;
+    const answer = received;
+    received = '';
+    if (answer.startsWith('HTTP/1.1 200 ')) waiting?.resolve();
+    else waiting?.reject(new Error(answer));
+  });
+  socket.on('error', (error) => waiting?.reject(error));
+  socket.on('close', () => waiting?.reject(new Error('the server closed the connection')));
+  const head = `HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer ${client.accessToken}\r\nContent-Type: application/json\r\n`;
+  return {
+    put: (path, json) =>
+      new Promise((resolve, reject) => {
+        waiting = { resolve, reject };
+        socket.write(`PUT ${path} ${head}Content-Length: ${Buffer.byteLength(json)}\r\n\r\n${json}`);
+      }),
+    close: () => socket.destroy(),
+  };
+}
