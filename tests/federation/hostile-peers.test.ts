@@ -346,41 +346,6 @@ describe('history', () => {
   });
 });
 
-describe('branches', () => {
-  test('state set on another branch than ours counts', async () => {
-    const { alice, roomId, userId, room } = await guestRoom({ power_level_content_override: { state_default: 0 } });
-    await alice.say(roomId, 'on our branch');
-    const topic = room.add({ type: 'm.room.topic', sender: userId, stateKey: '', content: { topic: 'on theirs' } });
-    await send([topic]);
-    expect((await alice.roomOk('GET', roomId, 'state/m.room.topic/')).topic).toBe('on theirs');
-    await alice.say(roomId, 'on both');
-    expect((await alice.roomOk('GET', roomId, 'state/m.room.topic/')).topic).toBe('on theirs');
-  });
-
-  test('a member who is banned on one branch and speaks on the other is banned where they meet', async () => {
-    const { alice, roomId, userId, room } = await guestRoom();
-    const before = [...room.latest];
-    await alice.roomOk('POST', roomId, 'ban', { user_id: userId });
-    const evading = room.build({
-      type: 'm.room.message',
-      sender: userId,
-      content: { body: 'evading' },
-      prevEvents: before,
-    });
-    await send([evading]);
-    const rejoin = room.build({
-      type: 'm.room.member',
-      sender: userId,
-      stateKey: userId,
-      content: { membership: 'join', displayname: 'back' },
-      prevEvents: [evading.eventId],
-    });
-    await send([rejoin]);
-    expect(await alice.membership(roomId, userId)).toBe('ban');
-    expect(await alice.texts(roomId)).toEqual([]);
-  });
-});
-
 test('two people of one server join the same room of another at once', async () => {
   const room = PuppetRoom.create(puppet);
   room.serve();

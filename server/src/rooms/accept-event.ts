@@ -3,7 +3,7 @@ import { authorize, authorizeByAuthEvents } from '../protocol/auth-rules.ts';
 import { authStateOf, type KnownEvent } from '../protocol/authorization.ts';
 import { authEventIds, type Event, type EventId, prevEventIds, type StateKey, stateKey } from '../protocol/event.ts';
 import { redactionTarget } from '../protocol/redaction.ts';
-import { type Admission, eventsByNid } from '../storage/events.ts';
+import { type Admission, behindUnaccepted, eventsByNid } from '../storage/events.ts';
 import type { Snapshot } from '../storage/state-snapshots.ts';
 import type { VerifiedPdu } from './admit-pdu.ts';
 import type { NewEvent, OpenRoom, Redacts } from './open-room.ts';
@@ -105,7 +105,7 @@ export async function acceptEvent(
   };
   if (options.backfilled === true) open.addBackfilled({ ...event, roomState: stateAfter });
   else if (verdict.outcome !== 'accepted') open.attach(event);
-  else await attachToGraph(parts, open, event, surroundings);
+  else await attachToGraph(parts, open, event, prevs, surroundings);
   return verdict;
 }
 
@@ -114,17 +114,18 @@ async function attachToGraph(
   parts: RoomParts,
   open: OpenRoom,
   event: NewEvent,
+  prevs: readonly Held[],
   surroundings: Surroundings,
 ): Promise<void> {
   const isReferenced = isPreviousOfAccepted(open, event.event.eventId, surroundings);
-  const replaced = new Set(event.prevEvents);
+  const replaced = await replacedBy(parts, open, event, prevs);
   const others = open.extremities.filter((extremity) => !replaced.has(extremity.nid));
   if (isReferenced && others.length === open.extremities.length) {
-    open.attach({ ...event, roomState: open.state }, { extremity: false });
+    open.attach({ ...event, roomState: open.state }, replaced, false);
     return;
   }
   if (others.length === 0 && !isReferenced) {
-    open.attach({ ...event, roomState: event.stateAfter });
+    open.attach({ ...event, roomState: event.stateAfter }, replaced);
     return;
   }
   const held = await heldByNid(
@@ -135,7 +136,32 @@ async function attachToGraph(
   const states = await statesAfter(parts, open, held);
   const all = isReferenced ? states : [event.stateAfter, ...states];
   const roomState = await resolveSnapshots(parts, open, all, event);
-  open.attach({ ...event, roomState: roomState ?? event.stateAfter }, { extremity: !isReferenced });
+  open.attach({ ...event, roomState: roomState ?? event.stateAfter }, replaced, !isReferenced);
+}
+
+/**
+ * The events that an accepted one follows. Where it follows others that were not accepted, it follows what those do: their
+ * server has built on them, and what they follow is an end of the graph for nobody.
+ */
+async function replacedBy(
+  parts: RoomParts,
+  open: OpenRoom,
+  event: NewEvent,
+  prevs: readonly Held[],
+): Promise<Set<number>> {
+  const accepted = new Set(prevs.filter((prev) => prev.admission === 'accepted').map((prev) => prev.nid));
+  const replaced = new Set<number>();
+  const stored: number[] = [];
+  const waiting = [...event.prevEvents];
+  for (let nid = waiting.pop(); nid !== undefined; nid = waiting.pop()) {
+    if (replaced.has(nid)) continue;
+    replaced.add(nid);
+    const added = open.addedByNid(nid);
+    if (added === undefined && !accepted.has(nid)) stored.push(nid);
+    else if (added !== undefined && added.admission !== 'accepted') waiting.push(...added.prevEvents);
+  }
+  for (const nid of await behindUnaccepted(parts.db, stored)) replaced.add(nid);
+  return replaced;
 }
 
 /** Whether an accepted event of the room comes after this one, so that it is no forward extremity. */

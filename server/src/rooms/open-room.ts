@@ -387,8 +387,9 @@ export class OpenRoom {
    * Adds an event with everything decided about it.
    *
    * @param extremity false when some event of ours already names it as previous
+   * @param replaced extremities that it takes the place of; its previous events where left out
    */
-  attach(event: NewEvent, { extremity } = { extremity: true }): void {
+  attach(event: NewEvent, replaced: Iterable<number> = event.prevEvents, extremity = true): void {
     this.added.push(event);
     this.#byNid.set(event.nid, event);
     this.#byId.set(event.event.eventId, event);
@@ -396,9 +397,9 @@ export class OpenRoom {
     if (event.admission === 'rejected' || event.admission === 'outlier') return;
     // A soft-failed event is not built upon: it neither becomes an extremity nor takes one's place.
     if (event.admission === 'soft_failed') return;
-    const replaced = new Set(event.prevEvents);
+    const ends = new Set(replaced);
     this.#extremities = [
-      ...this.#extremities.filter((extremity) => !replaced.has(extremity.nid)),
+      ...this.#extremities.filter((end) => !ends.has(end.nid)),
       ...(extremity ? [{ nid: event.nid, eventId, depth: nearestSafeInteger(pdu.depth) }] : []),
     ];
     this.#depth = Math.max(this.#depth, nearestSafeInteger(pdu.depth));

@@ -303,6 +303,21 @@ export async function authChain(db: Queryable, nids: readonly number[]): Promise
   return (await db.query<{ nid: number }>(AUTH_CHAIN, [nids])).map((row) => row.nid);
 }
 
+/** Soft-failed and rejected events are walked through so far at most: whoever makes chains of them must not cost more. */
+const MOST_UNACCEPTED = 10_000;
+const BEHIND_UNACCEPTED = `WITH RECURSIVE unaccepted AS (
+    SELECT nid, prev_events FROM events WHERE nid = ANY ($1::bigint[]) AND admission IN ('soft_failed', 'rejected')
+    UNION
+    SELECT e.nid, e.prev_events FROM unaccepted u JOIN events e ON e.nid = ANY (u.prev_events)
+    WHERE e.admission IN ('soft_failed', 'rejected'))
+  SELECT DISTINCT unnest(prev_events) AS nid FROM (SELECT prev_events FROM unaccepted LIMIT $2) walked`;
+
+/** Nids of what comes before those of the given events that were not accepted, through further ones that were not. */
+export async function behindUnaccepted(db: Queryable, nids: readonly number[]): Promise<number[]> {
+  if (nids.length === 0) return [];
+  return (await db.query<{ nid: number }>(BEHIND_UNACCEPTED, [nids, MOST_UNACCEPTED])).map((row) => row.nid);
+}
+
 /** Event ids by nid. */
 export async function eventIdsOf(db: Queryable, nids: readonly number[]): Promise<Map<number, EventId>> {
   if (nids.length === 0) return new Map();

@@ -38,9 +38,11 @@ export const INVARIANTS: readonly { readonly name: string; readonly query: strin
       WHERE e.state_key_nid IS DISTINCT FROM s.state_key_nid OR e.room_nid <> s.room_nid`,
   },
   {
-    name: 'forward extremities are the accepted events of the graph that no other names as previous',
-    query: `WITH named AS (SELECT DISTINCT unnest(prev_events) AS nid FROM events
-        WHERE admission = 'accepted' AND state_after IS NOT NULL),
+    name: 'forward extremities are the accepted events of the graph that no other follows, through unaccepted ones or not',
+    query: `WITH RECURSIVE named AS (SELECT unnest(prev_events) AS nid FROM events
+        WHERE admission = 'accepted' AND state_after IS NOT NULL
+        UNION SELECT unnest(e.prev_events) FROM named JOIN events e ON e.nid = named.nid
+        WHERE e.admission IN ('soft_failed', 'rejected')),
       leaves AS (SELECT e.room_nid, e.nid, e.position < 0 OR EXISTS (SELECT FROM missing_prev_events m
           JOIN events later ON later.nid = m.referenced_by
           WHERE m.room_nid = e.room_nid AND m.leads_back AND later.position > e.position) AS continues_elsewhere

@@ -12,7 +12,7 @@ const FIRST_MS = 5_000;
 const SETTLED_MS = 30_000;
 const LOOK_MS = 50;
 /** After so long what has not come together will not. */
-const LONGEST_MS = 20_000;
+const LONGEST_MS = 120_000;
 
 interface Outcome {
   readonly wrong: readonly string[];
