@@ -41,9 +41,9 @@ const INVARIANTS: readonly [string, string][] = [
      WHERE NOT EXISTS (SELECT FROM events e WHERE e.nid = extremity AND e.admission = 'accepted')`,
   ],
   [
-    'state made of events that were not accepted',
+    'state made of events that were rejected',
     `SELECT e.event_id AS violation FROM current_state s JOIN events e ON e.nid = s.event_nid
-     WHERE e.admission NOT IN ('accepted', 'outlier')`,
+     WHERE e.admission = 'rejected'`,
   ],
 ];
 
