@@ -93,7 +93,8 @@ async function until(started: number, holds: () => Promise<boolean>): Promise<nu
 async function part(sides: readonly Side[], version: string, tier: 'gate' | 'full', seed: number): Promise<Outcome> {
   const random = seededRandom(seed);
   const roomId = await openRoom(sides, version);
-  // Everybody has heard of everybody before they are parted.
+  // Everybody has heard of everybody before they are parted: who joined side by side is known to all once somebody speaks.
+  for (const side of sides) await side.admin.say(roomId, `${side.name} is here`);
   await until(performance.now(), async () => {
     const all = await Promise.all(sides.map(async (side) => (await side.holdings(roomId)).state));
     return all.every(
