@@ -65,7 +65,7 @@ export const readBehaviours: readonly Behaviour[] = [
         expect(answer, path).toEqual(await heard(situation, nothing[index] ?? '', ids));
       }
       for (const path of templatesOf(secretRoomId, mallory))
-        expect((await situation.call('GET', path)).status, path).toBeOneOf([403, 404]);
+        expect([403, 404], path).toContain((await situation.call('GET', path)).status);
     },
   },
   {
@@ -129,7 +129,7 @@ export const readBehaviours: readonly Behaviour[] = [
     async attack({ call }) {
       for (const id of ['..%2F..%2Fsigning.key', '%2e%2e', 'a%00b', 'x'.repeat(1000), '..%5c..', '%2Fetc%2Fpasswd'])
         for (const path of [`/v1/media/download/${id}`, `/v1/media/thumbnail/${id}?width=1&height=1`])
-          expect((await call('GET', path)).status, path).toBeOneOf([400, 404, 414]);
+          expect([400, 404, 414], path).toContain((await call('GET', path)).status);
     },
   },
   {
