@@ -106,6 +106,34 @@ test('branches that come one by one are tied together as well', async () => {
   expect(await forwardExtremities(room)).toBeLessThanOrEqual(10);
 });
 
+test('a server with many transactions under way is told to wait, and others are not', async () => {
+  const slow = await startPuppetServer();
+  const other = await joinedRoom();
+  const room = PuppetRoom.create(slow);
+  room.serve();
+  const alice = await Person.register(alpha, `alice${names++}`);
+  await alice.join(room.roomId, [slow.serverName]);
+  let answerAll = () => {};
+  const wait = new Promise<void>((resolve) => {
+    answerAll = resolve;
+  });
+  slow.answers.set('get_missing_events', async () => {
+    await wait;
+    return { events: [] };
+  });
+  room.message(slow.user('creator'), 'nobody gets to see this');
+  const late = room.message(slow.user('creator'), 'late');
+  const put = (n: number) => slow.call(alpha.serverName, 'PUT', `/v1/send/slow${n}`, { pdus: [late.pdu] } as never);
+  const many = Array.from({ length: 17 }, (_, n) => put(n));
+  expect((await Promise.race(many)).status).toBe(429);
+  const hello = other.room.message(creator, 'hello');
+  expect(await send([hello])).toEqual({ [hello.eventId]: {} });
+  answerAll();
+  const statuses = (await Promise.all(many)).map((answer) => answer.status);
+  expect(statuses.toSorted((a, b) => a - b)).toEqual([...Array(16).fill(200), 429]);
+  expect((await put(17)).status).toBe(200);
+});
+
 test('a transaction that is repeated after a restart is answered as it was before', async () => {
   const first = await startHomeserver();
   const { room, alice } = await joinedRoom(first);

@@ -1,5 +1,6 @@
 import { KeyedLock } from '../base/keyed-lock.ts';
 import { LruCache } from '../base/lru-cache.ts';
+import { limitExceeded } from '../protocol/errors.ts';
 import type { EventId, ServerName } from '../protocol/event.ts';
 import { receivePdus } from './receive.ts';
 import { receiveEdus } from './receive-edus.ts';
@@ -17,18 +18,26 @@ export interface ReceivedTransaction {
 export type TransactionResult = ReadonlyMap<EventId, string | undefined>;
 
 export interface TransactionReceiver {
-  /** Answers the result of the first time where the server repeats a transaction id. */
+  /**
+   * Answers the result of the first time where the server repeats a transaction id.
+   *
+   * @throws MatrixError M_LIMIT_EXCEEDED when the server has too many under way
+   */
   receive(origin: ServerName, transaction: ReceivedTransaction): Promise<TransactionResult>;
 }
 
 /** Transactions whose results are remembered. A repeat of an older one changes nothing either: its events are known. */
 const REMEMBERED = 2_000;
+/** Transactions of one server at a time. Servers send one after the other; more are of no use to an honest one. */
+const MOST_OF_ONE_SERVER = 16;
+const WAIT_MS = 1_000;
 /** Time in which events that a transaction builds on may be fetched. The sender waits for a minute. */
 const FETCH_MS = 40_000;
 
 /** Receives transactions of other servers (Server-Server API, "Transactions"). One per process. */
 export function openTransactionReceiver(parts: RoomParts, typing: Typing): TransactionReceiver {
   const locks = new KeyedLock<string>();
+  const underWay = new Map<ServerName, number>();
   const results = new LruCache<string, Promise<TransactionResult>>(REMEMBERED);
 
   async function process(origin: ServerName, { pdus, edus }: ReceivedTransaction): Promise<TransactionResult> {
@@ -44,6 +53,9 @@ export function openTransactionReceiver(parts: RoomParts, typing: Typing): Trans
       const key = `${origin} ${transaction.txnId}`;
       const earlier = results.get(key);
       if (earlier !== undefined) return await earlier;
+      const running = underWay.get(origin) ?? 0;
+      if (running >= MOST_OF_ONE_SERVER) throw limitExceeded(WAIT_MS);
+      underWay.set(origin, running + 1);
       const result = process(origin, transaction);
       results.set(key, result);
       try {
@@ -51,6 +63,10 @@ export function openTransactionReceiver(parts: RoomParts, typing: Typing): Trans
       } catch (error) {
         results.delete(key); // It has to come again.
         throw error;
+      } finally {
+        const left = (underWay.get(origin) ?? 1) - 1;
+        if (left === 0) underWay.delete(origin);
+        else underWay.set(origin, left);
       }
     },
   };
