@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { shareStructure } from '../../client-web/src/matrix/structural-sharing.ts';
+import { fc } from '../harness/properties.ts';
 
 test('the result is equal to the new value, and is the old one where nothing changed', () => {
   fc.assert(
@@ -17,4 +17,9 @@ test('equal parts are those of the old value', () => {
   expect(next.a).toBe(previous.a);
   expect(next.b[0]).toBe(previous.b[0]);
   expect(next.b[1]).toEqual({ y: 3 });
+});
+
+test('a field of the new value is never compared with what every object inherits', () => {
+  const next = JSON.parse('{"__proto__": "", "constructor": 1, "toString": {}}');
+  expect(Object.keys(shareStructure({}, next))).toEqual(['__proto__', 'constructor', 'toString']);
 });

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { MultipartError, multipartBoundary, readMultipart } from '../../server/src/federation/multipart.ts';
+import { fc } from '../harness/properties.ts';
 
 interface ReadPart {
   headers: Record<string, string>;

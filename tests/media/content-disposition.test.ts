@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { cleanFileName, fileNameOf, formatContentDisposition } from '../../server/src/media/content-disposition.ts';
+import { fc } from '../harness/properties.ts';
 
 describe('writing Content-Disposition', () => {
   test.each([

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { snapTarget, thumbnailSize } from '../../server/src/media/thumbnail-plan.ts';
+import { fc } from '../harness/properties.ts';
 
 const side = fc.integer({ min: 1, max: 5000 });
 const size = fc.record({ width: side, height: side });

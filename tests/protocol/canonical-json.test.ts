@@ -1,5 +1,4 @@
 import { walk } from 'canonical-json';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   canonicalJson,
@@ -11,6 +10,7 @@ import {
 } from '../../server/src/protocol/canonical-json.ts';
 import { type JsonValue, NonCanonicalToken } from '../../server/src/protocol/json.ts';
 import { parseEventContent, parseJson } from '../../server/src/protocol/json-parser.ts';
+import { fc } from '../harness/properties.ts';
 
 describe('the vectors of the appendices', () => {
   test.each([

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { compileGlob, compileWordGlob } from '../../server/src/protocol/glob.ts';
+import { fc } from '../harness/properties.ts';
 
 /** A text that counts how often it is looked at. */
 class CountingText extends String {

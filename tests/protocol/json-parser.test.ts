@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { canonicalJson, findNonCanonical } from '../../server/src/protocol/canonical-json.ts';
 import { isJsonObject, NonCanonicalToken } from '../../server/src/protocol/json.ts';
@@ -9,6 +8,7 @@ import {
   parsePeerJson,
   parseStoredJson,
 } from '../../server/src/protocol/json-parser.ts';
+import { fc } from '../harness/properties.ts';
 
 const parsers = { parseJson, parseEventContent, parsePeerJson };
 

@@ -1,6 +1,5 @@
 /** Random event graphs and states, made from a list of numbers that fast-check draws. */
 
-import fc from 'fast-check';
 import { authEventKeys } from '../../server/src/protocol/auth-events.ts';
 import { authorize, authorizeByAuthEvents } from '../../server/src/protocol/auth-rules.ts';
 import {
@@ -12,6 +11,7 @@ import {
   stateKey,
 } from '../../server/src/protocol/event.ts';
 import { type EventSource, separateConflicts } from '../../server/src/protocol/state-conflicts.ts';
+import { fc } from '../harness/properties.ts';
 import { creator, EventGraph, type State, type StateDraft } from './event-graph.ts';
 
 const users = [creator, '@alice:a.example', '@bob:b.example', '@carol:c.example', '@dave:d.example'];

@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { JsonObject, JsonValue } from '../../server/src/protocol/json.ts';
 import { redactEvent, redactionTarget } from '../../server/src/protocol/redaction.ts';
 import { type RoomVersion, roomVersions } from '../../server/src/protocol/room-versions.ts';
+import { fc } from '../harness/properties.ts';
 
 const version = (id: string) => roomVersions.get(id) as RoomVersion;
 const ten = version('10');

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import fc from 'fast-check';
 import nacl from 'tweetnacl';
 import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../server/src/protocol/json.ts';
@@ -15,6 +14,7 @@ import {
   verifySignature,
 } from '../../server/src/protocol/signing.ts';
 import { decodeBase64, encodeBase64 } from '../../server/src/protocol/unpadded-base64.ts';
+import { fc } from '../harness/properties.ts';
 
 /** The key of the appendices, by the independent implementation: our own refuses a seed that everybody knows. */
 const vectorSeed = decodeBase64('YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1') as Buffer;

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { roomVersions } from '../../server/src/protocol/room-versions.ts';
+import { fc } from '../harness/properties.ts';
 import { Choices, honestConflicts, numbers } from './random-graphs.ts';
 import { checkArbitraryStates, checkMergesOfRoom, resolve } from './resolution-checks.ts';
 

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { KnownEvent } from '../../server/src/protocol/authorization.ts';
 import type { EventId } from '../../server/src/protocol/event.ts';
 import { eventsToLoad, resolveState } from '../../server/src/protocol/state-resolution.ts';
+import { fc } from '../harness/properties.ts';
 import { at, creator, EventGraph, type State } from './event-graph.ts';
 import { arbitraryConflict, Choices, numbers, reordered } from './random-graphs.ts';
 

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
   decodeBase64,
@@ -6,6 +5,7 @@ import {
   encodeBase64,
   encodeBase64Url,
 } from '../../server/src/protocol/unpadded-base64.ts';
+import { fc } from '../harness/properties.ts';
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { openIdBlocks } from '../../server/src/storage/id-blocks.ts';
 import {
@@ -10,6 +9,7 @@ import {
   snapshotEntries,
   snapshotGet,
 } from '../../server/src/storage/state-snapshots.ts';
+import { fc } from '../harness/properties.ts';
 import { testDatabase } from '../harness/test-database.ts';
 
 const db = await testDatabase();

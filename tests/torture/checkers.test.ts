@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { fc } from '../harness/properties.ts';
 import { checkSetFull } from './checkers/set-full.ts';
 import { checkSyncChain } from './checkers/sync-chain.ts';
 import { checkTotalQueue } from './checkers/total-queue.ts';

@@ -22,7 +22,14 @@ function shareArray(previous: unknown[], next: unknown[]): unknown[] {
 
 function shareObject(previous: Record<string, unknown>, next: Record<string, unknown>): Record<string, unknown> {
   const keys = Object.keys(next);
-  const shared = Object.fromEntries(keys.map((key) => [key, shareStructure(previous[key], next[key])]));
-  const isSame = keys.length === Object.keys(previous).length && keys.every((key) => shared[key] === previous[key]);
+  const shared = Object.fromEntries(keys.map((key) => [key, shareStructure(ownField(previous, key), next[key])]));
+  const isSame =
+    keys.length === Object.keys(previous).length &&
+    keys.every((key) => Object.hasOwn(previous, key) && shared[key] === previous[key]);
   return isSame ? previous : shared;
+}
+
+/** Never what every object inherits: names of fields come from other people, and `__proto__` may be one. */
+function ownField(object: Record<string, unknown>, key: string): unknown {
+  return Object.hasOwn(object, key) ? object[key] : undefined;
 }

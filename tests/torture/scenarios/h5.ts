@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { roomVersions } from '../../../server/src/protocol/room-versions.ts';
+import { fc } from '../../harness/properties.ts';
 import { numbers } from '../../protocol/random-graphs.ts';
 import { checkArbitraryStates, checkMergesOfRoom } from '../../protocol/resolution-checks.ts';
 import type { Findings, Scenario, ScenarioOptions } from '../scenario.ts';
