@@ -36,16 +36,18 @@ const WEB_CLIENT_FOLDER = fileURLToPath(new URL('../../client-web/dist/', import
 const HOUSEKEEPING_EVERY_MS = 3600 * 1000;
 
 export interface Homeserver {
-  /** Listens on both ports and starts what runs in the background. */
-  start(): Promise<void>;
+  /**
+   * Listens on both ports and starts what runs in the background. Once requests can come in, nothing of it fails any more.
+   *
+   * @returns the link with which the first administrator sets the server up; undefined when there is one
+   */
+  start(): Promise<{ readonly setupLink: string | undefined }>;
   /** Answers what is under way, then closes everything in reverse order. */
   stop(): Promise<void>;
   /** The ports in use once started; the federation port is undefined without a certificate. */
   readonly ports: { readonly client: number; readonly federation: number | undefined };
   /** URL of the web client and of the client API. */
   publicBaseUrl(): string;
-  /** Link with which the first administrator sets the server up; undefined when there is one. */
-  setupLink(): Promise<string | undefined>;
   /** Every endpoint that is served. */
   readonly routes: { readonly client: readonly ClientRoute[]; readonly federation: readonly FederationRoute[] };
 }
@@ -95,16 +97,16 @@ export async function createHomeserver(config: Config, surroundings: Surrounding
     ports,
     routes,
     publicBaseUrl: baseUrl,
-    async setupLink() {
-      const token = await createSetupToken(store.db, clock);
-      return token === undefined ? undefined : `${baseUrl()}/#/setup?token=${encodeURIComponent(token)}`;
-    },
     async start() {
+      const token = await createSetupToken(store.db, clock);
       await client.listen({ host: config.bind, port: config.port });
       ports.client = portOf(client);
       await federation?.listen({ host: config.bind, port: config.federation_port });
       if (federation !== undefined) ports.federation = portOf(federation);
       await parts.sender.start();
+      return {
+        setupLink: token === undefined ? undefined : `${baseUrl()}/#/setup?token=${encodeURIComponent(token)}`,
+      };
     },
     async stop() {
       await Promise.all([client.close(), federation?.close()]);

@@ -1,5 +1,4 @@
 import type { Page } from 'playwright-core';
-import type { Homeserver } from '../../server/src/homeserver.ts';
 import type { TestHomeserver } from '../harness/homeserver.ts';
 import type { Scene } from './scene.ts';
 import { composer, message } from './visitor.ts';
@@ -232,11 +231,11 @@ export async function leave(page: Page): Promise<void> {
 
 /** The pages before sign-in, by their address, and a button that each of them has. */
 export async function entrances(
-  server: TestHomeserver & Pick<Homeserver, 'setupLink'>,
+  server: TestHomeserver & { readonly setupLink: string | undefined },
 ): Promise<readonly { name: string; url: string; button: string }[]> {
   return [
     { name: 'sign-in', url: `${server.baseUrl}/#/sign-in`, button: 'Sign in' },
     { name: 'sign-up', url: `${server.baseUrl}/#/sign-up`, button: 'Create an account' },
-    { name: 'set-up', url: (await server.setupLink()) ?? '', button: 'Create administrator' },
+    { name: 'set-up', url: server.setupLink ?? '', button: 'Create administrator' },
   ];
 }

@@ -92,12 +92,12 @@ async function prepare(options: HomeserverOptions): Promise<Prepared> {
  */
 export async function startHomeserver(
   options: HomeserverOptions & { readonly clock?: Clock; readonly logger?: Logger } = {},
-): Promise<TestHomeserver & Pick<Homeserver, 'routes' | 'setupLink'>> {
+): Promise<TestHomeserver & Pick<Homeserver, 'routes'> & Awaited<ReturnType<Homeserver['start']>>> {
   const prepared = await prepare(options);
   const config = await loadConfig({}, prepared.environment);
   const logger = options.logger ?? createLogger({ level: config.log.level, format: 'text' });
   const homeserver = await createHomeserver(config, { logger, clock: options.clock ?? systemClock });
-  await homeserver.start();
+  const { setupLink } = await homeserver.start();
   let isRunning = true;
   const stop = async () => {
     if (isRunning) await homeserver.stop();
@@ -113,7 +113,7 @@ export async function startHomeserver(
     federationPort: prepared.federationPort,
     databaseUrl: prepared.databaseUrl,
     routes: homeserver.routes,
-    setupLink: () => homeserver.setupLink(),
+    setupLink,
     stop,
   };
 }

@@ -77,7 +77,8 @@ test('while the embedded Postgres is away requests are answered with 503, and so
     await fetch(`http://127.0.0.1:${port}/_matrix/client/v3/register/available?username=someone`);
   const pidFile = path.join(data, 'postgres/cluster/postmaster.pid');
   try {
-    await vi.waitFor(async () => expect((await available()).status).toBe(200), 30_000);
+    // As soon as it serves anybody, nothing that was still to be done may fail for good.
+    await vi.waitFor(async () => expect((await available()).status).toBe(200), { timeout: 30_000, interval: 1 });
     process.kill(Number((await readFile(pidFile, 'utf8')).split('\n')[0]), 'SIGKILL');
     // Backends serve their connections until they notice.
     const away = await vi.waitUntil(

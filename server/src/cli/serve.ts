@@ -21,10 +21,9 @@ async function runUntilStopped(config: Config, logger: Logger): Promise<number> 
   let homeserver: Homeserver | undefined;
   try {
     homeserver = await createHomeserver(config, { logger, clock: systemClock });
-    await homeserver.start();
+    const { setupLink } = await homeserver.start();
     logger.info(`Parley is ready at ${homeserver.publicBaseUrl()}/`);
-    const link = await homeserver.setupLink();
-    if (link !== undefined) logger.info(`Open this once to create the first administrator: ${link}`);
+    if (setupLink !== undefined) logger.info(`Open this once to create the first administrator: ${setupLink}`);
   } catch (error) {
     logger.fatal({ err: error }, 'Parley could not start');
     await homeserver?.stop();
