@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Pdu } from '../../server/src/protocol/event.ts';
+import { openDatabase } from '../../server/src/storage/database.ts';
 import { brokenRules } from '../harness/broken-rules.ts';
 import { startHomeserver } from '../harness/homeserver.ts';
 import { Person } from '../harness/person.ts';
@@ -81,6 +82,21 @@ test('a member who is banned on one branch and speaks on the other is banned whe
   await send([rejoin]);
   expect(await alice.membership(roomId, userId)).toBe('ban');
   expect(await alice.texts(roomId)).toEqual([]);
+});
+
+test('messages on a branch whose state is not that of the room are stored without any state of their own', async () => {
+  const { alice, roomId, userId, room } = await guestRoom({ power_level_content_override: { state_default: 0 } });
+  await alice.setState(roomId, 'm.room.name', { name: 'on our branch' });
+  await send([room.add({ type: 'm.room.topic', sender: userId, stateKey: '', content: { topic: 'on theirs' } })]);
+  const db = openDatabase({ connection: alpha.databaseUrl, poolSize: 1 });
+  const snapshots = async () => await db.query('SELECT id FROM state_snapshots ORDER BY id');
+  const before = await snapshots();
+  const messages = Array.from({ length: 20 }, (_, n) => room.message(userId, `${n}`));
+  for (const message of messages.slice(0, 5)) await send([message]);
+  await send(messages.slice(5));
+  expect(await snapshots()).toEqual(before);
+  expect((await alice.texts(roomId)).length).toBe(20);
+  await db.close();
 });
 
 test('after all this the database agrees with itself', async () => {

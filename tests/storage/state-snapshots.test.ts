@@ -28,6 +28,11 @@ function depthOf(snapshot: Snapshot | undefined): number {
   return depth;
 }
 
+/** As many keys of a state, from the first one on. */
+function wholeState({ keys, first }: { readonly keys: number; readonly first: number }): Map<number, number> {
+  return new Map(Array.from({ length: keys }, (_, index) => [first + index, first + index]));
+}
+
 const changes = fc.array(fc.tuple(fc.integer({ min: 1, max: 12 }), fc.integer({ min: 0, max: 500 })), {
   minLength: 1,
   maxLength: 120,
@@ -73,6 +78,40 @@ describe('state snapshots', () => {
     const pairs = chain.reduce((sum, snapshot) => sum + snapshot.changes.size, 0);
     expect(Math.max(...chain.map(depthOf))).toBeLessThanOrEqual(10);
     expect(pairs / chain.length).toBeLessThan(20);
+  });
+
+  it('write a whole room that was told at once only once, however much changes in it afterwards', () => {
+    const members = new Map(Array.from({ length: 10_000 }, (_, index) => [index + 1, index + 1]));
+    const chain = [deriveSnapshot(1, undefined, members)];
+    for (let n = 2; n <= 3_000; n++)
+      chain.push(deriveSnapshot(n, chain.at(-1), new Map([[(n * 7) % 10_000, 100_000 + n]])));
+    const pairs = chain.slice(1).reduce((sum, snapshot) => sum + snapshot.changes.size, 0);
+    expect(pairs / chain.length).toBeLessThan(20);
+    expect(Math.max(...chain.map(depthOf))).toBeLessThanOrEqual(6);
+    expect(snapshotEntries(chain.at(-1)).size).toBe(10_000);
+  });
+
+  it('have at most ten links for any state, whatever forks and whole states the room was given', () => {
+    const told = fc.record({ keys: fc.integer({ min: 0, max: 60 }), first: fc.integer({ min: 1, max: 500 }) });
+    const steps = fc.array(fc.record({ from: fc.nat(), length: fc.integer({ min: 1, max: 600 }), told }), {
+      minLength: 1,
+      maxLength: 12,
+    });
+    fc.assert(
+      fc.property(steps, fc.boolean(), (list, isTold) => {
+        const all: Snapshot[] = isTold ? [deriveSnapshot(1, undefined, wholeState({ keys: 60, first: 1 }))] : [];
+        for (const { from, length, told } of list) {
+          let tip = all[from % Math.max(all.length, 1)];
+          for (let n = 0; n < length; n++) {
+            const changes = n === 0 ? wholeState(told) : new Map([[1 + ((n * 31) % 700), all.length]]);
+            tip = deriveSnapshot(all.length + 1, tip, changes);
+            all.push(tip);
+          }
+        }
+        expect(Math.max(...all.map(depthOf))).toBeLessThanOrEqual(10);
+      }),
+      { numRuns: 40 },
+    );
   });
 
   it('are read back from the database as they were', async () => {

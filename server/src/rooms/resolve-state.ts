@@ -3,14 +3,14 @@ import type { EventId, StateKey } from '../protocol/event.ts';
 import type { RoomVersion } from '../protocol/room-versions.ts';
 import { eventsToLoad, resolveState } from '../protocol/state-resolution.ts';
 import { authChain, eventIdsOf } from '../storage/events.ts';
-import { type Snapshot, snapshotDifference, snapshotEntries, snapshotGet } from '../storage/state-snapshots.ts';
+import { deriveSnapshot, type Snapshot, snapshotDifference, snapshotEntries } from '../storage/state-snapshots.ts';
 import { asRuleEvent } from './event-cache.ts';
 import type { NewEvent, OpenRoom } from './open-room.ts';
 import type { RoomParts } from './room-parts.ts';
 
 /**
- * State that several snapshots of a room resolve to, as a snapshot. One that has this very state is reused; else the new one
- * follows the first.
+ * State that several snapshots of a room resolve to, as a snapshot. One of them that has this very state is reused, or the
+ * room's present one, as it is where a room with two branches goes on; else the new one follows whichever it differs least from.
  *
  * @param arriving an event that is about to be added to the room, where the snapshots may hold it already
  */
@@ -28,15 +28,25 @@ export async function resolveSnapshots(
   if (conflicted.size === 0) return first;
 
   const resolved = await resolveKeys(new ResolutionEvents(parts, open, arriving), distinct, conflicted);
-  const keys = [...new Set([...conflicted, ...resolved.keys()])];
-  const same = distinct.find((snapshot) => keys.every((key) => snapshotGet(snapshot, key) === resolved.get(key)));
-  if (same !== undefined) return same;
   const changes = new Map<number, number>();
-  for (const key of keys) {
-    const event = resolved.get(key) ?? 0;
-    if ((snapshotGet(first, key) ?? 0) !== event) changes.set(key, event);
-  }
-  return await open.derive(first, changes);
+  for (const key of new Set([...conflicted, ...resolved.keys()])) changes.set(key, resolved.get(key) ?? 0);
+  return await storedAs(open, deriveSnapshot(UNSTORED, first, changes), distinct);
+}
+
+/** No snapshot has this id. */
+const UNSTORED = 0;
+
+/** A snapshot with this state: one that there is, or one that differs little from it. */
+async function storedAs(
+  open: OpenRoom,
+  state: Snapshot,
+  snapshots: readonly (Snapshot | undefined)[],
+): Promise<Snapshot | undefined> {
+  const [closest] = [...snapshots, open.state]
+    .map((from) => ({ from, changes: snapshotDifference(from, state) }))
+    .sort((one, other) => one.changes.size - other.changes.size);
+  if (closest === undefined) return undefined;
+  return closest.changes.size === 0 ? closest.from : await open.derive(closest.from, closest.changes);
 }
 
 /** Runs state resolution and answers the resolved event of each key that can differ between the snapshots. */

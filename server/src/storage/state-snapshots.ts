@@ -4,9 +4,10 @@ import type { IdBlocks } from './id-blocks.ts';
 
 /**
  * Room state at one point, immutable: state key nid → event nid. Each snapshot holds only the difference to its parent. Its
- * sequence number counts the steps since the room's first state; the parent is the ancestor whose sequence number has the
- * lowest non-zero octal digit cleared. So a chain has one element per octal digit (≤ 5 up to 32,767 state events), and each
- * change is written about 3.5 times per digit in the long run: both stay small, whatever the size of the room.
+ * sequence number counts the steps since the first state that we had of the room; the parent is the ancestor whose sequence
+ * number has the lowest non-zero octal digit cleared, and where that leaves nothing, the first state, which may be a whole room
+ * that we were told at once. So a chain has the first state and one element per octal digit (≤ 6 up to 32,767 state events),
+ * and each change is written about 3.5 times per digit in the long run: both stay small, whatever the size of the room.
  */
 export interface Snapshot {
   readonly id: number;
@@ -17,7 +18,6 @@ export interface Snapshot {
 }
 
 const RADIX = 8;
-/** A parent in the middle of a longer history must exist in the chain; a merge may jump, so the rule only picks from it. */
 function parentSequence(sequence: number): number {
   let unit = 1;
   while (sequence % (unit * RADIX) === 0) unit *= RADIX;
@@ -70,7 +70,7 @@ export function deriveSnapshot(id: number, from: Snapshot | undefined, changes: 
   const sequence = (from?.sequence ?? 0) + 1;
   const wanted = parentSequence(sequence);
   let parent = from;
-  while (parent !== undefined && parent.sequence > wanted) parent = parent.parent;
+  while (parent?.parent !== undefined && parent.sequence > wanted) parent = parent.parent;
   const all = new Map<number, number>();
   const between: Snapshot[] = [];
   for (let at = from; at !== undefined && at.id !== parent?.id; at = at.parent) between.push(at);
