@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import type { MatrixClient } from '../torture/matrix-client.ts';
 
 /**
@@ -13,7 +13,7 @@ export interface LeanConnection {
 }
 
 interface Waiting {
-  readonly resolve: () => void;
+  readonly resolve: (answer: string) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -24,11 +24,13 @@ function answerLength(text: string): number | undefined {
   return head + 4 + Number(/\r\ncontent-length: (\d+)/i.exec(text)?.[1]);
 }
 
-export async function openLeanConnection(client: MatrixClient, url: string): Promise<LeanConnection> {
-  const { hostname, port, host } = new URL(url);
-  const socket = connect({ host: hostname, port: Number(port), noDelay: true });
-  await once(socket, 'connect');
-  // Lengths are counted in bytes.
+/** Sends a request as text and answers the whole answer, in Latin-1: lengths are counted in bytes. */
+export interface RawConnection {
+  exchange(request: string): Promise<string>;
+  close(): void;
+}
+
+export function overSocket(socket: Socket): RawConnection {
   socket.setEncoding('latin1');
   let waiting: Waiting | undefined;
   let received = '';
@@ -38,18 +40,31 @@ export async function openLeanConnection(client: MatrixClient, url: string): Pro
     if (length === undefined || received.length < length) return;
     const answer = received;
     received = '';
-    if (answer.startsWith('HTTP/1.1 200 ')) waiting?.resolve();
-    else waiting?.reject(new Error(answer));
+    waiting?.resolve(answer);
   });
   socket.on('error', (error) => waiting?.reject(error));
   socket.on('close', () => waiting?.reject(new Error('the server closed the connection')));
-  const head = `HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer ${client.accessToken}\r\nContent-Type: application/json\r\n`;
   return {
-    put: (path, json) =>
+    exchange: (request) =>
       new Promise((resolve, reject) => {
         waiting = { resolve, reject };
-        socket.write(`PUT ${path} ${head}Content-Length: ${Buffer.byteLength(json)}\r\n\r\n${json}`);
+        socket.write(request);
       }),
     close: () => socket.destroy(),
+  };
+}
+
+export async function openLeanConnection(client: MatrixClient, url: string): Promise<LeanConnection> {
+  const { hostname, port, host } = new URL(url);
+  const socket = connect({ host: hostname, port: Number(port), noDelay: true });
+  await once(socket, 'connect');
+  const { exchange, close } = overSocket(socket);
+  const head = `HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer ${client.accessToken}\r\nContent-Type: application/json\r\n`;
+  return {
+    async put(path, json) {
+      const answer = await exchange(`PUT ${path} ${head}Content-Length: ${Buffer.byteLength(json)}\r\n\r\n${json}`);
+      if (!answer.startsWith('HTTP/1.1 200 ')) throw new Error(answer);
+    },
+    close,
   };
 }

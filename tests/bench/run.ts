@@ -1,7 +1,7 @@
 /**
- * `npm run bench [-- --json FILE] [--seconds N] [--client]`: starts a server of its own, measures it and prints a table. Speeds
- * are shown as ratios to what the same Postgres on the same machine does in the same run. With `--client` it measures the web
- * client in a browser instead.
+ * `npm run bench [-- --json FILE] [--seconds N] [--client] [--federation]`: starts a server of its own, measures it and prints a
+ * table. Speeds are shown as ratios to what the same Postgres on the same machine does in the same run. With `--client` it
+ * measures the web client in a browser instead, with `--federation` only what has to do with other servers.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -17,8 +17,9 @@ import { findEmbeddedDatabase, stopLeftBehindDatabase } from '../torture/embedde
 import { expectOk, type MatrixClient } from '../torture/matrix-client.ts';
 import { surroundings } from '../torture/results.ts';
 import { percentile } from '../torture/scenario.ts';
-import { createServerProcess, type ServerProcess } from '../torture/server-process.ts';
-import { measureInbound } from './inbound.ts';
+import { createServerProcess } from '../torture/server-process.ts';
+import type { Bench } from './bench.ts';
+import { federationRows, inboundRows } from './federation-rows.ts';
 import { measureLatency } from './latency.ts';
 import { cpuMs, familyCpuMs, residentMiB } from './process-stats.ts';
 import { measureReference, messagePayload } from './reference.ts';
@@ -32,17 +33,6 @@ const LATENCY_PER_SECOND = 200;
 const MANY_ROOMS = 100;
 const MESSAGES_PER_ROOM = 10;
 const INITIAL_SYNCS = 5;
-
-interface Bench {
-  readonly server: ServerProcess;
-  readonly databaseUrl: string;
-  /** Where the server keeps its files. */
-  readonly folder: string;
-  readonly databasePid: number;
-  /** How long each speed is measured, in milliseconds. */
-  readonly ms: number;
-  readonly say: (line: string) => void;
-}
 
 /** Speeds of sending beside R, which is taken before and after: the mean evens out what else the machine does. */
 async function sendRows(
@@ -73,22 +63,6 @@ async function sendRows(
     { name: 'sends, one client', value: alone, unit: 'events/s', reference, ratio: alone / reference },
     ...cpuRows(cpuBefore, cpuAfter, many * (ms / 1000)),
   ] satisfies Row[];
-}
-
-/** Speed of taking in what another server sends, beside R from before and after. */
-async function inboundRows({ server, databaseUrl, folder, ms, say }: Bench, owner: MatrixClient): Promise<Row[]> {
-  const payload = await messagePayload(databaseUrl);
-  const listener = { serverName: server.serverName, folder };
-  say('transactions of 50 events from one other server, and from four');
-  const before = await measureReference(databaseUrl, payload, ms / 2);
-  const one = await measureInbound(listener, owner, 1, ms);
-  const four = await measureInbound(listener, owner, 4, ms);
-  const after = await measureReference(databaseUrl, payload, ms / 2);
-  const reference = (before + after) / 2;
-  return [
-    { name: 'inbound, one server', value: one, unit: 'events/s', reference, ratio: one / reference },
-    ratioRow({ name: 'inbound, four servers', value: four, unit: 'events/s' }, reference, { atLeast: 0.15 }),
-  ];
 }
 
 interface CpuTimes {
@@ -182,6 +156,7 @@ async function main(): Promise<void> {
       json: { type: 'string' },
       seconds: { type: 'string', default: '8' },
       client: { type: 'boolean', default: false },
+      federation: { type: 'boolean', default: false },
     },
   });
   const folder = await mkdtemp(path.join(tmpdir(), 'parley-bench-'));
@@ -196,9 +171,9 @@ async function main(): Promise<void> {
     await server.start();
     const { url: databaseUrl, pid: databasePid } = await findEmbeddedDatabase(data);
     const say = (line: string) => console.error(`• ${line}`);
-    const rows = values.client
-      ? await clientRows(server.url)
-      : await measure({ server, databaseUrl, databasePid, folder, ms: Number(values.seconds) * 1000, say });
+    const bench = { server, databaseUrl, databasePid, folder, ms: Number(values.seconds) * 1000, say };
+    const only = values.client ? clientRows(server.url) : values.federation ? federationRows(bench) : undefined;
+    const rows = await (only ?? measure(bench));
     console.log(table(rows));
     if (values.json !== undefined) {
       const result = { date: new Date().toISOString(), ...(await surroundings()), rows };

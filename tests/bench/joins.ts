@@ -1,0 +1,71 @@
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { makeLargeRoom } from '../harness/large-room.ts';
+import { openPuppetServer, type PuppetServer } from '../harness/puppet-server.ts';
+import { joinRoom } from '../torture/chat-rooms.ts';
+import { expectOk, type MatrixClient } from '../torture/matrix-client.ts';
+import { send } from './sends.ts';
+
+/** Servers that the members of the room are of. */
+const SERVERS = 20;
+/** Pause between two requests of each of the users who do other things meanwhile. */
+const PAUSE_MS = 5;
+
+export interface JoinSpeed {
+  /** Events of the room's state and auth chain, each counted once. */
+  readonly events: number;
+  /** From asking to join until the join is answered, in milliseconds. */
+  readonly ms: number;
+  /** Times of other users' requests meanwhile, in milliseconds: the sending of messages, and a request that needs no database. */
+  readonly sends: readonly number[];
+  readonly pings: readonly number[];
+}
+
+async function repeatUntil(isOver: () => boolean, work: () => Promise<unknown>): Promise<number[]> {
+  const times: number[] = [];
+  while (!isOver()) {
+    const started = performance.now();
+    await work();
+    times.push(performance.now() - started);
+    await delay(PAUSE_MS);
+  }
+  return times;
+}
+
+/** Joins a room of another server with so many members, which have signed their joins with the keys of 20 servers. */
+export async function measureJoin(
+  server: { readonly serverName: string; readonly folder: string },
+  joiner: MatrixClient,
+  other: MatrixClient,
+  otherRoom: string,
+  members: number,
+): Promise<JoinSpeed> {
+  const developmentCa = path.join(server.folder, 'data/development-ca');
+  const puppets: PuppetServer[] = [];
+  try {
+    for (let n = 0; n < SERVERS; n++) puppets.push(await openPuppetServer({ developmentCa }));
+    const [host] = puppets;
+    if (host === undefined) throw new Error('there are no servers');
+    const room = makeLargeRoom(puppets, members);
+    room.serve();
+    let isOver = false;
+    const ping = () => expectOk(other.call('GET', '/_matrix/client/versions'));
+    const others = [
+      repeatUntil(
+        () => isOver,
+        () => send(other, otherRoom, 'while somebody joins a large room'),
+      ),
+      repeatUntil(() => isOver, ping),
+    ];
+    const started = performance.now();
+    await joinRoom(joiner, room.roomId, [host.serverName]).finally(() => {
+      isOver = true;
+    });
+    const ms = performance.now() - started;
+    const [sends = [], pings = []] = await Promise.all(others);
+    const events = new Set([...room.state, ...room.authChain].map((event) => event.eventId)).size;
+    return { events, ms, sends, pings };
+  } finally {
+    for (const puppet of puppets) await puppet.close();
+  }
+}
