@@ -53,6 +53,8 @@ describe('verify-db', () => {
       `DELETE FROM current_state WHERE state_key_nid = (SELECT nid FROM state_keys WHERE type = 'm.room.topic')`,
       'UPDATE rooms SET extremities = extremities || (SELECT min(nid) FROM events)',
       'DELETE FROM log WHERE position = (SELECT max(position) - 3 FROM log)',
+      'UPDATE auth_chains SET chain = event_nid, sequence = 1 WHERE sequence = 2',
+      'DELETE FROM auth_chains WHERE event_nid = (SELECT min(event_nid) FROM auth_chains)',
       'UPDATE room_servers SET joined_members = joined_members + 1',
     ];
     for (const damage of damages) await db.query(damage);
@@ -64,6 +66,8 @@ describe('verify-db', () => {
       'the current state is the state of the room’s snapshot',
       'forward extremities are the accepted events of the graph that no other names as previous',
       'the log has no gap behind its first position',
+      'auth chains lead to the auth events of their events, and to nothing else',
+      'state events that others can rest upon have their places in the auth chains',
       'servers in a room have as many members as are counted',
     ])
       expect(output).toContain(`FAIL ${rule}`);

@@ -1,7 +1,8 @@
 import { LruCache } from '../base/lru-cache.ts';
 import type { Event, RoomId } from '../protocol/event.ts';
+import { authReachBelow, eventsInSpans } from '../storage/auth-chains.ts';
 import type { Queryable } from '../storage/database.ts';
-import { authChain, eventsById, eventsByNid, type StoredEvent } from '../storage/events.ts';
+import { eventsById, eventsByNid, type StoredEvent } from '../storage/events.ts';
 
 /**
  * Events for rules: hashes, edges and content, which never change. What a person is shown must not come from here, because
@@ -10,8 +11,8 @@ import { authChain, eventsById, eventsByNid, type StoredEvent } from '../storage
 export interface EventCache {
   byNid(nids: readonly number[]): Promise<Map<number, StoredEvent>>;
   byId(ids: readonly string[]): Promise<Map<string, StoredEvent>>;
-  /** The given events and all that their auth events lead to. */
-  withAuthChain(nids: readonly number[]): Promise<Map<number, StoredEvent>>;
+  /** All that the auth events of the given events lead to. */
+  authChainsOf(nids: readonly number[]): Promise<Map<number, StoredEvent>>;
   remember(event: StoredEvent): void;
 }
 
@@ -60,7 +61,11 @@ export function openEventCache(db: Queryable, capacity = 32 * 1024 * 1024): Even
       }
       return found;
     },
-    withAuthChain: async (start) => byNid(await authChain(db, start)),
+    async authChainsOf(start) {
+      const reach = await authReachBelow(db, start);
+      const spans = [...reach].map(([chain, upTo]) => ({ chain, after: 0, upTo }));
+      return await byNid((await eventsInSpans(db, spans)).map(({ nid }) => nid));
+    },
   };
 }
 

@@ -1,6 +1,7 @@
 import type { EventId, UserId } from '../protocol/event.ts';
 import { serverNameOf } from '../protocol/identifiers.ts';
 import { isJsonObject, nearestSafeInteger } from '../protocol/json.ts';
+import { insertAuthChains, placeInAuthChains } from '../storage/auth-chains.ts';
 import { insertTransactions } from '../storage/client-transactions.ts';
 import { type StateChange, writeCurrentState } from '../storage/current-state.ts';
 import type { Transaction } from '../storage/database.ts';
@@ -125,7 +126,10 @@ export async function persist(
   const accepted = ({ added: { admission } }: Added) => admission === 'accepted';
   const live = added.filter(accepted);
   const refused = [...backfilled, ...added].filter((event) => !accepted(event));
-  const state = await changedState(changed, live);
+  const [state, chains] = await Promise.all([
+    changedState(changed, live),
+    placeInAuthChains(tx, changed.flatMap(withAuthChainPlace)),
+  ]);
 
   // From here on nothing is waited for.
   insertSnapshots(
@@ -134,6 +138,7 @@ export async function persist(
   );
   insertEventsAside(tx, toRows([...of((room) => room.aside), ...refused]));
   insertBackfilledEvents(tx, toRows(backfilled.filter(accepted)));
+  insertAuthChains(tx, chains);
   insertTransactions(
     tx,
     changed.flatMap((room) => room.transactions),
@@ -150,6 +155,16 @@ export async function persist(
   applyRedactions(tx, [...backfilled, ...live]);
   for (const room of changed) for (const write of room.alongside) write(tx);
   return async () => toPersisted(live, await first);
+}
+
+/**
+ * State events that others can rest upon, each after its auth events. What was added twice counts if it was accepted once: what
+ * others told us may be refused where it stands in the graph.
+ */
+function withAuthChainPlace(room: OpenRoom): NewEvent[] {
+  const isGood = ({ admission }: NewEvent) => admission === 'accepted' || admission === 'soft_failed';
+  const good = new Set([...room.aside, ...room.backfilled, ...room.added].filter(isGood).map((event) => event.nid));
+  return [...room.allAdded()].filter(({ nid, stateKeyNid }) => stateKeyNid !== null && good.has(nid));
 }
 
 interface Added {

@@ -1,9 +1,17 @@
+import { authEventKeys } from '../protocol/auth-events.ts';
 import type { KnownEvent } from '../protocol/authorization.ts';
-import type { EventId, StateKey } from '../protocol/event.ts';
+import { type EventId, type StateKey, stateKey } from '../protocol/event.ts';
 import type { RoomVersion } from '../protocol/room-versions.ts';
-import { eventsToLoad, resolveState } from '../protocol/state-resolution.ts';
-import { authChain, eventIdsOf } from '../storage/events.ts';
-import { deriveSnapshot, type Snapshot, snapshotDifference, snapshotEntries } from '../storage/state-snapshots.ts';
+import { eventsToLoad, type Resolution, resolveState } from '../protocol/state-resolution.ts';
+import { eventIdsOf, type StoredEvent } from '../storage/events.ts';
+import {
+  deriveSnapshot,
+  type Snapshot,
+  snapshotDifference,
+  snapshotEntries,
+  snapshotGet,
+} from '../storage/state-snapshots.ts';
+import { authDifference } from './auth-difference.ts';
 import { asRuleEvent } from './event-cache.ts';
 import type { NewEvent, OpenRoom } from './open-room.ts';
 import type { RoomParts } from './room-parts.ts';
@@ -49,35 +57,44 @@ async function storedAs(
   return closest.changes.size === 0 ? closest.from : await open.derive(closest.from, closest.changes);
 }
 
-/** Runs state resolution and answers the resolved event of each key that can differ between the snapshots. */
+/**
+ * Runs state resolution and answers the resolved event of each key that can differ between the snapshots. Of what they agree on
+ * it sees what the events in question are judged by: the cost does not depend on how many members the room has.
+ */
 async function resolveKeys(
   events: ResolutionEvents,
   snapshots: readonly (Snapshot | undefined)[],
   conflicted: ReadonlySet<number>,
 ): Promise<Map<number, number>> {
-  const entries = snapshots.map((snapshot) => snapshotEntries(snapshot));
-  const stateSets = await events.stateSets(entries);
-  const authDifference = await events.authDifference(entries, conflicted);
-  const resolution = {
-    version: events.version,
-    stateSets,
-    authDifference,
-    lookup: (id: EventId) => events.lookup(id),
-  };
-  // The events that it asks for are few whatever the size of the room: those in conflict and their auth chains.
-  for (let ids = eventsToLoad(resolution); ids.length > 0; ids = eventsToLoad(resolution)) await events.load(ids);
+  const difference = await events.authDifference(snapshots, conflicted);
+  const keys = new Set(conflicted);
+  let resolution: Resolution;
+  let known: number;
+  do {
+    known = keys.size;
+    resolution = {
+      version: events.version,
+      stateSets: await events.stateSets(snapshots, keys),
+      authDifference: difference,
+      lookup: (id: EventId) => events.lookup(id),
+    };
+    await events.loadFor(resolution);
+    for (const key of await events.judgingKeys()) keys.add(key);
+  } while (keys.size > known);
   const resolved = resolveState(resolution);
-  const unconflicted = new Set([...(entries[0]?.keys() ?? [])].filter((key) => !conflicted.has(key)));
-  const keys = [...resolved.keys()];
-  const keyNids = await events.stateKeyNids(keys);
+  const keyNids = await events.stateKeyNids([...resolved.keys()]);
   const result = new Map<number, number>();
-  for (const [index, key] of keys.entries()) {
+  for (const [index, id] of [...resolved.values()].entries()) {
     const keyNid = keyNids[index];
-    const nid = events.nidOf(resolved.get(key));
-    if (keyNid !== undefined && nid !== undefined && !unconflicted.has(keyNid)) result.set(keyNid, nid);
+    const nid = events.nidOf(id);
+    if (keyNid === undefined || nid === undefined) continue;
+    if (conflicted.has(keyNid) || snapshotGet(snapshots[0], keyNid) === undefined) result.set(keyNid, nid);
   }
   return result;
 }
+
+/** Auth chains that are longer are loaded as a whole, not step by step. */
+const MOST_STEPS = 8;
 
 /** The events of a room under resolution, by id, loaded as they are asked for. */
 class ResolutionEvents {
@@ -111,16 +128,31 @@ class ResolutionEvents {
     return id === undefined ? undefined : this.#nids.get(id);
   }
 
+  /** Loads what the resolution looks up: those in conflict and their auth chains. */
+  async loadFor(resolution: Resolution): Promise<void> {
+    let steps = 0;
+    for (let ids = eventsToLoad(resolution); ids.length > 0; ids = eventsToLoad(resolution))
+      await this.#load(ids, ++steps > MOST_STEPS);
+  }
+
   /** @throws Error if one of them is not held: events come in with their auth chains only */
-  async load(ids: readonly EventId[]): Promise<void> {
+  async #load(ids: readonly EventId[], withAuthChains: boolean): Promise<void> {
     const stored = await this.#parts.events.byId(ids);
     for (const id of ids) {
       const event = stored.get(id);
       if (event === undefined) throw new Error(`state resolution needs ${id}, which is not held`);
-      this.#name(event.nid, id);
-      const rejected = event.admission === 'rejected';
-      this.#known.set(id, { event: asRuleEvent(event, this.#open.room.roomId), rejected });
+      this.#know(event);
     }
+    if (!withAuthChains) return;
+    const nids = [...stored.values()].map((event) => event.nid);
+    for (const event of (await this.#parts.events.authChainsOf(nids)).values()) this.#know(event);
+  }
+
+  #know(event: StoredEvent): void {
+    if (this.#known.has(event.eventId)) return;
+    this.#name(event.nid, event.eventId);
+    const rejected = event.admission === 'rejected';
+    this.#known.set(event.eventId, { event: asRuleEvent(event, this.#open.room.roomId), rejected });
   }
 
   /** Row ids of state keys, in their order. */
@@ -128,13 +160,26 @@ class ResolutionEvents {
     return await this.#parts.stateKeys.intern(keys);
   }
 
-  /** The states with text keys and ids, as the rules know them. */
-  async stateSets(entries: readonly ReadonlyMap<number, number>[]): Promise<Map<StateKey, EventId>[]> {
-    const keys = await this.#parts.stateKeys.resolve([...new Set(entries.flatMap((state) => [...state.keys()]))]);
-    await this.#nameAll([...new Set(entries.flatMap((state) => [...state.values()]))]);
+  /** Row ids of the state keys that the auth rules judge the known events by. */
+  async judgingKeys(): Promise<number[]> {
+    const keys = new Set<StateKey>([stateKey('m.room.create', '')]);
+    for (const { event } of this.#known.values())
+      for (const key of authEventKeys(event.pdu, this.version)) keys.add(key);
+    return [...(await this.#parts.stateKeys.find([...keys])).values()];
+  }
+
+  /** What the states have for some keys, with text keys and ids, as the rules know them. */
+  async stateSets(
+    snapshots: readonly (Snapshot | undefined)[],
+    keyNids: ReadonlySet<number>,
+  ): Promise<Map<StateKey, EventId>[]> {
+    const keys = await this.#parts.stateKeys.resolve([...keyNids]);
+    const entries = snapshots.map((snapshot) => [...keyNids].map((key) => [key, snapshotGet(snapshot, key)] as const));
+    await this.#nameAll([...new Set(entries.flatMap((state) => state.flatMap(([, nid]) => nid ?? [])))]);
     return entries.map((state) => {
       const set = new Map<StateKey, EventId>();
       for (const [keyNid, nid] of state) {
+        if (nid === undefined) continue;
         const key = keys.get(keyNid);
         const id = this.#ids.get(nid);
         // To go on without it would take it out of the room's state.
@@ -145,39 +190,18 @@ class ResolutionEvents {
     });
   }
 
-  /** Events in the auth chains of some of the states but not of all. Only ids are read for it. */
+  /** Events in the auth chains of some of the states but not of all. */
   async authDifference(
-    entries: readonly ReadonlyMap<number, number>[],
+    snapshots: readonly (Snapshot | undefined)[],
     conflicted: ReadonlySet<number>,
   ): Promise<Set<EventId>> {
-    const shared = [...(entries[0] ?? [])].flatMap(([key, nid]) => (conflicted.has(key) ? [] : [nid]));
-    const ofAll = await this.#chain(shared);
-    const own = await Promise.all(
-      entries.map(async (state) => await this.#chain([...conflicted].flatMap((key) => state.get(key) ?? []))),
-    );
-    const everywhere = (nid: number) => own.every((chain) => chain.has(nid));
-    const different = new Set(own.flatMap((chain) => [...chain]).filter((nid) => !ofAll.has(nid) && !everywhere(nid)));
+    // The first version of the algorithm does not look at it.
+    if (this.version.stateResolution === 'v1') return new Set();
+    const own = snapshots.map((state) => [...conflicted].flatMap((key) => snapshotGet(state, key) ?? []));
+    const shared = () => [...snapshotEntries(snapshots[0])].flatMap(([key, nid]) => (conflicted.has(key) ? [] : [nid]));
+    const different = await authDifference(this.#parts.db, this.#added, own, shared);
     await this.#nameAll([...different]);
     return new Set([...different].flatMap((nid) => this.#ids.get(nid) ?? []));
-  }
-
-  /** Auth chain of events, through those added in this transaction, the events themselves included. */
-  async #chain(start: readonly number[]): Promise<Set<number>> {
-    const chain = new Set<number>();
-    const stored: number[] = [];
-    const waiting = [...start];
-    for (let nid = waiting.pop(); nid !== undefined; nid = waiting.pop()) {
-      if (chain.has(nid)) continue;
-      const added = this.#added.get(nid);
-      if (added === undefined) {
-        stored.push(nid);
-        continue;
-      }
-      chain.add(nid);
-      waiting.push(...added.authEvents);
-    }
-    for (const nid of await authChain(this.#parts.db, stored)) chain.add(nid);
-    return chain;
   }
 
   async #nameAll(nids: readonly number[]): Promise<void> {

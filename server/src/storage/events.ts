@@ -281,26 +281,15 @@ export async function latestOfRooms(
   return found;
 }
 
-const AUTH_CHAIN = `WITH RECURSIVE chain (nid) AS (
-    SELECT unnest($1::bigint[])
+const AUTH_CHAIN_BELOW = `WITH RECURSIVE chain (nid) AS (
+    SELECT unnest(auth_events) FROM events WHERE nid = ANY ($1::bigint[])
     UNION SELECT unnest(e.auth_events) FROM chain JOIN events e ON e.nid = chain.nid)
   SELECT nid FROM chain`;
-
-const AUTH_CHAIN_BELOW = AUTH_CHAIN.replace(
-  'SELECT unnest($1::bigint[])',
-  'SELECT unnest(auth_events) FROM events WHERE nid = ANY ($1::bigint[])',
-);
 
 /** Nids of everything that the auth events of the given events lead to. */
 export async function authChainBelow(db: Queryable, nids: readonly number[]): Promise<number[]> {
   if (nids.length === 0) return [];
   return (await db.query<{ nid: number }>(AUTH_CHAIN_BELOW, [nids])).map((row) => row.nid);
-}
-
-/** Nids of the given events and of everything that their auth events lead to. */
-export async function authChain(db: Queryable, nids: readonly number[]): Promise<number[]> {
-  if (nids.length === 0) return [];
-  return (await db.query<{ nid: number }>(AUTH_CHAIN, [nids])).map((row) => row.nid);
 }
 
 /** Soft-failed and rejected events are walked through so far at most: whoever makes chains of them must not cost more. */

@@ -68,6 +68,23 @@ export const INVARIANTS: readonly { readonly name: string; readonly query: strin
       FROM memberships m WHERE m.room_nid = r.room_nid AND m.server = r.server AND m.membership = 'join')`,
   },
   {
+    name: 'state events that others can rest upon have their places in the auth chains',
+    query: `SELECT e.event_id AS violation FROM events e WHERE e.state_key_nid IS NOT NULL
+      AND e.admission IN ('accepted', 'soft_failed') AND NOT EXISTS (SELECT FROM auth_chains c WHERE c.event_nid = e.nid)`,
+  },
+  {
+    // If each event leads to all of its auth events and to nothing else, then so do chains of them.
+    name: 'auth chains lead to the auth events of their events, and to nothing else',
+    query: `SELECT e.event_id AS violation FROM auth_chains c JOIN events e ON e.nid = c.event_nid
+      LEFT JOIN auth_chains previous ON previous.chain = c.chain AND previous.sequence = c.sequence - 1
+      WHERE (c.sequence = 1) <> (c.chain = c.event_nid) OR NOT c.links <@ e.auth_events
+      OR (c.sequence <> 1 AND (previous.event_nid = ANY (e.auth_events)) IS NOT TRUE)
+      OR EXISTS (SELECT FROM unnest(c.links) AS link (nid) WHERE link.nid NOT IN (SELECT event_nid FROM auth_chains))
+      OR EXISTS (SELECT FROM unnest(e.auth_events) AS auth (nid) WHERE auth.nid <> ALL (c.links)
+        AND auth.nid IS DISTINCT FROM previous.event_nid AND NOT EXISTS (SELECT FROM events other
+          WHERE other.nid = ANY (e.auth_events) AND auth.nid = ANY (other.auth_events)))`,
+  },
+  {
     name: 'what is missing is not here',
     query: `SELECT m.event_id AS violation FROM missing_prev_events m
       JOIN events e ON e.event_id = m.event_id AND e.room_nid = m.room_nid
