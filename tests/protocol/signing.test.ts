@@ -12,6 +12,7 @@ import {
   signJson,
   verifyJson,
   verifySignature,
+  verifySignedBytes,
 } from '../../server/src/protocol/signing.ts';
 import { decodeBase64, encodeBase64 } from '../../server/src/protocol/unpadded-base64.ts';
 import { fc } from '../harness/properties.ts';
@@ -139,6 +140,20 @@ describe('signing JSON', () => {
       'ed25519:b': other.sign(Buffer.from('x')),
     };
     expect(verifyJson(signed, 'one.example', findKey)).toEqual({ ok: false, reason: 'bad signature' });
+  });
+
+  test('signatures of bytes get the same verdict in the thread pool', async () => {
+    const signed = signJson({ a: 1 }, 'one.example', key);
+    const wrong = { ...signed.signatures['one.example'], 'ed25519:b': other.sign(Buffer.from('x')) };
+    const malformed = { 'ed25519:a': 'AAAA' };
+    for (const [signatures, find, verdict] of [
+      [signed.signatures, findKey, { ok: true }],
+      [signed.signatures, () => undefined, { ok: false, reason: 'unknown key' }],
+      [{}, findKey, { ok: false, reason: 'not signed' }],
+      [{ 'one.example': wrong }, findKey, { ok: false, reason: 'bad signature' }],
+      [{ 'one.example': malformed }, findKey, { ok: false, reason: 'bad signature' }],
+    ] as const)
+      expect(await verifySignedBytes(signedBytes(signed), signatures, 'one.example', find)).toEqual(verdict);
   });
 
   test('a public key may be in either alphabet, padded or not', () => {

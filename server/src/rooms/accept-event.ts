@@ -218,13 +218,14 @@ async function judge(
     const auth = held.get(id);
     return auth === undefined ? [] : [{ event: auth.event, rejected: auth.admission === 'rejected' }];
   });
-  const create = (await ruleState(open, pdu, stateBefore)).get(stateKey('m.room.create', ''));
+  const stateBeforeIt = await ruleState(open, pdu, stateBefore);
+  const create = stateBeforeIt.get(stateKey('m.room.create', ''));
   // Check 4: by the auth events that it names.
   const byAuthEvents = authorizeByAuthEvents(pdu, open.version, { authEvents, create, signers: pdu.signers });
   if (!byAuthEvents.allowed)
     return { outcome: 'rejected', reason: `auth events: ${byAuthEvents.reason}`, failedCheck: 4 };
   // Check 5: by the state before it.
-  const before = authorize(pdu, open.version, authStateOf(await ruleState(open, pdu, stateBefore)));
+  const before = authorize(pdu, open.version, authStateOf(stateBeforeIt));
   if (!before.allowed) return { outcome: 'rejected', reason: `state before: ${before.reason}`, failedCheck: 5 };
   // Check 6: by the state of the room as it is now, which catches those that pretend to be from before a ban.
   if (isSettled || stateBefore?.id === open.state?.id || open.extremities.length === 0)

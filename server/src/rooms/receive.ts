@@ -154,7 +154,7 @@ async function receiveNext(
   const checkpoint = open.checkpoint();
   try {
     for (const server of new Set([origin, serverNameOf(pdu.pdu.sender)]))
-      if (!(await serverMayTakePartIn(open, server))) return { eventId, error: refusalOf(server) };
+      if (!(await serverMayTakePartIn(parts, open, server))) return { eventId, error: refusalOf(server) };
     // Its policy server has to be asked, which must not hold up the others.
     if (!(await isSanctioned(parts, open, pdu.pdu))) return undefined;
     const outcome = await acceptEvent(parts, open, pdu, { surroundings });

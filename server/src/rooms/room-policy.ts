@@ -4,6 +4,7 @@ import { stateKey } from '../protocol/event.ts';
 import { compileServerAcl, type ServerAcl, serverAclAllows } from '../protocol/server-acls.ts';
 import { currentStateOf } from '../storage/current-state.ts';
 import { serverIsJoined } from '../storage/memberships.ts';
+import { snapshotGet } from '../storage/state-snapshots.ts';
 import type { OpenRoom } from './open-room.ts';
 import type { RoomParts } from './room-parts.ts';
 
@@ -24,11 +25,13 @@ export async function serverMayTakePart(parts: RoomParts, roomId: RoomId, server
 }
 
 /** The same for a room that is open, as of the events added a moment ago. */
-export async function serverMayTakePartIn(open: OpenRoom, server: ServerName): Promise<boolean> {
-  const key = stateKey('m.room.server_acl', '');
-  const found = (await open.stateEvents([key])).get(key);
-  if (found === undefined) return true;
-  return serverAclAllows(compiled.get(found.nid) ?? compile(found.nid, found.event.pdu), server);
+export async function serverMayTakePartIn(parts: RoomParts, open: OpenRoom, server: ServerName): Promise<boolean> {
+  // Made once and then known: to look for a pair that nobody has used yet would be a question to the database each time.
+  const [key] = await parts.stateKeys.intern([stateKey('m.room.server_acl', '')]);
+  const nid = key === undefined ? undefined : snapshotGet(open.state, key);
+  if (nid === undefined) return true;
+  const acl = compiled.get(nid) ?? compile(nid, (await open.eventsByNid([nid])).get(nid)?.event.pdu);
+  return serverAclAllows(acl, server);
 }
 
 function compile(eventNid: number, pdu: Pdu | undefined): ServerAcl {
