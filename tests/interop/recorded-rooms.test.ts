@@ -70,7 +70,7 @@ describeWithSynapse('a room that Synapse has made', async () => {
     const roomId = await host.createRoom({ room_version: version.id, initial_state: initialState });
     const last = await live(version, host, guest, puppet, roomId);
     const room = await record(version, host, puppet, roomId, last);
-    checkRoom(room);
+    await checkRoom(room);
     if (process.env.KEEP_RECORDED_ROOMS !== '1') return;
     await mkdir(FOLDER, { recursive: true });
     await writeFile(new URL(`${version.id}.jsonl`, FOLDER), writeRoom(room));

@@ -50,7 +50,7 @@ export function readRoom(text: string): RecordedRoom {
 }
 
 /** Expects every event to have the form, id, hashes and signatures of its room version, and to be allowed by what it cites. */
-export function checkRoom({ version, keys, pdus }: RecordedRoom): void {
+export async function checkRoom({ version, keys, pdus }: RecordedRoom): Promise<void> {
   const events = new Map<EventId, Event>();
   const redacted = new Set(pdus.map((pdu) => redactionTarget(pdu as Pdu, version)));
   for (const value of pdus) {
@@ -62,7 +62,7 @@ export function checkRoom({ version, keys, pdus }: RecordedRoom): void {
     // What has been redacted is sent without its content.
     expect(verifyContentHash(pdu), `content hash of ${form.json}`).toBe(!redacted.has(eventId));
     for (const server of serversThatMustSign(pdu, version)) {
-      const verification = verifySignedBytes(
+      const verification = await verifySignedBytes(
         essentialBytes(pdu, version),
         pdu.signatures,
         server,
