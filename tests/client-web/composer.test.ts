@@ -185,6 +185,24 @@ describe.skipIf(CHROMIUM === undefined)('the composer', { timeout: 120_000 }, as
     await page.keyboard.press('Delete');
   });
 
+  test('what is written stays out of the next room, also when it is undone there', async () => {
+    await createRoom([ana], { name: 'next door' });
+    await page.getByRole('link', { name: 'next door' }).waitFor();
+    await field(page).click();
+    await page.keyboard.type('for this room only');
+    await page.getByRole('link', { name: 'next door' }).click();
+    const nextField = page.getByRole('textbox', { name: /^Message .*next door/ });
+    await nextField.click();
+    await page.keyboard.press('Control+z');
+    expect(await nextField.textContent()).toBe('');
+    await page.keyboard.type('hello');
+    await page.keyboard.press('Enter');
+    await row(page, 'hello').waitFor();
+    await page.goBack();
+    await expect.poll(() => field(page).textContent()).toBe('for this room only');
+    await field(page).fill('');
+  });
+
   test('who may not write is told so', async () => {
     const readOnly = await createRoom([ben, ana], { power_level_content_override: { events_default: 50 } });
     const other = await openRoom(browser.current, server, ana, readOnly);

@@ -1,5 +1,6 @@
 import { type EditorOptions, Editor as TiptapEditor } from '@tiptap/core';
 import { Placeholder } from '@tiptap/extension-placeholder';
+import { EditorState } from '@tiptap/pm/state';
 import type { EditorView } from '@tiptap/pm/view';
 import { StarterKit } from '@tiptap/starter-kit';
 import { type Ref, type RefObject, useEffect, useImperativeHandle, useLayoutEffect, useRef } from 'react';
@@ -21,6 +22,8 @@ export interface EditorHandle {
   document: () => DocumentNode;
   /** Replaces everything, with the cursor at the end. */
   load: (document: DocumentNode | undefined) => void;
+  /** Forgets what was written, so that undoing does not bring it back. */
+  forget: () => void;
   /** Puts something at the cursor, or in place of `range`. */
   insert: (insertion: Insertion, range?: { from: number; to: number }) => void;
   format: (format: Format) => void;
@@ -156,6 +159,12 @@ function createHandle(editor: RefObject<TiptapEditor | undefined>): EditorHandle
     document: () => (editor.current?.getJSON() as DocumentNode | undefined) ?? EMPTY,
     load: (document) => {
       editor.current?.commands.setContent(document ?? EMPTY, { emitUpdate: false, errorOnInvalidContent: false });
+    },
+    forget: () => {
+      const made = editor.current;
+      if (!made) return;
+      const { doc, selection, plugins } = made.state;
+      made.view.updateState(EditorState.create({ doc, selection, plugins }));
     },
     insert: (insertion, range) => {
       const made = editor.current;

@@ -90,14 +90,25 @@ export class RoomTimeline {
   async load(eventId?: string): Promise<void> {
     const { thread } = this.#timelineSet;
     if (thread) await fetchThread(thread);
+    if (eventId === undefined) {
+      this.showLiveEnd();
+      return;
+    }
     this.#releaseWindow();
     this.#window = this.#openWindow();
     await this.#window.load(eventId, INITIAL_SIZE);
-    if (eventId !== undefined) {
-      // Only the event itself is known so far; what surrounds it is shown with it, not after it.
-      await this.#window.paginate(Direction.Backward, CONTEXT_SIZE);
-      await this.#window.paginate(Direction.Forward, CONTEXT_SIZE);
-    }
+    // Only the event itself is known so far; what surrounds it is shown with it, not after it.
+    await this.#window.paginate(Direction.Backward, CONTEXT_SIZE);
+    await this.#window.paginate(Direction.Forward, CONTEXT_SIZE);
+    this.#rebuild();
+  }
+
+  /** Moves the window to what is known of the live end, at once. */
+  showLiveEnd(): void {
+    this.#releaseWindow();
+    this.#window = this.#openWindow();
+    // For the live end the SDK has done all before it answers, so there is nothing to wait for.
+    void this.#window.load(undefined, INITIAL_SIZE);
     this.#rebuild();
   }
 

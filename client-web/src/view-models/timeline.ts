@@ -97,7 +97,13 @@ export class TimelineViewModel extends ViewModel<TimelineState> {
     discardInvisibleFailures(session, timeline.room);
     // For the names of those who have read but not written.
     void loadMembers(timeline.room);
-    void this.#open(options.eventId);
+    if (options.eventId === undefined && options.threadId === undefined) {
+      // Known already: a room that was here before is drawn with its messages at once.
+      timeline.showLiveEnd();
+      this.set({ status: 'ready' });
+    } else {
+      void this.#open(options.eventId);
+    }
   }
 
   /** Shows an event, wherever it is in the history, and marks it for a moment. */

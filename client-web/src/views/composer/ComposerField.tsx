@@ -1,5 +1,5 @@
 import { ALargeSmall, Check, Plus, SendHorizontal, Smile } from 'lucide-react';
-import { useEffect, useMemo, useRef, useState } from 'react';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { Button } from 'react-aria-components/Button';
 import { Editor, type EditorHandle } from '../../composer/Editor.tsx';
 import type { FormatState } from '../../composer/formats.ts';
@@ -28,7 +28,10 @@ import { useFileDrop } from './use-file-drop.ts';
 
 const NO_FORMATS: FormatState = { active: [], selection: undefined, isEmpty: true };
 
-/** The field with everything around it: what is answered, files, formats, completion, emoji and the send button. */
+/**
+ * The field with everything around it: what is answered, files, formats, completion, emoji and the send button. It stays from
+ * room to room, as an editor takes long to make.
+ */
 export function ComposerField({ composer }: { composer: ComposerViewModel }) {
   const t = useT('composer');
   const state = useViewModel(composer);
@@ -39,7 +42,7 @@ export function ComposerField({ composer }: { composer: ComposerViewModel }) {
   const [isToolbarOpen, setToolbarOpen] = useState(false);
   const completion = useCompletion(composer, editor);
   const isDropping = useFileDrop(frame, (files) => composer.uploads.add(files));
-  useLoad(editor, state.load);
+  useLoad(editor, composer, state.load);
   useEffect(() => {
     if (state.focusRequest > 0) editor.current?.focus();
   }, [state.focusRequest]);
@@ -174,14 +177,16 @@ function loadInto(editor: EditorHandle | null, load: LoadRequest): void {
   if (load.message) editor?.focus();
 }
 
-/** Puts into the field what the view model asks for after the first time. */
-function useLoad(editor: React.RefObject<EditorHandle | null>, load: LoadRequest): void {
-  const done = useRef(load.request);
-  useEffect(() => {
-    if (done.current === load.request) return;
-    done.current = load.request;
+/** Puts into the field what the view model asks for after the first time, and what another one has. */
+function useLoad(editor: React.RefObject<EditorHandle | null>, composer: ComposerViewModel, load: LoadRequest): void {
+  const done = useRef({ composer, request: load.request });
+  useLayoutEffect(() => {
+    const before = done.current;
+    if (before.composer === composer && before.request === load.request) return;
+    done.current = { composer, request: load.request };
     loadInto(editor.current, load);
-  }, [editor, load]);
+    if (before.composer !== composer) editor.current?.forget();
+  }, [editor, composer, load]);
 }
 
 function FileButton({ onFiles }: { onFiles: (files: File[]) => void }) {

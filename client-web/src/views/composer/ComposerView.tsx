@@ -22,7 +22,7 @@ export function ComposerView({ roomId, threadId }: { roomId: string; threadId?: 
         <Blocked reason={blocked} replacementRoomId={replacementRoomId} />
       ) : (
         <Suspense fallback={<div className={styles.waiting} />}>
-          <ComposerField key={`${roomId} ${threadId ?? ''}`} composer={composer} />
+          <ComposerField composer={composer} />
         </Suspense>
       )}
     </div>

@@ -1,5 +1,5 @@
 import { useParams } from '@tanstack/react-router';
-import { lazy, Suspense, useEffect } from 'react';
+import { lazy, memo, Suspense, useEffect } from 'react';
 import { useNavigation } from '../navigation.ts';
 import { useSession } from '../session-context.tsx';
 import { useOwnedViewModel, useViewModel } from '../ui/use-view-model.ts';
@@ -25,10 +25,11 @@ export function RoomRoute() {
   if (isAliasOfKnown) return null;
   // The list knows rooms from the last visit before they themselves are there.
   if ((sync === 'starting' || sync === 'arriving') && !session.hasRoom(target)) return <RoomPending />;
-  return <Place key={target} target={target} />;
+  return <Place target={target} />;
 }
 
-function Place({ target }: { target: string }) {
+/** Stays the same from room to room, so that header and composer need not be built anew. */
+const Place = memo(function Place({ target }: { target: string }) {
   const session = useSession();
   const viewModel = useOwnedViewModel(() => session.createRoom(target), [session, target]);
   const { summary } = useViewModel(viewModel);
@@ -36,10 +37,10 @@ function Place({ target }: { target: string }) {
   useEffect(() => {
     if (isJoined) session.preferences.change({ lastRoomId: target });
   }, [isJoined, session, target]);
-  if (!isJoined) return <RoomPreview target={target} />;
+  if (!isJoined) return <RoomPreview key={target} target={target} />;
   return (
     <Suspense fallback={<RoomPending />}>
       <RoomView roomId={target} viewModel={viewModel} />
     </Suspense>
   );
-}
+});

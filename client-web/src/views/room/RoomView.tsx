@@ -18,10 +18,10 @@ export function RoomView({ roomId, viewModel }: { roomId: string; viewModel: Roo
     <>
       <main className={styles.main} aria-label={summary?.name ?? t('room')} data-region>
         <RoomHeader roomId={roomId} viewModel={viewModel} />
-        <ErrorBoundary>
+        <ErrorBoundary subject={roomId}>
           <TimelineView roomId={roomId} eventId={event} />
         </ErrorBoundary>
-        <ErrorBoundary>
+        <ErrorBoundary subject={roomId}>
           <ComposerView roomId={roomId} />
         </ErrorBoundary>
       </main>

@@ -7,8 +7,14 @@ interface BoundaryState {
   error: unknown;
 }
 
+export interface ErrorBoundaryProps {
+  /** What the region shows. With another subject it is tried anew. */
+  subject?: string | undefined;
+  children: ReactNode;
+}
+
 /** Keeps a failure in one region from taking the others down. */
-export class ErrorBoundary extends Component<{ children: ReactNode }, BoundaryState> {
+export class ErrorBoundary extends Component<ErrorBoundaryProps, BoundaryState> {
   override state: BoundaryState = { error: undefined };
 
   static getDerivedStateFromError(error: unknown): BoundaryState {
@@ -17,6 +23,10 @@ export class ErrorBoundary extends Component<{ children: ReactNode }, BoundarySt
 
   override componentDidCatch(error: unknown, info: ErrorInfo): void {
     console.error(error, info.componentStack);
+  }
+
+  override componentDidUpdate(before: ErrorBoundaryProps): void {
+    if (before.subject !== this.props.subject && this.state.error !== undefined) this.setState({ error: undefined });
   }
 
   override render(): ReactNode {

@@ -62,7 +62,7 @@ function Frame() {
         <Rail />
         <RoomList place={place} />
         <div className={styles.place}>
-          <ErrorBoundary key={pathname}>
+          <ErrorBoundary subject={pathname}>
             <PendingPlaceContext value={place === 'room' ? <RoomPending /> : <main aria-busy="true" />}>
               <Outlet />
             </PendingPlaceContext>

@@ -1,5 +1,5 @@
 import { defaultRangeExtractor, useVirtualizer } from '@tanstack/react-virtual';
-import { type ReactNode, useCallback, useMemo, useRef, useState } from 'react';
+import { memo, useCallback, useMemo, useRef, useState } from 'react';
 import type { TimelineState, TimelineViewModel } from '../../view-models/timeline.ts';
 import type { MessageItem, TimelineItem } from '../../view-models/timeline-items.ts';
 import { useT } from '../i18n.tsx';
@@ -20,6 +20,8 @@ import { END_THRESHOLD, type ListVirtualizer, useReadingPlace } from './use-read
 import { useRowFocus } from './use-row-focus.ts';
 
 const END_PADDING = 8;
+/** Of the timeline, before it is drawn. */
+const GUESSED_WIDTH = 800;
 
 /** The exact height: whole pixels would add up to a visible shift. A row that is known is not measured again here. */
 function measureElement(element: HTMLElement, entry: ResizeObserverEntry | undefined, list: ListVirtualizer): number {
@@ -44,7 +46,8 @@ export function TimelineList({ timeline, state }: { timeline: TimelineViewModel;
   const virtualizer = useVirtualizer<HTMLDivElement, HTMLElement>({
     count: items.length,
     getScrollElement: () => scroller.current,
-    estimateSize: (index) => (items[index] ? estimateRow(items[index], scroller.current?.clientWidth ?? 800) : 0),
+    estimateSize: (index) =>
+      items[index] ? estimateRow(items[index], scroller.current?.clientWidth ?? GUESSED_WIDTH) : 0,
     getItemKey: useCallback((index: number) => items[index]?.key ?? index, [items]),
     rangeExtractor: (range) => {
       const drawn = defaultRangeExtractor(range);
@@ -52,6 +55,9 @@ export function TimelineList({ timeline, state }: { timeline: TimelineViewModel;
       return kept === undefined || drawn.includes(kept) ? drawn : [...drawn, kept].sort((a, b) => a - b);
     },
     measureElement,
+    // What is drawn first is what will be seen, not the top of the list.
+    initialRect: { width: 0, height: window.innerHeight },
+    initialOffset: () => openingOffset(items, focus?.key),
     anchorTo: 'end',
     scrollEndThreshold: END_THRESHOLD,
     overscan: 8,
@@ -100,14 +106,10 @@ export function TimelineList({ timeline, state }: { timeline: TimelineViewModel;
                   count={state.isComplete && state.isAtLiveEnd ? items.length : -1}
                   start={virtual.start}
                   measure={virtualizer.measureElement}
-                >
-                  <RowContent
-                    item={item}
-                    flash={focus?.key === item.key ? focus.request : undefined}
-                    isActive={rowFocus.activeKey === item.key}
-                    onOpenImage={setOpenImage}
-                  />
-                </Row>
+                  flash={focus?.key === item.key ? focus.request : undefined}
+                  isActive={rowFocus.activeKey === item.key}
+                  onOpenImage={setOpenImage}
+                />
               ) : null;
             })}
           </div>
@@ -130,10 +132,18 @@ export function TimelineList({ timeline, state }: { timeline: TimelineViewModel;
   );
 }
 
+/** Where the window will be, as far as can be said before rows are drawn: at its lower edge the end, or in it the row asked for. */
+function openingOffset(items: readonly TimelineItem[], focusKey: string | undefined): number {
+  const asked = items.findIndex((item) => item.key === focusKey);
+  let height = START_HEIGHT;
+  for (const item of asked < 0 ? items : items.slice(0, asked)) height += estimateRow(item, GUESSED_WIDTH);
+  return Math.max(0, height - (asked < 0 ? window.innerHeight : window.innerHeight / 2));
+}
+
 const isPicture = (item: TimelineItem): item is MessageItem =>
   item.kind === 'message' && item.event.body.kind === 'image' && !item.event.body.isSticker && !item.event.redaction;
 
-interface RowProps {
+interface RowProps extends Omit<MessageRowProps, 'item'> {
   item: TimelineItem;
   index: number;
   /** Rows in all, -1 when there may be more. */
@@ -141,10 +151,10 @@ interface RowProps {
   /** Pixels from the top of the list. */
   start: number;
   measure: (element: HTMLElement | null) => void;
-  children: ReactNode;
 }
 
-function Row({ item, index, count, start, measure, children }: RowProps) {
+/** Drawn again only when something of it changes: the list is drawn at each step of scrolling. */
+const Row = memo(function Row({ item, index, count, start, measure, ...messageProps }: RowProps) {
   const label = useRowLabel(item);
   return (
     <article
@@ -159,10 +169,10 @@ function Row({ item, index, count, start, measure, children }: RowProps) {
       aria-posinset={index + 1}
       aria-setsize={count}
     >
-      {children}
+      <RowContent item={item} {...messageProps} />
     </article>
   );
-}
+});
 
 /** Takes the focus that Tab brings to the list from outside, to give it to a row. */
 function Sentinel({ onFocus }: { onFocus: () => void }) {
