@@ -1,8 +1,11 @@
 import { type EventId, type Pdu, type ServerName, stateKey } from '../protocol/event.ts';
-import { authChainBelow, eventInRoom, eventsById, eventsByNid, type StoredEvent } from '../storage/events.ts';
+import { authReachBelow } from '../storage/auth-chains.ts';
+import type { EventForm } from '../storage/event-texts.ts';
+import { eventInRoom, eventsById, eventsByNid, type StoredEvent } from '../storage/events.ts';
 import { heroes } from '../storage/memberships.ts';
 import type { RoomRow } from '../storage/rooms.ts';
 import { type Snapshot, snapshotEntries } from '../storage/state-snapshots.ts';
+import { authChainBatches, type EventBatches, eventBatches } from './event-batches.ts';
 import {
   getEventForServer,
   getEventOfAnyRoomForServer,
@@ -32,28 +35,28 @@ export async function authChainForServer(
   server: ServerName,
   roomId: string,
   eventId: string,
-): Promise<Pdu[]> {
+): Promise<EventBatches> {
   const reader = await openForServer(parts, server, roomId);
   const event = await getEventForServer(parts, reader, eventId);
-  return pdus(reader.room, await eventsByNid(parts.db, await authChainBelow(parts.db, [event.nid])));
+  const reach = await authReachBelow(parts.db, [event.nid]);
+  return authChainBatches({ db: parts.db, room: reader.room, form: 'pdus' }, reach);
 }
 
 /** The state before an event and the auth chains of its events. */
 export interface StateForServer {
-  readonly room: RoomRow;
-  readonly state: readonly StoredEvent[];
-  readonly authChain: readonly StoredEvent[];
+  readonly state: EventBatches;
+  readonly authChain: EventBatches;
 }
 
 /** `GET /state/{roomId}` and `GET /state_ids/{roomId}`. @throws MatrixError M_NOT_FOUND */
 export async function stateForServer(
   parts: RoomParts,
   server: ServerName,
-  roomId: string,
-  eventId: string,
+  request: { readonly roomId: string; readonly eventId: string; readonly form: EventForm },
 ): Promise<StateForServer> {
-  const reader = await openForServer(parts, server, roomId);
-  return await stateBefore(parts, reader.room, await getEventForServer(parts, reader, eventId));
+  const reader = await openForServer(parts, server, request.roomId);
+  const event = await getEventForServer(parts, reader, request.eventId);
+  return await stateBefore(parts, reader.room, event, request.form);
 }
 
 /**
@@ -70,17 +73,23 @@ export async function stateForJoin(
 ): Promise<StateForServer & { readonly join: StoredEvent }> {
   const join = await eventInRoom(parts.db, room.nid, joinId);
   if (join === undefined) throw new Error(`the join ${joinId} is not there`);
-  if (!omitMembers) return { join, ...(await stateBefore(parts, room, join)) };
+  if (!omitMembers) return { join, ...(await stateBefore(parts, room, join, 'pdus')) };
   const nids = await withoutMembers(parts, room, join, await snapshotBefore(parts, join));
-  const shown = new Set(nids);
-  const chain = (await authChainBelow(parts.db, [...nids, join.nid])).filter((nid) => !shown.has(nid));
-  return { join, room, state: await eventsByNid(parts.db, nids), authChain: await eventsByNid(parts.db, chain) };
+  const reach = await authReachBelow(parts.db, [...nids, join.nid]);
+  const reading = { db: parts.db, room, form: 'pdus' } as const;
+  return { join, state: eventBatches(reading, nids), authChain: authChainBatches(reading, reach, new Set(nids)) };
 }
 
-async function stateBefore(parts: RoomParts, room: RoomRow, event: StoredEvent): Promise<StateForServer> {
+async function stateBefore(
+  parts: RoomParts,
+  room: RoomRow,
+  event: StoredEvent,
+  form: EventForm,
+): Promise<StateForServer> {
   const nids = [...snapshotEntries(await snapshotBefore(parts, event)).values()];
-  const chain = await authChainBelow(parts.db, [...nids, event.nid]);
-  return { room, state: await eventsByNid(parts.db, nids), authChain: await eventsByNid(parts.db, chain) };
+  const reach = await authReachBelow(parts.db, [...nids, event.nid]);
+  const reading = { db: parts.db, room, form };
+  return { state: eventBatches(reading, nids), authChain: authChainBatches(reading, reach) };
 }
 
 async function snapshotBefore(parts: RoomParts, event: StoredEvent): Promise<Snapshot | undefined> {
@@ -109,7 +118,7 @@ async function withoutMembers(
 }
 
 /** Events in the form for servers. */
-export function pdus(room: RoomRow, events: readonly StoredEvent[]): Pdu[] {
+function pdus(room: RoomRow, events: readonly StoredEvent[]): Pdu[] {
   return events.map((event) => pduForServer(room, event));
 }
 

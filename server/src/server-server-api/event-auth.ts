@@ -3,6 +3,7 @@
  *
  * GET /_matrix/federation/v1/event_auth/{roomId}/{eventId}
  */
+import { sendJsonStream } from '../http/json-stream.ts';
 import { type FederationRoute, federationRoute } from '../http/route.ts';
 import { authChainForServer } from '../rooms/history-for-server.ts';
 import type { RoomParts } from '../rooms/room-parts.ts';
@@ -16,8 +17,9 @@ export function eventAuthRoutes(parts: RoomParts): FederationRoute[] {
       serverAcl: 'room',
       inRoom: 'joined',
       rateLimit: 'federation',
-      async handle({ params, origin }) {
-        return { auth_chain: await authChainForServer(parts, origin, params.roomId ?? '', params.eventId ?? '') };
+      async handle({ params, origin, reply }) {
+        const authChain = await authChainForServer(parts, origin, params.roomId ?? '', params.eventId ?? '');
+        return await sendJsonStream(reply, {}, { auth_chain: authChain });
       },
     }),
   ];

@@ -10,10 +10,11 @@
  */
 import { Type } from 'typebox';
 import type { Clock } from '../base/clock.ts';
+import { sendJsonStream } from '../http/json-stream.ts';
 import { type FederationRoute, federationRoute } from '../http/route.ts';
 import { Identifier } from '../http/schemas.ts';
 import { eventAtTimeForServer } from '../rooms/event-at-time.ts';
-import { eventForServer, pdus, stateForServer } from '../rooms/history-for-server.ts';
+import { eventForServer, stateForServer } from '../rooms/history-for-server.ts';
 import type { RoomParts } from '../rooms/room-parts.ts';
 
 const StateQuery = Type.Object({ event_id: Identifier });
@@ -50,21 +51,20 @@ export function eventRoutes(parts: RoomParts, clock: Clock): FederationRoute[] {
     federationRoute({
       ...inRoom,
       path: '/_matrix/federation/v1/state/{roomId}',
-      async handle({ params, query, origin }) {
-        const { room, state, authChain } = await stateForServer(parts, origin, params.roomId ?? '', query.event_id);
-        return { pdus: pdus(room, state), auth_chain: pdus(room, authChain) };
+      async handle({ params, query, origin, reply }) {
+        const request = { roomId: params.roomId ?? '', eventId: query.event_id, form: 'pdus' } as const;
+        const { state, authChain } = await stateForServer(parts, origin, request);
+        return await sendJsonStream(reply, {}, { pdus: state, auth_chain: authChain });
       },
     }),
 
     federationRoute({
       ...inRoom,
       path: '/_matrix/federation/v1/state_ids/{roomId}',
-      async handle({ params, query, origin }) {
-        const { state, authChain } = await stateForServer(parts, origin, params.roomId ?? '', query.event_id);
-        return {
-          pdu_ids: state.map((event) => event.eventId),
-          auth_chain_ids: authChain.map((event) => event.eventId),
-        };
+      async handle({ params, query, origin, reply }) {
+        const request = { roomId: params.roomId ?? '', eventId: query.event_id, form: 'ids' } as const;
+        const { state, authChain } = await stateForServer(parts, origin, request);
+        return await sendJsonStream(reply, {}, { pdu_ids: state, auth_chain_ids: authChain });
       },
     }),
 

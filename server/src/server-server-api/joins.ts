@@ -5,10 +5,11 @@
  * PUT /_matrix/federation/v2/send_join/{roomId}/{eventId}
  */
 import { Type } from 'typebox';
+import { sendJsonStream } from '../http/json-stream.ts';
 import { type FederationRoute, federationRoute } from '../http/route.ts';
 import { AnyObject, boundedString } from '../http/schemas.ts';
 import type { RoomId } from '../protocol/event.ts';
-import { pdus, stateForJoin } from '../rooms/history-for-server.ts';
+import { stateForJoin } from '../rooms/history-for-server.ts';
 import { takeJoin } from '../rooms/memberships-of-peers.ts';
 import type { RoomParts } from '../rooms/room-parts.ts';
 import { joinTemplate } from '../rooms/templates-for-peers.ts';
@@ -41,18 +42,13 @@ export function joinRoutes(parts: RoomParts): FederationRoute[] {
       timeoutMs: TIMEOUT_MS,
       body: AnyObject,
       query: SendJoinQuery,
-      async handle({ params, body, query, origin }) {
+      async handle({ params, body, query, origin, reply }) {
         const omitMembers = query.omit_members ?? false;
         const request = { roomId: params.roomId as RoomId, eventId: params.eventId ?? '', event: body };
         const { room, eventId, servers } = await takeJoin(parts, origin, request);
         const { state, authChain, join } = await stateForJoin(parts, room, eventId, omitMembers);
-        return {
-          event: join.pdu,
-          state: pdus(room, state),
-          auth_chain: pdus(room, authChain),
-          members_omitted: omitMembers,
-          servers_in_room: [...servers],
-        };
+        const fields = { event: join.pdu, members_omitted: omitMembers, servers_in_room: servers };
+        return await sendJsonStream(reply, fields, { state, auth_chain: authChain });
       },
     }),
   ];

@@ -281,17 +281,6 @@ export async function latestOfRooms(
   return found;
 }
 
-const AUTH_CHAIN_BELOW = `WITH RECURSIVE chain (nid) AS (
-    SELECT unnest(auth_events) FROM events WHERE nid = ANY ($1::bigint[])
-    UNION SELECT unnest(e.auth_events) FROM chain JOIN events e ON e.nid = chain.nid)
-  SELECT nid FROM chain`;
-
-/** Nids of everything that the auth events of the given events lead to. */
-export async function authChainBelow(db: Queryable, nids: readonly number[]): Promise<number[]> {
-  if (nids.length === 0) return [];
-  return (await db.query<{ nid: number }>(AUTH_CHAIN_BELOW, [nids])).map((row) => row.nid);
-}
-
 /** Soft-failed and rejected events are walked through so far at most: whoever makes chains of them must not cost more. */
 const MOST_UNACCEPTED = 10_000;
 const BEHIND_UNACCEPTED = `WITH RECURSIVE unaccepted AS (
