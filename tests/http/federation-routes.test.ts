@@ -1,3 +1,4 @@
+import { PassThrough } from 'node:stream';
 import Type from 'typebox';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { addFederationRoutes, type SignedRequest } from '../../server/src/http/federation-routes.ts';
@@ -17,6 +18,9 @@ const rateLimits: RateLimits = {
     if (key === 'flood.test') throw limitExceeded(1000);
   },
 };
+
+/** Long answers under way, by room. */
+const answers = new Map<string, PassThrough>();
 
 const app = createHttpServer({ logger: { info() {}, error() {} }, trustProxy: [], cors: false });
 addFederationRoutes(
@@ -47,6 +51,21 @@ addFederationRoutes(
       async handle() {
         log.push('handled');
         return {};
+      },
+    }),
+    federationRoute({
+      method: 'GET',
+      path: '/_matrix/federation/v1/state/{roomId}',
+      auth: 'x_matrix',
+      serverAcl: 'none',
+      inRoom: 'none',
+      rateLimit: 'none',
+      atOnce: 2,
+      async handle({ origin, params, reply }) {
+        log.push(`${origin} ${params.roomId}`);
+        const taken = new PassThrough();
+        answers.set(params.roomId ?? '', taken);
+        return await reply.send(taken);
       },
     }),
     federationRoute({
@@ -157,4 +176,30 @@ test('A3.1 a route that leaves out its room policy, or has one without a room, d
   };
   expect(() => boot(route)).toThrow('does not say `inRoom`');
   expect(() => boot({ ...route, inRoom: 'joined' })).toThrow('has a room policy but no {roomId}');
+});
+
+test('long answers of one server wait for their turn, those of others do not wait for them', async () => {
+  const url = await app.listen({ port: 0, host: '127.0.0.1' });
+  const ask = (origin: string, room: string, signal: AbortSignal | null = null) =>
+    fetch(`${url}/_matrix/federation/v1/state/${room}`, { headers: { authorization: `origin="${origin}"` }, signal });
+  const leaving = new AbortController();
+  const first = ask('slow.test', 'one');
+  const second = ask('slow.test', 'two', leaving.signal);
+  await expect.poll(() => log.toSorted()).toEqual(['slow.test one', 'slow.test two']);
+  const third = ask('slow.test', 'three');
+  const fourth = ask('slow.test', 'four');
+  await expect.poll(() => signed.length).toBe(4);
+  const other = ask('good.test', 'five');
+  await expect.poll(() => log.at(-1)).toBe('good.test five');
+  expect(log).toHaveLength(3);
+
+  answers.get('one')?.end('1');
+  expect(await (await first).text()).toBe('1');
+  await expect.poll(() => log.length).toBe(4);
+  leaving.abort();
+  await expect(second).rejects.toThrow();
+  await expect.poll(() => log.length).toBe(5);
+  for (const room of ['three', 'four', 'five']) answers.get(room)?.end(room);
+  const texts = (await Promise.all([third, fourth, other])).map((answer) => answer.text());
+  expect(await Promise.all(texts)).toEqual(['three', 'four', 'five']);
 });

@@ -8,6 +8,11 @@ export class Limiter {
     this.#most = most;
   }
 
+  /** Whether nothing runs or waits. */
+  get isIdle(): boolean {
+    return this.#running === 0;
+  }
+
   async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.#running >= this.#most) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     else this.#running++;

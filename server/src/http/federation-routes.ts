@@ -1,4 +1,5 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Limiter } from '../base/limiter.ts';
 import { forbidden, invalidParam } from '../protocol/errors.ts';
 import type { RoomId, ServerName } from '../protocol/event.ts';
 import { isJsonObject } from '../protocol/json.ts';
@@ -46,6 +47,7 @@ function addRoute(app: FastifyInstance, route: FederationRoute, services: Federa
   if ((route.serverAcl === 'room' || route.inRoom === 'joined') && !route.path.includes('{roomId}'))
     throw new Error(`${route.method} ${route.path} has a room policy but no {roomId}`);
   const read = compileRoute(route, parsePeerJson);
+  const turns = new Map<ServerName, Limiter>();
 
   app.route({
     method: route.method,
@@ -62,8 +64,30 @@ function addRoute(app: FastifyInstance, route: FederationRoute, services: Federa
       await runWithDeadline(reply, { timeoutMs: route.timeoutMs }, async (signal) => {
         const call = read(request, reply, signal);
         const origin = await admit(route, request, call.body, services);
+        if (route.atOnce !== undefined) await waitForTurn(turns, origin, route.atOnce, reply);
+        signal.throwIfAborted();
         return await route.handle({ ...call, origin });
       }),
+  });
+}
+
+/** Waits for the turn of a request among those of its server. It lasts until the answer has been taken or the connection is gone. */
+async function waitForTurn(
+  turns: Map<ServerName, Limiter>,
+  origin: ServerName,
+  atOnce: number,
+  reply: FastifyReply,
+): Promise<void> {
+  const limiter = turns.get(origin) ?? new Limiter(atOnce);
+  turns.set(origin, limiter);
+  await new Promise<void>((begin) => {
+    const lasting = limiter.run(async () => {
+      begin();
+      if (!reply.raw.closed) await new Promise<void>((closed) => reply.raw.once('close', closed));
+    });
+    void lasting.then(() => {
+      if (limiter.isIdle && turns.get(origin) === limiter) turns.delete(origin);
+    });
   });
 }
 

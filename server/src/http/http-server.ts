@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { ServerOptions as TlsOptions } from 'node:https';
 import type { Socket } from 'node:net';
+import { Readable } from 'node:stream';
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { unrecognized } from '../protocol/errors.ts';
 import { enforceBodyDeadline } from './body-deadline.ts';
@@ -165,6 +166,14 @@ function addGlobalHooks(app: FastifyInstance, options: HttpServerOptions): void 
   // An answer that is given while we stop is the last one on its connection, or that would stay open.
   app.addHook('onSend', (_request, reply, _payload, done) => {
     if (isStopping) reply.header('connection', 'close');
+    done();
+  });
+  // What fails in the middle of an answer can only cut it short: the client is told nothing, so the log is.
+  app.addHook('onSend', (request, _reply, payload, done) => {
+    if (payload instanceof Readable)
+      payload.once('error', (err) => {
+        options.logger.error({ requestId: request.id, route: request.routeOptions.url, err }, 'answer was cut short');
+      });
     done();
   });
   app.addHook('onResponse', (request, reply, done) => {

@@ -76,6 +76,8 @@ export interface FederationRoute<B extends TSchema = TSchema, Q extends TSchema 
   readonly serverAcl: 'room' | 'none';
   /** `joined`: the origin and this server must both have a joined member in the room named by `{roomId}`. */
   readonly inRoom: 'joined' | 'none';
+  /** Answers that one server may be taking at a time, where they are long; its further requests wait for their turn. */
+  readonly atOnce?: number;
   /** Schema of the JSON body, which may hold a `NonCanonicalToken` wherever the schema allows anything. */
   readonly body?: B;
   readonly query?: Q;

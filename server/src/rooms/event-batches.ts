@@ -14,8 +14,8 @@ import { versionOf } from './fetch-events.ts';
  */
 export type EventBatches = AsyncIterable<readonly string[]>;
 
-/** Events of a batch. */
-const BATCH = 500;
+/** Events of a batch: 6.5 MB if all are as large as an event can be, mostly a hundredth of that. */
+const BATCH = 100;
 
 /** What is read of a room. */
 export interface BatchReading {

@@ -3,7 +3,7 @@
  *
  * GET /_matrix/federation/v1/event_auth/{roomId}/{eventId}
  */
-import { sendJsonStream } from '../http/json-stream.ts';
+import { LONG_ANSWERS_AT_ONCE, sendJsonStream } from '../http/json-stream.ts';
 import { type FederationRoute, federationRoute } from '../http/route.ts';
 import { authChainForServer } from '../rooms/history-for-server.ts';
 import type { RoomParts } from '../rooms/room-parts.ts';
@@ -17,6 +17,7 @@ export function eventAuthRoutes(parts: RoomParts): FederationRoute[] {
       serverAcl: 'room',
       inRoom: 'joined',
       rateLimit: 'federation',
+      atOnce: LONG_ANSWERS_AT_ONCE,
       async handle({ params, origin, reply }) {
         const authChain = await authChainForServer(parts, origin, params.roomId ?? '', params.eventId ?? '');
         return await sendJsonStream(reply, {}, { auth_chain: authChain });

@@ -10,7 +10,7 @@
  */
 import { Type } from 'typebox';
 import type { Clock } from '../base/clock.ts';
-import { sendJsonStream } from '../http/json-stream.ts';
+import { LONG_ANSWERS_AT_ONCE, sendJsonStream } from '../http/json-stream.ts';
 import { type FederationRoute, federationRoute } from '../http/route.ts';
 import { Identifier } from '../http/schemas.ts';
 import { eventAtTimeForServer } from '../rooms/event-at-time.ts';
@@ -51,6 +51,7 @@ export function eventRoutes(parts: RoomParts, clock: Clock): FederationRoute[] {
     federationRoute({
       ...inRoom,
       path: '/_matrix/federation/v1/state/{roomId}',
+      atOnce: LONG_ANSWERS_AT_ONCE,
       async handle({ params, query, origin, reply }) {
         const request = { roomId: params.roomId ?? '', eventId: query.event_id, form: 'pdus' } as const;
         const { state, authChain } = await stateForServer(parts, origin, request);
@@ -61,6 +62,7 @@ export function eventRoutes(parts: RoomParts, clock: Clock): FederationRoute[] {
     federationRoute({
       ...inRoom,
       path: '/_matrix/federation/v1/state_ids/{roomId}',
+      atOnce: LONG_ANSWERS_AT_ONCE,
       async handle({ params, query, origin, reply }) {
         const request = { roomId: params.roomId ?? '', eventId: query.event_id, form: 'ids' } as const;
         const { state, authChain } = await stateForServer(parts, origin, request);

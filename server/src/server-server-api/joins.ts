@@ -5,7 +5,7 @@
  * PUT /_matrix/federation/v2/send_join/{roomId}/{eventId}
  */
 import { Type } from 'typebox';
-import { sendJsonStream } from '../http/json-stream.ts';
+import { LONG_ANSWERS_AT_ONCE, sendJsonStream } from '../http/json-stream.ts';
 import { type FederationRoute, federationRoute } from '../http/route.ts';
 import { AnyObject, boundedString } from '../http/schemas.ts';
 import type { RoomId } from '../protocol/event.ts';
@@ -42,6 +42,7 @@ export function joinRoutes(parts: RoomParts): FederationRoute[] {
       timeoutMs: TIMEOUT_MS,
       body: AnyObject,
       query: SendJoinQuery,
+      atOnce: LONG_ANSWERS_AT_ONCE,
       async handle({ params, body, query, origin, reply }) {
         const omitMembers = query.omit_members ?? false;
         const request = { roomId: params.roomId as RoomId, eventId: params.eventId ?? '', event: body };
