@@ -6,8 +6,8 @@ import { readConfig } from './read-config.ts';
 const REPORT_EVERY = 50_000;
 
 /**
- * `verify-db`: checks that the database agrees with itself and prints one line per rule. Takes the options of the server, which
- * must not be writing meanwhile. Answers the exit code: 1 when a rule is broken.
+ * `verify-db`: checks that the database agrees with itself and prints one line per rule. Takes the options of the server, which may
+ * go on writing meanwhile. Answers the exit code: 1 when a rule is broken.
  */
 export async function verifyDb(args: readonly string[]): Promise<number> {
   const config = await readConfig(args, () => 'Usage: node src/main.ts verify-db [options of the server]');

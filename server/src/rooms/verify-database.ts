@@ -1,22 +1,34 @@
-import { stateKey } from '../protocol/event.ts';
+import { authEventIds, prevEventIds, stateKey } from '../protocol/event.ts';
 import { eventIdOf, verifyContentHash } from '../protocol/event-hashes.ts';
 import { nearestSafeInteger } from '../protocol/json.ts';
 import { roomVersion } from '../protocol/room-versions.ts';
-import type { Queryable } from '../storage/database.ts';
+import type { Database, Transaction } from '../storage/database.ts';
 import { eventsByNid, type StoredEvent } from '../storage/events.ts';
-import type { Rooms } from '../storage/rooms.ts';
-import type { StateKeys } from '../storage/state-keys.ts';
-import { type StateSnapshots, snapshotDifference, snapshotEntries, snapshotGet } from '../storage/state-snapshots.ts';
+import { openIdBlocks } from '../storage/id-blocks.ts';
+import { openRooms, type Rooms } from '../storage/rooms.ts';
+import { openStateKeys, type StateKeys } from '../storage/state-keys.ts';
+import {
+  openStateSnapshots,
+  type Snapshot,
+  type StateSnapshots,
+  snapshotDifference,
+  snapshotEntries,
+  snapshotGet,
+} from '../storage/state-snapshots.ts';
 import {
   checkInvariant,
   currentStatePairs,
   eventNidsAfter,
   INVARIANTS,
-  roomsWithState,
+  type NamedEvent,
+  namedEvents,
+  type RoomWithState,
+  readWithoutHaste,
+  roomsWithStateAfter,
 } from '../storage/verification.ts';
 
-export interface VerificationParts {
-  readonly db: Queryable;
+interface Parts {
+  readonly tx: Transaction;
   readonly rooms: Rooms;
   readonly stateKeys: StateKeys;
   readonly snapshots: StateSnapshots;
@@ -55,49 +67,92 @@ class Findings {
 const ID = 'the id of an event is its hash';
 const CONTENT = 'the content of an event fits its hash, unless it was redacted on arrival';
 const COLUMNS = 'the columns of an event say what the event says';
+const EDGES = 'the edges of an event lead to the events that it names';
 const REPLAY = 'the state after an event is the state before it and the event';
-const FORK = 'the state before an event with one previous event is the state after that';
+const FORK = 'the state before an event is what the states after its previous events agree upon';
+const HEAD = 'the current state is what the states after the forward extremities agree upon';
 const CURRENT = 'the current state is the state of the room’s snapshot';
 
 /**
  * Checks a whole database against itself: hashes and ids, columns, state by replaying every event, current state, extremities,
- * memberships, the log. Reads page by page; nothing is changed. To be run in one transaction, or while nobody writes.
+ * memberships, auth chains, the log. All of it is read as it was at one moment, page by page; nothing is changed.
  *
  * @param report told now and then how many events have been looked at
  */
-export async function verifyDatabase(
-  parts: VerificationParts,
-  report: (events: number) => void,
-): Promise<readonly Finding[]> {
+export async function verifyDatabase(db: Database, report: (events: number) => void): Promise<readonly Finding[]> {
+  return await db.transaction(async (tx) => {
+    await readWithoutHaste(tx);
+    return await verifyWithin(tx, report);
+  });
+}
+
+/** The same for what a transaction sees, including what it has changed itself. */
+export async function verifyWithin(tx: Transaction, report: (events: number) => void): Promise<readonly Finding[]> {
   const found: Finding[] = [];
   for (const { name, query } of INVARIANTS) {
-    const { examples, count } = await checkInvariant(parts.db, query);
+    const { examples, count } = await checkInvariant(tx, query);
     found.push({ name, violations: count, examples });
   }
-  const findings = new Findings([ID, CONTENT, COLUMNS, REPLAY, FORK, CURRENT]);
-  let after = 0;
+  const snapshots = openStateSnapshots(tx, openIdBlocks(tx, 'state_snapshot_ids', 64));
+  const parts: Parts = { tx, rooms: openRooms(tx), stateKeys: openStateKeys(tx), snapshots };
+  const findings = new Findings([ID, CONTENT, COLUMNS, EDGES, REPLAY, FORK, HEAD, CURRENT]);
   let seen = 0;
-  for (;;) {
-    const nids = await eventNidsAfter(parts.db, after, PAGE);
-    if (nids.length === 0) break;
-    after = nids.at(-1) ?? after;
-    await verifyPage(parts, await eventsByNid(parts.db, nids), findings);
+  for await (const nids of pages(
+    (after) => eventNidsAfter(tx, after, PAGE),
+    (nid) => nid,
+  )) {
+    await verifyPage(parts, await eventsByNid(tx, nids), findings);
     seen += nids.length;
     report(seen);
   }
-  for (const room of await roomsWithState(parts.db)) {
-    const snapshot = snapshotEntries(await parts.snapshots.load(room.state));
-    const current = await currentStatePairs(parts.db, room.nid);
-    const same = snapshot.size === current.size && [...snapshot].every(([key, nid]) => current.get(key) === nid);
-    if (!same) findings.violated(CURRENT, room.roomId);
-  }
+  for await (const rooms of pages(
+    (after) => roomsWithStateAfter(tx, after, PAGE),
+    (room) => room.nid,
+  ))
+    for (const room of rooms) await verifyCurrentState(parts, room, findings);
   return [...found, ...findings.all()];
 }
 
-async function verifyPage(parts: VerificationParts, events: readonly StoredEvent[], findings: Findings): Promise<void> {
+/** Reads pages until one is empty; each is asked for by the nid of the last row before it. */
+async function* pages<Row>(
+  read: (after: number) => Promise<Row[]>,
+  nidOf: (row: Row) => number,
+): AsyncGenerator<Row[]> {
+  let page = await read(0);
+  for (let last = page.at(-1); last !== undefined; last = page.at(-1)) {
+    yield page;
+    page = await read(nidOf(last));
+  }
+}
+
+async function verifyCurrentState(parts: Parts, room: RoomWithState, findings: Findings): Promise<void> {
+  const snapshots = await parts.snapshots.loadAll([room.state, ...room.endStates]);
+  const state = snapshots.get(room.state);
+  const entries = snapshotEntries(state);
+  const current = await currentStatePairs(parts.tx, room.nid);
+  const same = entries.size === current.size && [...entries].every(([key, nid]) => current.get(key) === nid);
+  if (!same) findings.violated(CURRENT, room.roomId);
+  const ends = room.endStates.flatMap((id) => snapshots.get(id) ?? []);
+  if (ends.length > 0 && !keepsAgreement(ends, state)) findings.violated(HEAD, room.roomId);
+}
+
+/**
+ * Whether a state has all that some states agree upon: whatever state resolution makes of the rest, it keeps that. What none of
+ * several has, it may bring back from an auth chain.
+ */
+function keepsAgreement(states: readonly Snapshot[], result: Snapshot | undefined): boolean {
+  const [first, ...others] = states;
+  const conflicted = new Set(others.flatMap((other) => [...snapshotDifference(first, other).keys()]));
+  const mayBeNew = others.length > 0;
+  return [...snapshotDifference(first, result).keys()].every(
+    (key) => conflicted.has(key) || (mayBeNew && snapshotGet(first, key) === undefined),
+  );
+}
+
+async function verifyPage(parts: Parts, events: readonly StoredEvent[], findings: Findings): Promise<void> {
   const rooms = await parts.rooms.byNid([...new Set(events.map((event) => event.roomNid))]);
   const keys = await parts.stateKeys.resolve(events.flatMap((event) => event.stateKeyNid ?? []));
-  const prevs = await previousStates(parts, events);
+  const surroundings = await surroundingsOf(parts, events);
   for (const event of events) {
     const version = roomVersion(rooms.get(event.roomNid)?.version ?? '');
     if (version === undefined) continue;
@@ -108,7 +163,8 @@ async function verifyPage(parts: VerificationParts, events: readonly StoredEvent
     const column = event.stateKeyNid === null ? undefined : keys.get(event.stateKeyNid);
     if (event.pdu.sender !== event.sender || nearestSafeInteger(event.pdu.depth) !== event.depth || key !== column)
       findings.violated(COLUMNS, event.eventId);
-    await verifyState(parts, event, prevs, findings);
+    verifyEdges(event, surroundings, findings);
+    verifyState(event, surroundings, findings);
   }
 }
 
@@ -117,36 +173,38 @@ function isRedacted(event: StoredEvent): boolean {
   return Object.keys(event.pdu.content).length === 0 || event.pdu.state_key !== undefined;
 }
 
-async function previousStates(
-  parts: VerificationParts,
-  events: readonly StoredEvent[],
-): Promise<Map<number, number | null>> {
-  const wanted = [...new Set(events.flatMap((event) => (event.prevEvents.length === 1 ? event.prevEvents : [])))];
-  return new Map((await eventsByNid(parts.db, wanted)).map((event) => [event.nid, event.stateAfter]));
+/** What the events of a page are built on. */
+interface Surroundings {
+  /** Events that they name as previous or as auth events, by nid. */
+  readonly named: ReadonlyMap<number, NamedEvent>;
+  readonly snapshots: ReadonlyMap<number, Snapshot>;
 }
 
-async function verifyState(
-  parts: VerificationParts,
-  event: StoredEvent,
-  prevs: ReadonlyMap<number, number | null>,
-  findings: Findings,
-): Promise<void> {
+async function surroundingsOf(parts: Parts, events: readonly StoredEvent[]): Promise<Surroundings> {
+  const nids = new Set(events.flatMap((event) => [...event.prevEvents, ...event.authEvents]));
+  const named = await namedEvents(parts.tx, [...nids]);
+  const own = events.flatMap((event) => [event.stateBefore, event.stateAfter]);
+  const prevs = events.flatMap((event) => event.prevEvents.map((nid) => named.get(nid)?.stateAfter));
+  return { named, snapshots: await parts.snapshots.loadAll([...own, ...prevs]) };
+}
+
+function verifyEdges({ pdu, ...event }: StoredEvent, { named }: Surroundings, findings: Findings): void {
+  const leadTo = (nids: readonly number[], ids: readonly string[]) =>
+    nids.every((nid) => ids.includes(named.get(nid)?.eventId ?? ''));
+  if (!leadTo(event.prevEvents, prevEventIds(pdu)) || !leadTo(event.authEvents, authEventIds(pdu)))
+    findings.violated(EDGES, event.eventId);
+}
+
+function verifyState(event: StoredEvent, { named, snapshots }: Surroundings, findings: Findings): void {
   if (event.stateAfter === null) return;
-  const changes = event.stateKeyNid !== null && event.admission !== 'rejected';
-  const after = await parts.snapshots.load(event.stateAfter);
-  const holds = changes
-    ? snapshotGet(after, event.stateKeyNid ?? 0) === event.nid
-    : event.stateAfter === event.stateBefore;
-  if (!holds) findings.violated(REPLAY, event.eventId);
-  const [prev] = event.prevEvents;
-  const named = event.pdu.prev_events.length;
-  if (named !== 1 || prev === undefined) return;
-  const from = prevs.get(prev);
-  if (from == null || event.stateBefore === null || from === event.stateBefore) return;
-  // Told by another server once and worked out later: two snapshots, but the same state.
-  const difference = snapshotDifference(
-    await parts.snapshots.load(from),
-    await parts.snapshots.load(event.stateBefore),
-  );
-  if (difference.size > 0) findings.violated(FORK, event.eventId);
+  const before = event.stateBefore === null ? undefined : snapshots.get(event.stateBefore);
+  const after = snapshots.get(event.stateAfter);
+  const key = event.admission === 'rejected' ? null : event.stateKeyNid;
+  const holds = key === null || snapshotGet(after, key) === event.nid;
+  if (!holds || [...snapshotDifference(before, after).keys()].some((changed) => changed !== key))
+    findings.violated(REPLAY, event.eventId);
+  // Where one is not held, or was told without its state, the state before is what another server has told.
+  const prevs = event.prevEvents.flatMap((nid) => snapshots.get(named.get(nid)?.stateAfter ?? 0) ?? []);
+  if (prevs.length === 0 || prevs.length < event.pdu.prev_events.length) return;
+  if (!keepsAgreement(prevs, before)) findings.violated(FORK, event.eventId);
 }

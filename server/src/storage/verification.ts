@@ -1,4 +1,4 @@
-import type { Queryable } from './database.ts';
+import type { Queryable, Transaction } from './database.ts';
 
 /** What must be true of every database at any time, as SQL: each query answers the violations, one text per row. */
 export const INVARIANTS: readonly { readonly name: string; readonly query: string }[] = [
@@ -24,6 +24,11 @@ export const INVARIANTS: readonly { readonly name: string; readonly query: strin
       AND NOT EXISTS (SELECT FROM log l WHERE l.position = e.position AND l.kind = 'event' AND l.ref = e.nid)`,
   },
   {
+    name: 'every event in the log is that of a timeline, or has no place in one',
+    query: `SELECT 'position ' || l.position AS violation FROM log l LEFT JOIN events e ON e.nid = l.ref
+      WHERE l.kind = 'event' AND (e.nid IS NULL OR e.position > 0 AND e.position <> l.position)`,
+  },
+  {
     name: 'only accepted events are in a timeline',
     query: `SELECT event_id AS violation FROM events WHERE position IS NOT NULL AND admission <> 'accepted'`,
   },
@@ -33,6 +38,13 @@ export const INVARIANTS: readonly { readonly name: string; readonly query: strin
     query: `SELECT e.event_id AS violation FROM current_state s JOIN events e ON e.nid = s.event_nid
       WHERE e.admission <> 'accepted' AND NOT (e.admission = 'soft_failed' AND EXISTS (SELECT FROM events later
         WHERE later.room_nid = e.room_nid AND e.nid = ANY (later.prev_events)))`,
+  },
+  {
+    name: 'no state, past or present, holds what was rejected or stands under another key',
+    query: `SELECT 'snapshot ' || s.id || ', event ' || entry.event_nid AS violation
+      FROM state_snapshots s, unnest(s.state_key_nids, s.event_nids) AS entry (state_key_nid, event_nid)
+      LEFT JOIN events e ON e.nid = entry.event_nid WHERE entry.event_nid <> 0 AND (e.nid IS NULL
+        OR e.admission IN ('rejected', 'outlier') OR e.state_key_nid IS DISTINCT FROM entry.state_key_nid)`,
   },
   {
     name: 'state stands under the key of its event',
@@ -56,11 +68,16 @@ export const INVARIANTS: readonly { readonly name: string; readonly query: strin
       WHERE l.nid IS NULL OR (x.nid IS NULL AND NOT l.continues_elsewhere)`,
   },
   {
-    name: 'memberships are those of the current state',
-    query: `SELECT r.room_id || ' ' || m.user_id AS violation FROM memberships m JOIN rooms r ON r.nid = m.room_nid
-      LEFT JOIN (state_keys k JOIN current_state s ON s.state_key_nid = k.nid)
-        ON k.type = 'm.room.member' AND k.state_key = m.user_id AND s.room_nid = m.room_nid
-      WHERE r.current_state IS NOT NULL AND m.membership IN ('join', 'ban') AND s.event_nid IS DISTINCT FROM m.event_nid`,
+    name: 'who is joined to a room or banned there is so by the current state, and the other way round',
+    query: `WITH stated AS (SELECT s.room_nid, k.state_key AS user_id, e.nid,
+        CASE WHEN strpos(e.pdu, '\\u') = 0 THEN e.pdu::json #>> '{content,membership}' END AS membership -- Else json may refuse it.
+        FROM current_state s JOIN state_keys k ON k.nid = s.state_key_nid JOIN events e ON e.nid = s.event_nid
+        WHERE k.type = 'm.room.member'),
+      kept AS (SELECT m.room_nid, m.user_id, m.event_nid, m.membership FROM memberships m JOIN rooms r ON r.nid = m.room_nid
+        WHERE r.current_state IS NOT NULL)
+      SELECT 'room ' || room_nid || ' ' || user_id AS violation FROM stated FULL JOIN kept USING (room_nid, user_id)
+      WHERE (stated.membership IN ('join', 'ban') OR kept.membership IN ('join', 'ban'))
+        AND (stated.nid IS DISTINCT FROM kept.event_nid OR stated.membership <> kept.membership)`,
   },
   {
     name: 'servers in a room have as many members as are counted',
@@ -92,6 +109,12 @@ export const INVARIANTS: readonly { readonly name: string; readonly query: strin
   },
 ];
 
+/** To be called first: the transaction sees the database as it is now, changes nothing, and may read whole tables. */
+export async function readWithoutHaste(tx: Transaction): Promise<void> {
+  await tx.script(`SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;
+    SET LOCAL statement_timeout = 0; SET LOCAL enable_seqscan = on; SET LOCAL work_mem = '64MB'`);
+}
+
 /** @returns the first violations, as texts, and how many there are */
 export async function checkInvariant(db: Queryable, query: string): Promise<{ examples: string[]; count: number }> {
   const sql = `SELECT violation, count(*) OVER () AS count FROM (${query}) violations LIMIT 10`;
@@ -105,6 +128,18 @@ export async function eventNidsAfter(db: Queryable, after: number, limit: number
   return (await db.query<{ nid: number }>(sql, [after, limit])).map((row) => row.nid);
 }
 
+/** What an event needs of one that it names. */
+export interface NamedEvent {
+  readonly eventId: string;
+  readonly stateAfter: number | null;
+}
+
+export async function namedEvents(db: Queryable, nids: readonly number[]): Promise<Map<number, NamedEvent>> {
+  const sql = 'SELECT nid, event_id, state_after FROM events WHERE nid = ANY ($1::bigint[])';
+  const rows = await db.query<{ nid: number; event_id: string; state_after: number | null }>(sql, [nids]);
+  return new Map(rows.map((row) => [row.nid, { eventId: row.event_id, stateAfter: row.state_after }]));
+}
+
 /** Current state of a room as pairs of state key and event. */
 export async function currentStatePairs(db: Queryable, roomNid: number): Promise<Map<number, number>> {
   const sql = 'SELECT state_key_nid, event_nid FROM current_state WHERE room_nid = $1';
@@ -112,9 +147,30 @@ export async function currentStatePairs(db: Queryable, roomNid: number): Promise
   return new Map(rows.map((row) => [row.state_key_nid, row.event_nid]));
 }
 
-/** Rooms whose graph we hold, with the snapshot of their current state. */
-export async function roomsWithState(db: Queryable): Promise<{ nid: number; roomId: string; state: number }[]> {
-  const sql = 'SELECT nid, room_id, current_state FROM rooms WHERE current_state IS NOT NULL ORDER BY nid';
-  const rows = await db.query<{ nid: number; room_id: string; current_state: number }>(sql);
-  return rows.map((row) => ({ nid: row.nid, roomId: row.room_id, state: row.current_state }));
+/** A room whose graph we hold. */
+export interface RoomWithState {
+  readonly nid: number;
+  readonly roomId: string;
+  /** Snapshot of its current state. */
+  readonly state: number;
+  /** Snapshots after its forward extremities. */
+  readonly endStates: readonly number[];
+}
+
+/** Those after one, in their order. */
+export async function roomsWithStateAfter(db: Queryable, after: number, limit: number): Promise<RoomWithState[]> {
+  const sql = `SELECT nid, room_id, current_state, ARRAY(SELECT DISTINCT e.state_after FROM events e
+      WHERE e.nid = ANY (r.extremities) AND e.state_after IS NOT NULL) AS end_states
+    FROM rooms r WHERE current_state IS NOT NULL AND nid > $1 ORDER BY nid LIMIT $2`;
+  const values = [after, limit];
+  const rows = await db.query<{ nid: number; room_id: string; current_state: number; end_states: number[] }>(
+    sql,
+    values,
+  );
+  return rows.map((row) => ({
+    nid: row.nid,
+    roomId: row.room_id,
+    state: row.current_state,
+    endStates: row.end_states,
+  }));
 }

@@ -4,7 +4,7 @@ import { expect } from 'vitest';
 import type { EventId, Pdu } from '../../../server/src/protocol/event.ts';
 import { nearestSafeInteger } from '../../../server/src/protocol/json.ts';
 import { cpuMs, residentMiB } from '../../bench/process-stats.ts';
-import { brokenRules } from '../../harness/broken-rules.ts';
+import { verifyDatabaseOf } from '../../harness/broken-rules.ts';
 import { Person } from '../../harness/person.ts';
 import { PuppetRoom } from '../../harness/puppet-room.ts';
 import { openPuppetServer, type PuppetAnswer, type PuppetServer } from '../../harness/puppet-server.ts';
@@ -76,6 +76,8 @@ export interface Faced {
   readonly title: string;
   /** What is wrong, in words; empty where all is well. */
   readonly wrong: readonly string[];
+  /** What `verify-db` finds afterwards. */
+  readonly violations: number;
   /** Milliseconds from a message of alice's to its arrival at bob and at the honest server. */
   readonly sendMs: number;
   /** Milliseconds from a message of the honest server's to its arrival at alice. */
@@ -210,9 +212,9 @@ async function face(cast: Cast, behaviour: Behaviour, number: number): Promise<F
   for (const line of (await errorsIn(cast.options.folder)).slice(errorsBefore)) wrong.push(`logged: ${line}`);
   for (const leak of cast.leaks.splice(0)) wrong.push(`the hostile server got ${leak}`);
   await lookForForgeries(situation).catch(note);
-  for (const { name, examples } of await brokenRules({ databaseUrl: cast.options.databaseUrl }))
-    wrong.push(`verify-db: ${name}: ${examples.join(', ')}`);
-  return { title: behaviour.title, wrong, ...times, figures };
+  const { broken, violations } = await verifyDatabaseOf(cast.options.databaseUrl);
+  for (const { name, examples } of broken) wrong.push(`verify-db: ${name}: ${examples.join(', ')}`);
+  return { title: behaviour.title, wrong, violations, ...times, figures };
 }
 
 /** What has to be known of a behaviour in the end. */

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startChat, syncToken } from '../chat-load.ts';
-import { judgeDatabase } from '../database-findings.ts';
+import { judgeDatabases } from '../database-findings.ts';
 import { findEmbeddedDatabase, stopLeftBehindDatabase } from '../embedded-database.ts';
 import type { MatrixClient } from '../matrix-client.ts';
 import { createOperationLog } from '../operation-log.ts';
@@ -57,7 +57,7 @@ async function run(options: ScenarioOptions): Promise<Findings> {
     const chat = await startChat({ urls: [server.url], log, random: seededRandom(seed), perSecond: PER_SECOND });
     const recoveries = await disturb(server, chat.probe, options);
     const { figures, examples } = await chat.finish();
-    const database = await judgeDatabase((await findEmbeddedDatabase(data)).url);
+    const database = await judgeDatabases([(await findEmbeddedDatabase(data)).url]);
     await server.stop();
     const recovery = percentile(recoveries, 0.95);
     return {

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { judgeChat } from '../chat-findings.ts';
 import { type ChatLoad, lastEvents, readRooms, startChat } from '../chat-load.ts';
 import { joinRoom, registerClients } from '../chat-rooms.ts';
-import { judgeDatabase } from '../database-findings.ts';
+import { judgeDatabases } from '../database-findings.ts';
 import { findEmbeddedDatabase, stopLeftBehindDatabase } from '../embedded-database.ts';
 import { createOperationLog, type OperationLog } from '../operation-log.ts';
 import { type SeededRandom, seededRandom } from '../random.ts';
@@ -120,8 +120,7 @@ async function run({ folder, seed, tier, createDatabase, report }: ScenarioOptio
     const judgements: Judgement[] = [
       await chat.finish(SETTLE_MS),
       await audience.finish(),
-      await judgeDatabase(url),
-      elsewhere(await judgeDatabase((await findEmbeddedDatabase(peerData)).url)),
+      await judgeDatabases([url, (await findEmbeddedDatabase(peerData)).url]),
     ];
     for (const server of [peer, ...pair]) await server.stop();
     return {

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { openDatabase } from '../../../server/src/storage/database.ts';
 import { startChat } from '../chat-load.ts';
-import { judgeDatabase } from '../database-findings.ts';
+import { judgeDatabases } from '../database-findings.ts';
 import { findEmbeddedDatabase, killDatabase, stopLeftBehindDatabase } from '../embedded-database.ts';
 import type { MatrixClient, Reply } from '../matrix-client.ts';
 import { createOperationLog } from '../operation-log.ts';
@@ -72,7 +72,7 @@ async function run({ folder, seed, tier, report }: ScenarioOptions): Promise<Fin
       report(`kill ${kill} of ${KILLS[tier]}, serving ${Math.round(outage.backAfterMs)} ms after Postgres`);
     }
     const { figures, examples } = await chat.finish();
-    const database = await judgeDatabase((await findEmbeddedDatabase(data)).url);
+    const database = await judgeDatabases([(await findEmbeddedDatabase(data)).url]);
     const wrong = outages.flatMap((outage) => outage.wrong);
     const hasLived = server.isRunning && server.pid() === pid;
     await server.stop();

@@ -12,12 +12,14 @@ async function run({ folder, tier, createDatabase, report }: ScenarioOptions): P
   const costs: Figure[] = [];
   const examples: string[] = [];
   let fine = 0;
+  let most = 0;
   try {
     for (const behaviour of behaviours) {
       const started = performance.now();
-      const { wrong, sendMs, receiveMs, figures } = await scene.face(behaviour);
+      const { wrong, violations, sendMs, receiveMs, figures } = await scene.face(behaviour);
       times.push(sendMs, receiveMs);
       costs.push(...figures);
+      most = Math.max(most, violations);
       if (wrong.length === 0) fine++;
       else examples.push(`${behaviour.title}: ${wrong.join('; ')}`);
       const answered = `${Math.round(sendMs)} and ${Math.round(receiveMs)} ms`;
@@ -31,6 +33,7 @@ async function run({ folder, tier, createDatabase, report }: ScenarioOptions): P
     counts: { behaviour: { ok: fine, fail: behaviours.length - fine, unknown: 0 } },
     figures: [
       { name: 'behaviours faced', value: fine, unit: 'behaviours', min: behaviours.length },
+      { name: 'what verify-db finds after any of them', value: most, unit: 'violations', max: 0 },
       { name: 'a room sends or receives, median', value: percentile(times, 0.5), ...time },
       { name: 'a room sends or receives, at most', value: Math.max(...times), max: ALIVE_MS, ...time },
       ...costs,

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { brokenRules } from '../../harness/broken-rules.ts';
+import { judgeDatabases } from '../database-findings.ts';
 import { quarrel } from '../partition/quarrel.ts';
 import { type Holdings, openSide, type Side } from '../partition/side.ts';
 import { seededRandom } from '../random.ts';
@@ -135,7 +135,6 @@ async function run({ tier, seed, folder, createDatabase, report }: ScenarioOptio
   const sides: Side[] = [];
   const outcomes: Outcome[] = [];
   const examples: string[] = [];
-  let broken = 0;
   try {
     for (const name of ['A', 'B', 'C']) sides.push(await openSide(name, folder, (await createDatabase()).url));
     const [first] = sides;
@@ -152,18 +151,14 @@ async function run({ tier, seed, folder, createDatabase, report }: ScenarioOptio
       report(`${what}: ${outcome.acknowledged} events, ${outcome.refused} refused, ${times}`);
       examples.push(...outcome.wrong.slice(0, 5).map((wrong) => `${what}: ${wrong}`));
     }
-    for (const { name, databaseUrl } of sides)
-      for (const rule of await brokenRules({ databaseUrl })) {
-        broken += rule.violations;
-        examples.push(`${name}: ${rule.name}: ${rule.examples.join(', ')}`);
-      }
+    const database = await judgeDatabases(sides.map((side) => side.databaseUrl));
+    return findings(outcomes, { figures: database.figures, examples: [...examples, ...database.examples] });
   } finally {
     for (const side of sides) await side.close();
   }
-  return findings(outcomes, examples, broken);
 }
 
-function findings(outcomes: readonly Outcome[], examples: readonly string[], broken: number): Findings {
+function findings(outcomes: readonly Outcome[], judged: Pick<Findings, 'figures' | 'examples'>): Findings {
   const time = { unit: 'ms', isTime: true } as const;
   const settled = outcomes.map((outcome) => outcome.settledMs);
   const sum = (of: (outcome: Outcome) => number) => outcomes.reduce((total, outcome) => total + of(outcome), 0);
@@ -175,7 +170,6 @@ function findings(outcomes: readonly Outcome[], examples: readonly string[], bro
       unit: 'partitions',
       max: 0,
     },
-    { name: 'what verify-db finds', value: broken, unit: 'violations', max: 0 },
     {
       name: 'first event of the other side, at most',
       value: Math.max(...outcomes.map((outcome) => outcome.firstMs)),
@@ -184,9 +178,10 @@ function findings(outcomes: readonly Outcome[], examples: readonly string[], bro
     },
     { name: 'the same on all sides, median', value: percentile(settled, 0.5), ...time },
     { name: 'the same on all sides, at most', value: Math.max(...settled), max: SETTLED_MS, ...time },
+    ...judged.figures,
   ];
   const counts = { ok: sum((outcome) => outcome.acknowledged), fail: sum((outcome) => outcome.refused), unknown: 0 };
-  return { counts: { event: counts }, figures, examples };
+  return { counts: { event: counts }, figures, examples: judged.examples };
 }
 
 export const h2: Scenario = {

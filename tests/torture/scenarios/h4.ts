@@ -3,6 +3,7 @@ import type { Event, EventId, StateKey } from '../../../server/src/protocol/even
 import { stateKey } from '../../../server/src/protocol/event.ts';
 import { PuppetRoom } from '../../harness/puppet-room.ts';
 import { openPuppetServer, type PuppetServer } from '../../harness/puppet-server.ts';
+import { judgeDatabases } from '../database-findings.ts';
 import { expectOk, type MatrixClient, type RoomEvent, registerClient } from '../matrix-client.ts';
 import { type SeededRandom, seededRandom } from '../random.ts';
 import type { Findings, Scenario, ScenarioOptions } from '../scenario.ts';
@@ -18,6 +19,7 @@ const MAX_PREV_EVENTS = 20;
 /** A homeserver with somebody who joins every room. */
 interface Side {
   readonly server: ServerProcess;
+  readonly databaseUrl: string;
   readonly client: MatrixClient;
 }
 
@@ -162,7 +164,7 @@ async function openSide(options: ScenarioOptions, name: string): Promise<Side> {
     settings: { database_url: database.url, federation: { development_ca: path.join(options.folder, 'ca') } },
   });
   await server.start();
-  return { server, client: await registerClient([server.url], name) };
+  return { server, databaseUrl: database.url, client: await registerClient([server.url], name) };
 }
 
 async function run(options: ScenarioOptions): Promise<Findings> {
@@ -180,6 +182,7 @@ async function run(options: ScenarioOptions): Promise<Findings> {
         wrong[kind].push(...found[kind].map((what) => `seed ${seed}: ${kind}: ${what}`));
       if (n % 20 === 19) options.report(`${n + 1} histories`);
     }
+    const database = await judgeDatabases(sides.map((side) => side.databaseUrl));
     const figure = (name: string, found: readonly string[]) => ({ name, value: found.length, unit: '', max: 0 });
     return {
       counts: { history: { ok: SEEDS[options.tier], fail: 0, unknown: 0 } },
@@ -187,8 +190,9 @@ async function run(options: ScenarioOptions): Promise<Findings> {
         figure('pieces of state that differ from the run in order', wrong.state),
         figure('messages lost', wrong.lost),
         figure('events shown twice', wrong.doubled),
+        ...database.figures,
       ],
-      examples: [...wrong.state, ...wrong.lost, ...wrong.doubled].slice(0, 10),
+      examples: [...[...wrong.state, ...wrong.lost, ...wrong.doubled].slice(0, 10), ...database.examples],
     };
   } finally {
     for (const { server } of sides) if (server.isRunning) await server.stop();

@@ -3,6 +3,7 @@ import { type Database, openDatabase, type Transaction } from '../../../server/s
 import { appendLog } from '../../../server/src/storage/log.ts';
 import { LogFollower } from '../../../server/src/storage/log-follower.ts';
 import { migrate } from '../../../server/src/storage/migrate.ts';
+import { judgeDatabases } from '../database-findings.ts';
 import { type SeededRandom, seededRandom } from '../random.ts';
 import type { Findings, Scenario, ScenarioOptions } from '../scenario.ts';
 
@@ -26,7 +27,7 @@ const log: Stream = {
   async append(tx, rows) {
     await appendLog(
       tx,
-      Array.from({ length: rows }, () => ({ kind: 'event' as const })),
+      Array.from({ length: rows }, () => ({ kind: 'profile' as const })),
     );
   },
   async read(db, since) {
@@ -131,6 +132,7 @@ async function run({ tier, seed, createDatabase, report }: ScenarioOptions): Pro
     const naive = await race(db, sequence, naiveRows, random);
     const naiveAll = await everything(db, 'naive_log');
 
+    const database = await judgeDatabases([url]);
     const missed = seen.flatMap((positions) => missing(all, positions));
     const missedByFollower = missing(all, followed);
     const repeated = followed.length - new Set(followed).size;
@@ -144,8 +146,9 @@ async function run({ tier, seed, createDatabase, report }: ScenarioOptions): Pro
         { name: 'handed to listeners twice', value: repeated, unit: 'rows', max: 0 },
         { name: 'missed in a plain sequence', value: missedInSequence, unit: 'rows', min: 1 },
         { name: 'share missed in a plain sequence', value: (100 * missedInSequence) / naiveAll.size, unit: '%' },
+        ...database.figures,
       ],
-      examples: missed.slice(0, 10).map((position) => `position ${position} was skipped`),
+      examples: [...missed.slice(0, 10).map((position) => `position ${position} was skipped`), ...database.examples],
     };
   } finally {
     await db.close();
