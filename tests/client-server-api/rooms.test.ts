@@ -60,6 +60,41 @@ describe('GET /rooms/{roomId}/messages', () => {
     expect(part.state.map((event: { state_key: string }) => event.state_key)).toEqual([ana.userId]);
   });
 
+  it('chooses by what relates to an event: its type, who sent it, and both of the same one', async () => {
+    const roomId = await roomWith(0);
+    await ben.join(roomId);
+    const relate = async (client: TestClient, target: string, relType: string) =>
+      await client.ok('PUT', `v3/rooms/${enc(roomId)}/send/org.example.note/${target.slice(1, 9)}${relType}`, {
+        'm.relates_to': { rel_type: relType, event_id: target },
+      });
+    const [one, two] = [await ana.say(roomId, 'one'), await ana.say(roomId, 'two')];
+    await ana.say(roomId, 'three');
+    await relate(ana, one, 'm.reference');
+    await relate(ben, one, 'org.example.other');
+    const { event_id: taken } = await relate(ben, two, 'm.reference');
+    const bodiesFor = async (filter: object) =>
+      bodies((await page(ana, roomId, { dir: 'f', limit: '50', filter: JSON.stringify(filter) })).chunk);
+    expect(await bodiesFor({ related_by_rel_types: ['m.reference'] })).toEqual(['one', 'two']);
+    expect(await bodiesFor({ related_by_senders: [ben.userId] })).toEqual(['one', 'two']);
+    const both = { related_by_senders: [ben.userId], related_by_rel_types: ['m.reference'] };
+    expect(await bodiesFor(both)).toEqual(['two']);
+    await ben.ok('PUT', `v3/rooms/${enc(roomId)}/redact/${enc(taken)}/r`, {});
+    expect(await bodiesFor(both)).toEqual([]);
+  });
+
+  it('gives tokens that lead on from a page without events, too', async () => {
+    const roomId = await roomWith(3);
+    const none = await page(ana, roomId, { dir: 'b', limit: '0' });
+    expect(none.chunk).toEqual([]);
+    expect(bodies((await page(ana, roomId, { dir: 'b', limit: '2', from: none.end })).chunk)).toEqual(['m2', 'm1']);
+    const forwards = await page(ana, roomId, { dir: 'f', limit: '0' });
+    expect((await page(ana, roomId, { dir: 'f', limit: '1', from: forwards.end })).chunk[0].type).toBe('m.room.create');
+    const filtered = await page(ana, roomId, { dir: 'b', filter: JSON.stringify({ types: ['org.example.none'] }) });
+    expect([filtered.chunk, filtered.end]).toEqual([[], undefined]);
+    await ana.say(roomId, 'm3');
+    expect(bodies((await page(ana, roomId, { dir: 'f', from: filtered.start })).chunk)).toEqual(['m3']);
+  });
+
   it('A1.15 a page full of events that may not be seen does not end the history', async () => {
     const roomId = await roomWith(1, visibility('world_readable'));
     await ana.setState(roomId, 'm.room.history_visibility', { history_visibility: 'joined' });
@@ -170,6 +205,18 @@ describe('members', () => {
     expect(await list('not_membership=leave')).toEqual([`${ana.userId} join`]);
     expect(await list(`at=${joined}&membership=join`)).toHaveLength(2);
     expect(before).toBeDefined();
+    // Together the two choose those who meet one of them.
+    expect(await list('membership=leave&not_membership=join')).toEqual([`${ben.userId} leave`]);
+    expect(await list('membership=join&not_membership=leave')).toEqual([`${ana.userId} join`]);
+    expect(await list('membership=join&not_membership=ban')).toHaveLength(2);
+  });
+
+  it('are refused for a membership that there is not', async () => {
+    const roomId = await roomWith(0);
+    for (const query of ['membership=member', 'not_membership=']) {
+      const answer = await ana.request('GET', `v3/rooms/${enc(roomId)}/members?${query}`);
+      expect([answer.status, answer.body.errcode]).toEqual([400, 'M_INVALID_PARAM']);
+    }
   });
 });
 
@@ -196,6 +243,31 @@ describe('relations', () => {
     expect(relations['m.replace'].content['m.new_content'].body).toBe('typo');
     expect(relations['m.thread']).toMatchObject({ count: 1, current_user_participated: true });
     expect(relations['m.thread'].latest_event.content.body).toBe('reply');
+  });
+
+  it('A3.3 of who has left, edits and threads go no further than they may read', async () => {
+    const roomId = await roomWith(0);
+    await ben.join(roomId);
+    const eventId = await ana.say(roomId, 'first');
+    const relate = async (relType: string, body: string) =>
+      await ana.ok('PUT', `v3/rooms/${enc(roomId)}/send/m.room.message/${relType}${body}`, {
+        msgtype: 'm.text',
+        body,
+        'm.relates_to': { rel_type: relType, event_id: eventId },
+        ...(relType === 'm.replace' ? { 'm.new_content': { msgtype: 'm.text', body } } : {}),
+      });
+    for (const relType of ['m.replace', 'm.thread']) await relate(relType, 'while');
+    await ben.ok('POST', `v3/rooms/${enc(roomId)}/leave`, {});
+    for (const relType of ['m.replace', 'm.thread']) await relate(relType, 'after');
+    const relationsFor = async (client: TestClient) =>
+      (await client.ok('GET', `v3/rooms/${enc(roomId)}/event/${enc(eventId)}`)).unsigned['m.relations'];
+    const bodyOf = ({ content }: Body) => content.body;
+    const seen = await relationsFor(ben);
+    expect([bodyOf(seen['m.replace']), bodyOf(seen['m.thread'].latest_event)]).toEqual(['while', 'while']);
+    expect(seen['m.thread'].count).toBe(1);
+    const all = await relationsFor(ana);
+    expect([bodyOf(all['m.replace']), bodyOf(all['m.thread'].latest_event)]).toEqual(['after', 'after']);
+    expect(all['m.thread'].count).toBe(2);
   });
 
   it('are listed page by page, by type', async () => {

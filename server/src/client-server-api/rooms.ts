@@ -10,7 +10,9 @@ import type { RoomParts } from '../rooms/room-parts.ts';
 import { MAX_TOKEN_LENGTH, parseTimelineToken } from '../rooms/timeline-token.ts';
 import { queryJson } from './query-json.ts';
 
-const Membership = Type.Optional(boundedString(16));
+const Membership = Type.Optional(
+  Type.Union(['join', 'invite', 'knock', 'leave', 'ban'].map((membership) => Type.Literal(membership))),
+);
 
 /** Reading a room: its events, pages of them, its members. */
 export function roomsRoutes(parts: RoomParts): ClientRoute[] {

@@ -58,7 +58,7 @@ export interface FilteredEvent {
   readonly type: string;
   readonly sender?: string | undefined;
   readonly content?: JsonObject | undefined;
-  /** Relation type and sender of each event that relates to this one. Needed only where `relatedBy` is set. */
+  /** Relation type and sender of events that relate to this one. Needed only where `relatedBy` is set. */
   readonly relations?: Iterable<{ readonly relType: string; readonly sender: string }> | undefined;
 }
 

@@ -6,7 +6,7 @@ import { clientEvents, clientState } from './client-event.ts';
 import type { Viewer } from './plain-client-event.ts';
 import { openForReading, type PageQuery, readPage, sendersOf, visibleEvent } from './reading.ts';
 import type { RoomParts } from './room-parts.ts';
-import { timelineToken } from './timeline-token.ts';
+import { BEGINNING, timelineToken } from './timeline-token.ts';
 
 const DEFAULT_LIMIT = 10;
 const MAX_LIMIT = 1_000;
@@ -14,7 +14,8 @@ const MAX_LIMIT = 1_000;
 /**
  * `GET /rooms/{roomId}/messages`: a page of the timeline. `end` is left out at the beginning of the room only. Where the
  * servers that have what is before cannot be reached, a page ends there and the next is an error: with an empty page, clients
- * would take the place for the beginning, or ask again at once and for ever.
+ * would take the place for the beginning, or ask again at once and for ever. Without `from`, it starts at the newest event, or at
+ * the oldest where it leads forwards.
  *
  * @throws MatrixError M_FORBIDDEN; M_UNKNOWN (502, 504) when there is more but nobody to get it from at present
  */
@@ -22,16 +23,16 @@ export async function messages(
   parts: RoomParts,
   viewer: Viewer,
   roomId: string,
-  query: Omit<PageQuery, 'limit'> & { readonly limit: number | undefined },
+  query: Omit<PageQuery, 'limit' | 'from'> & { readonly limit: number | undefined; readonly from: number | undefined },
 ): Promise<JsonObject> {
   const opened = await openForReading(parts, roomId, viewer.userId);
   const limit = Math.min(query.limit ?? query.filter.limit ?? DEFAULT_LIMIT, MAX_LIMIT);
-  const page = await readPage(parts, opened, { ...query, limit });
-  if (page.unreachable !== undefined && page.end === page.start) throw page.unreachable;
+  const from = query.from ?? (query.direction === 'b' ? opened.newest : BEGINNING);
+  const page = await readPage(parts, opened, { ...query, from, limit });
+  if (page.unreachable !== undefined && page.end === from) throw page.unreachable;
   const members = query.filter.lazyLoadMembers ? await sendersOf(parts, opened.state, page.events) : [];
-  const newest = page.events[0]?.position ?? 0;
   return {
-    start: timelineToken(Number.isSafeInteger(query.from) ? page.start : query.direction === 'b' ? newest : newest - 1),
+    start: timelineToken(from),
     ...(page.end === undefined ? {} : { end: timelineToken(page.end) }),
     chunk: await clientEvents(parts, viewer, page.events),
     ...(members.length === 0 ? {} : { state: await clientState(parts, viewer, members) }),
@@ -48,16 +49,19 @@ export async function readContext(
 ): Promise<JsonObject> {
   const { room, reader, event } = await visibleEvent(parts, viewer.userId, roomId, eventId);
   const position = event.position ?? 0;
-  const opened = { room, reader, state: await parts.snapshots.load(event.roomState ?? event.stateAfter ?? 0) };
   const half = Math.floor(query.limit / 2);
   const span = { to: undefined, filter: query.filter };
-  const before = await readPage(parts, opened, { ...span, direction: 'b', from: position - 1, limit: half });
-  const after = await readPage(parts, opened, {
-    ...span,
-    direction: 'f',
-    from: position,
-    limit: query.limit - half,
-  });
+  const before = await readPage(parts, { room, reader }, { ...span, direction: 'b', from: position - 1, limit: half });
+  const after = await readPage(
+    parts,
+    { room, reader },
+    {
+      ...span,
+      direction: 'f',
+      from: position,
+      limit: query.limit - half,
+    },
+  );
   const last = after.events.at(-1);
   const roomState = last?.roomState ?? event.roomState ?? event.stateAfter ?? 0;
   const state = await parts.snapshots.load(roomState);

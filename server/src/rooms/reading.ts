@@ -1,12 +1,13 @@
 import { forbidden, type MatrixError, notFound } from '../protocol/errors.ts';
 import { type EventId, type StateKey, stateKey, type UserId } from '../protocol/event.ts';
-import { type RoomEventFilter, roomEventPasses } from '../protocol/filter.ts';
+import type { RoomEventFilter } from '../protocol/filter.ts';
 import { eventInRoom, eventsByNid, type StoredEvent, timelineBackwards, timelineForwards } from '../storage/events.ts';
 import type { RoomRow } from '../storage/rooms.ts';
 import { roomHead } from '../storage/rooms.ts';
 import { type Snapshot, snapshotEntries, snapshotGet } from '../storage/state-snapshots.ts';
 import { type BackfillOutcome, backfillBefore } from './backfill.ts';
 import { clientEvents, clientState } from './client-event.ts';
+import { filterEvents } from './filter-events.ts';
 import type { ClientEvent, Viewer } from './plain-client-event.ts';
 import type { RoomParts } from './room-parts.ts';
 import { type Reader, readerOf, visibleEvents } from './visibility.ts';
@@ -17,6 +18,8 @@ export interface ReadableRoom {
   readonly reader: Reader;
   /** The current state, or that of the moment at which the user left. */
   readonly state: Snapshot;
+  /** Position of the room's newest event. */
+  readonly newest: number;
 }
 
 /**
@@ -32,13 +35,14 @@ export async function openForReading(parts: RoomParts, roomId: string, userId: U
   const head = await roomHead(parts.db, room.nid);
   if (head?.currentState == null) throw refusal;
   const current = await parts.snapshots.load(head.currentState);
-  if (reader.membership === 'join') return { room, reader, state: current };
+  const opened = { room, reader, state: current, newest: head.lastPosition };
+  if (reader.membership === 'join') return opened;
   if (reader.leftPosition !== null && reader.membership !== undefined) {
     const [last] = await timelineBackwards(parts.db, room.nid, { after: null, upTo: reader.leftPosition, limit: 1 });
-    if (last?.roomState != null) return { room, reader, state: await parts.snapshots.load(last.roomState) };
+    if (last?.roomState != null) return { ...opened, state: await parts.snapshots.load(last.roomState) };
   }
   const visibility = await stateEventOf(parts, current, stateKey('m.room.history_visibility', ''));
-  if (visibility?.pdu.content.history_visibility === 'world_readable') return { room, reader, state: current };
+  if (visibility?.pdu.content.history_visibility === 'world_readable') return opened;
   throw refusal;
 }
 
@@ -72,6 +76,7 @@ export async function readState(parts: RoomParts, viewer: Viewer, roomId: string
 }
 
 export interface MemberQuery {
+  /** Those of this membership. With `notMembership` too, those who meet either. */
   readonly membership?: string;
   readonly notMembership?: string;
   /** Timeline position at which to look; now where left out. */
@@ -95,10 +100,11 @@ export async function readMembers(
   const nids = [...snapshotEntries(shown)].flatMap(([key, nid]) =>
     keys.get(key)?.startsWith('m.room.member\0') === true ? [nid] : [],
   );
+  const { membership: wanted, notMembership: unwanted } = query;
   const members = (await eventsByNid(parts.db, nids)).filter(({ pdu }) => {
     const { membership } = pdu.content;
-    if (query.membership !== undefined && membership !== query.membership) return false;
-    return query.notMembership === undefined || membership !== query.notMembership;
+    if (wanted === undefined) return unwanted === undefined || membership !== unwanted;
+    return membership === wanted || (unwanted !== undefined && membership !== unwanted);
   });
   return await clientState(parts, viewer, members);
 }
@@ -136,8 +142,8 @@ export async function visibleEvent(
 
 export interface PageQuery {
   readonly direction: 'b' | 'f';
-  /** Position to start from; the newest or the oldest event where left out. */
-  readonly from: number | undefined;
+  /** Position to start from. */
+  readonly from: number;
   /** Position at which to stop. */
   readonly to: number | undefined;
   /** Events wanted, ≤ 1000. */
@@ -147,7 +153,6 @@ export interface PageQuery {
 
 export interface Page {
   readonly events: StoredEvent[];
-  readonly start: number;
   /** Where to go on; undefined when there is nothing further. */
   readonly end: number | undefined;
   /** Why the page ends before it is full although there is more: nobody who has it could be reached. */
@@ -161,11 +166,13 @@ const MAX_ROWS = 5_000;
  * A page of a room's timeline for a reader: goes on until it is full or the timeline ends, so that rows that the reader may
  * not see never end it (A1.15). Where our history ends and that of other servers goes on, it is fetched.
  */
-export async function readPage(parts: RoomParts, opened: ReadableRoom, query: PageQuery): Promise<Page> {
-  const { room, reader } = opened;
+export async function readPage(
+  parts: RoomParts,
+  { room, reader }: Pick<ReadableRoom, 'room' | 'reader'>,
+  query: PageQuery,
+): Promise<Page> {
   const backwards = query.direction === 'b';
-  const start = query.from ?? (backwards ? Number.MAX_SAFE_INTEGER : Number.MIN_SAFE_INTEGER);
-  let at = start;
+  let at = query.from;
   let seen = 0;
   let end: number | undefined = at;
   let unreachable: MatrixError | undefined;
@@ -173,12 +180,13 @@ export async function readPage(parts: RoomParts, opened: ReadableRoom, query: Pa
   while (events.length < query.limit && seen < MAX_ROWS) {
     const limit = Math.min(1_000, query.limit - events.length + 10);
     const rows = await pageRows(parts, room, query, at, limit);
-    const visible = new Set((await visibleEvents(parts, reader, rows)).map((event) => event.nid));
+    const passing = await filterEvents(parts.db, query.filter, room, await visibleEvents(parts, reader, rows));
+    const wanted = new Set(passing.map((event) => event.nid));
     for (const row of rows) {
       if (events.length === query.limit) break;
       at = backwards ? (row.position ?? 0) - 1 : (row.position ?? 0);
       seen += 1;
-      if (visible.has(row.nid) && roomEventPasses(query.filter, room.roomId, row.pdu)) events.push(row);
+      if (wanted.has(row.nid)) events.push(row);
     }
     end = at;
     if (rows.length === limit) continue;
@@ -194,7 +202,7 @@ export async function readPage(parts: RoomParts, opened: ReadableRoom, query: Pa
     else end = undefined;
     break;
   }
-  return { events, start, end, unreachable };
+  return { events, end, unreachable };
 }
 
 async function pageRows(

@@ -1,12 +1,10 @@
 import type { RoomId } from '../protocol/event.ts';
-import { filterLimit, roomEventPasses } from '../protocol/filter.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import { clientEvents, clientState } from '../rooms/client-event.ts';
 import { type ClientEvent, withoutRoomId } from '../rooms/plain-client-event.ts';
 import { stateEventAt } from '../rooms/state-at.ts';
 import { timelineToken } from '../rooms/timeline-token.ts';
-import { type Viewpoints, viewpointsOf, visibleFrom } from '../rooms/visibility.ts';
-import { latestOfRooms, type StoredEvent } from '../storage/events.ts';
+import type { StoredEvent } from '../storage/events.ts';
 import { roomStatesAt, type SyncRoom } from '../storage/sync-overview.ts';
 import { roomAccountData } from './account-data-section.ts';
 import { ephemeralEvents } from './ephemeral.ts';
@@ -14,6 +12,7 @@ import { roomSummaries } from './room-summaries.ts';
 import { resummarized, stateChanges, stateSection } from './state-section.ts';
 import type { SyncRound } from './sync.ts';
 import type { AccountDataEvent, SyncParts } from './sync-parts.ts';
+import { readTimelines, type Timeline } from './timelines.ts';
 import { unreadCounts } from './unread-counts.ts';
 
 /** A joined room while its part of the answer is put together. */
@@ -23,8 +22,10 @@ export interface JoinedRoom {
   readonly isNew: boolean;
   /** Snapshot of the room's state at `since`; undefined where that does not matter or nothing was there. */
   readonly stateAtSince: number | undefined;
-  /** Timeline events of the round, oldest first, that the user may see. */
+  /** Timeline events of the round, oldest first, that the user may see and the filter lets through. */
   readonly timeline: readonly StoredEvent[];
+  /** All events from the first of them on that the user may see. */
+  readonly passed: readonly StoredEvent[];
   readonly limited: boolean;
   /** Snapshot of the state before the first of them; null: none. */
   readonly stateAtStart: number | null;
@@ -32,10 +33,7 @@ export interface JoinedRoom {
   readonly prevBatch: number;
 }
 
-const DEFAULT_TIMELINE = 20;
-const MAX_TIMELINE = 100;
-
-/** `rooms.join`: every joined room in which something is new. */
+/** `rooms.join`: every joined room in which something is new that the filter lets through. */
 export async function joinedRooms(
   parts: SyncParts,
   sync: SyncRound,
@@ -70,11 +68,10 @@ export async function joinedRooms(
   for (const joinedRoom of changed) {
     const { room, timeline, limited, prevBatch } = joinedRoom;
     const toShow = (events: readonly StoredEvent[]) => events.flatMap((event) => shown.get(event.nid) ?? []);
-    const wanted = timeline.filter((event) => inTimeline(sync, room, event));
     const state = { events: toShow(states.get(room.roomNid) ?? []) };
     const summary = summaries.get(room.roomNid)?.shown;
     section[room.roomId] = {
-      timeline: { events: toShow(wanted), limited, prev_batch: timelineToken(prevBatch) },
+      timeline: { events: toShow(timeline), limited, prev_batch: timelineToken(prevBatch) },
       ...(sync.query.stateAfter ? { state_after: state } : { state }),
       account_data: { events: roomAccountData(sync, room, accountData) },
       ephemeral: { events: ephemeral.get(room.roomNid)?.events ?? [] },
@@ -85,11 +82,6 @@ export async function joinedRooms(
   return section;
 }
 
-function inTimeline(sync: SyncRound, room: SyncRoom, event: StoredEvent): boolean {
-  if (event.stateKeyNid === null && sync.ignored.has(event.sender)) return false;
-  return roomEventPasses(sync.query.filter.room.timeline, room.roomId, event.pdu);
-}
-
 /** All events of the round in the form for clients, in two calls whatever the number of rooms. */
 async function showEvents(
   parts: SyncParts,
@@ -97,7 +89,7 @@ async function showEvents(
   rooms: readonly JoinedRoom[],
   states: ReadonlyMap<number, readonly StoredEvent[]>,
 ): Promise<Map<number, ClientEvent>> {
-  const timeline = rooms.flatMap((room) => room.timeline.filter((event) => inTimeline(sync, room.room, event)));
+  const timeline = rooms.flatMap((room) => room.timeline);
   const inTimelines = new Set(timeline.map((event) => event.nid));
   const state = rooms
     .flatMap(({ room }) => states.get(room.roomNid) ?? [])
@@ -114,7 +106,6 @@ async function showEvents(
 
 async function openRooms(parts: SyncParts, sync: SyncRound, rooms: readonly SyncRoom[]): Promise<JoinedRoom[]> {
   const { db } = parts.rooms;
-  const limit = filterLimit(sync.query.filter.room.timeline, DEFAULT_TIMELINE, MAX_TIMELINE);
   const touched = rooms.filter((room) => room.lastPosition > sync.since);
   const statesAtSince = sync.initial
     ? new Map<number, number>()
@@ -128,16 +119,11 @@ async function openRooms(parts: SyncParts, sync: SyncRound, rooms: readonly Sync
     if (!sync.initial && room.position > sync.since && !(await wasJoined(parts, sync, statesAtSince.get(room.roomNid))))
       joinedSince.add(room.roomNid);
   const isNew = (room: SyncRoom) => sync.initial || joinedSince.has(room.roomNid);
-  const timelines = await latestOfRooms(
-    db,
-    touched.map((room) => ({ roomNid: room.roomNid, after: isNew(room) ? null : sync.since })),
-    sync.until,
-    limit + 1,
-  );
-  const viewpoints = await viewpointsOf(parts.rooms, sync.viewer.userId, [...timelines.values()].flat());
+  const requests = touched.map((room) => ({ room, after: isNew(room) ? null : sync.since }));
+  const timelines = await readTimelines(parts, sync, requests, sync.until);
   return rooms.map((room) => {
     const known = { isNew: isNew(room), stateAtSince: statesAtSince.get(room.roomNid) };
-    return openRoom(sync, room, known, timelines.get(room.roomNid) ?? [], limit, viewpoints);
+    return openRoom(sync, room, known, timelines.get(room.roomNid));
   });
 }
 
@@ -151,37 +137,28 @@ function openRoom(
   sync: SyncRound,
   room: SyncRoom,
   { isNew, stateAtSince }: { isNew: boolean; stateAtSince: number | undefined },
-  newestFirst: readonly StoredEvent[],
-  limit: number,
-  viewpoints: Viewpoints,
+  timeline: Timeline | undefined,
 ): JoinedRoom {
-  const before = newestFirst[limit];
-  const rows = newestFirst.slice(0, limit).reverse();
-  const reader = { userId: sync.viewer.userId, membership: 'join', leftPosition: room.leftPosition };
-  const timeline = visibleFrom(viewpoints, reader, rows);
-  const firstAt = timeline[0] === undefined ? rows.length : rows.indexOf(timeline[0]);
-  const previous = firstAt > 0 ? rows[firstAt - 1] : before;
-  const first = timeline[0] ?? rows[0];
-  const stateAtStart =
-    timeline.length === 0 ? room.currentState : stateBefore(timeline[0], previous, isNew, stateAtSince);
+  const first = timeline?.events[0];
   return {
     room,
     isNew: isNew || sync.query.fullState,
     stateAtSince,
-    timeline,
-    limited: before !== undefined || (isNew && !sync.initial),
-    stateAtStart,
+    timeline: timeline?.events ?? [],
+    passed: timeline?.passed ?? [],
+    limited: timeline?.isCut === true || (isNew && !sync.initial),
+    stateAtStart: first === undefined ? room.currentState : stateBefore(first, timeline?.previous, isNew, stateAtSince),
     prevBatch: first?.position == null ? room.lastPosition : first.position - 1,
   };
 }
 
 /** Snapshot of the room's state before the first event of a timeline. */
 function stateBefore(
-  first: StoredEvent | undefined,
+  first: StoredEvent,
   previous: StoredEvent | undefined,
   isNew: boolean,
   stateAtSince: number | undefined,
 ): number | null {
   if (previous !== undefined) return previous.roomState;
-  return isNew ? (first?.stateBefore ?? null) : (stateAtSince ?? null);
+  return isNew ? first.stateBefore : (stateAtSince ?? null);
 }

@@ -1,16 +1,16 @@
 import type { RoomId } from '../protocol/event.ts';
-import { filterLimit, roomEventPasses } from '../protocol/filter.ts';
+import { roomEventPasses } from '../protocol/filter.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import { clientEvents, clientState } from '../rooms/client-event.ts';
-import { withoutRoomId } from '../rooms/plain-client-event.ts';
+import { type ClientEvent, withoutRoomId } from '../rooms/plain-client-event.ts';
 import { timelineToken } from '../rooms/timeline-token.ts';
-import { visibleEvents } from '../rooms/visibility.ts';
-import { eventsByNid, latestOfRooms, type StoredEvent } from '../storage/events.ts';
+import { eventsByNid } from '../storage/events.ts';
 import { snapshotDifference } from '../storage/state-snapshots.ts';
 import { roomStatesAt, type SyncRoom } from '../storage/sync-overview.ts';
 import { roomAccountData } from './account-data-section.ts';
 import type { SyncRound } from './sync.ts';
 import type { AccountDataEvent, SyncParts } from './sync-parts.ts';
+import { readTimelines } from './timelines.ts';
 
 /**
  * `rooms.leave`: rooms that the user left, was removed or banned from, or whose invite came to an end, since the last sync;
@@ -41,7 +41,7 @@ async function declined(parts: SyncParts, sync: SyncRound, room: SyncRoom): Prom
       limited: false,
       prev_batch: timelineToken(room.position),
     },
-    state: { events: [] },
+    ...stateOf(sync, []),
     account_data: { events: [] },
   };
 }
@@ -54,30 +54,33 @@ async function leftRoom(
 ): Promise<JsonObject> {
   const { db, snapshots } = parts.rooms;
   const { filter, stateAfter } = sync.query;
-  const limit = filterLimit(filter.room.timeline, 20, 100);
-  const span = [{ roomNid: room.roomNid, after: sync.initial ? null : sync.since }];
-  const newest = (await latestOfRooms(db, span, room.leftPosition ?? 0, limit + 1)).get(room.roomNid) ?? [];
-  const before = newest[limit];
-  const rows = newest.slice(0, limit).reverse();
-  const reader = { userId: sync.viewer.userId, membership: room.membership, leftPosition: room.leftPosition };
-  const timeline = await visibleEvents(parts.rooms, reader, rows);
+  const request = { room, after: sync.initial ? null : sync.since };
+  const timeline = (await readTimelines(parts, sync, [request], room.leftPosition ?? 0)).get(room.roomNid);
+  const first = timeline?.events[0];
   const since = sync.initial ? undefined : (await roomStatesAt(db, [room.roomNid], sync.since)).get(room.roomNid);
   const from = since === undefined ? undefined : await snapshots.load(since);
-  const startId = stateAfter ? rows.at(-1)?.roomState : (before?.roomState ?? since ?? rows[0]?.stateBefore);
+  const startId =
+    stateAfter || first === undefined
+      ? timeline?.newest?.roomState
+      : (timeline?.previous?.roomState ?? since ?? first.stateBefore);
   const to = startId == null ? from : await snapshots.load(startId);
   const nids = [...snapshotDifference(from, to).values()].filter((nid) => nid !== 0);
   const state = (await eventsByNid(db, nids)).filter((event) =>
     roomEventPasses(filter.room.state, room.roomId, event.pdu),
   );
-  const passes = (event: StoredEvent) => roomEventPasses(filter.room.timeline, room.roomId, event.pdu);
-  const stateEvents = { events: (await clientState(parts.rooms, sync.viewer, state)).map(withoutRoomId) };
   return {
     timeline: {
-      events: (await clientEvents(parts.rooms, sync.viewer, timeline.filter(passes))).map(withoutRoomId),
-      limited: before !== undefined,
-      prev_batch: timelineToken((rows[0]?.position ?? room.position) - 1),
+      events: (await clientEvents(parts.rooms, sync.viewer, timeline?.events ?? [])).map(withoutRoomId),
+      limited: timeline?.isCut === true,
+      prev_batch: timelineToken(first?.position == null ? room.position : first.position - 1),
     },
-    ...(stateAfter ? { state_after: stateEvents } : { state: stateEvents }),
+    ...stateOf(sync, (await clientState(parts.rooms, sync.viewer, state)).map(withoutRoomId)),
     account_data: { events: roomAccountData(sync, room, accountData) },
   };
+}
+
+/** Under the key that the client asked for. */
+function stateOf(sync: SyncRound, events: readonly ClientEvent[]): JsonObject {
+  const state = { events: [...events] };
+  return sync.query.stateAfter ? { state_after: state } : { state };
 }

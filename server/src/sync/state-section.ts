@@ -47,10 +47,10 @@ export async function resummarized(
   const keys = await parts.rooms.stateKeys.resolve(keyNids);
   const counts = (key: StateKey | undefined) => key !== undefined && (key.startsWith(MEMBER) || NAMING.has(key));
   return rooms.filter(
-    ({ room, isNew, timeline }) =>
+    ({ room, isNew, passed }) =>
       isNew ||
       [...(changes.get(room.roomNid)?.keys() ?? [])].some((keyNid) => counts(keys.get(keyNid))) ||
-      timeline.some(({ pdu }) => pdu.state_key !== undefined && counts(stateKey(pdu.type, pdu.state_key))),
+      passed.some(({ pdu }) => pdu.state_key !== undefined && counts(stateKey(pdu.type, pdu.state_key))),
   );
 }
 
