@@ -9,28 +9,21 @@ import type { FederationClient } from '../federation/federation-client.ts';
 import { FederationError } from '../federation/federation-error.ts';
 import { findNonCanonical } from '../protocol/canonical-json.ts';
 import type { EventId, RoomId, ServerName, UserId } from '../protocol/event.ts';
-import type { JsonObject } from '../protocol/json.ts';
 import { parsePeerJson } from '../protocol/json-parser.ts';
 import { roomVersion } from '../protocol/room-versions.ts';
-import type { Database } from '../storage/database.ts';
 import {
   type DeliveryState,
   deliveryState,
   markSending,
   markSent,
   type PendingPdu,
-  type PendingReceipt,
   pendingPdus,
-  pendingReceipts,
 } from '../storage/federation-queue.ts';
-import { receiptEdus, typingEdu } from './federation-edus.ts';
+import { deleteOutgoing } from '../storage/to-device-outbox.ts';
+import { PendingEdus, type PendingEdusParts, type TakenEdus } from './pending-edus.ts';
 
 /** Server-Server API, "Transactions". */
 const MAX_PDUS = 50;
-const MAX_EDUS = 100;
-/** Receipts in one transaction: even if each needs an EDU of its own, there is room for typing notifications. */
-const MAX_RECEIPTS = 80;
-const MAX_TYPING = MAX_EDUS - MAX_RECEIPTS;
 /** After so many refusals it is found out which item is refused, and that one is left out (A8.7). */
 const TRIES = 3;
 const FIRST_RETRY_MS = 1_000;
@@ -41,15 +34,11 @@ const STOP_MS = 1_000;
 const SLOW_MS = 500;
 
 /** What all queues of a process share. */
-export interface QueueParts {
-  readonly db: Database;
-  readonly serverName: ServerName;
+export interface QueueParts extends PendingEdusParts {
   readonly client: FederationClient;
   readonly backoff: DestinationBackoff;
   /** Whether this process serves the destination at present. */
   readonly owns: (server: ServerName) => boolean;
-  /** Position up to which the log can be read. */
-  readonly logPosition: () => number;
   /** Looks into the database. */
   readonly reading: Limiter;
   /** Transactions under way to servers that work, and to those that may not. */
@@ -66,6 +55,8 @@ interface Batch {
   /** Everything up to here has been delivered when this has. */
   readonly upTo: number;
   readonly eventIds: readonly EventId[];
+  /** Messages to devices in it, which wait until they are deleted. */
+  readonly outgoing: readonly number[];
   readonly transaction: Transaction;
   /** Whether the end of the batch is stored already. */
   readonly isRepeated: boolean;
@@ -83,12 +74,7 @@ export class DestinationQueue {
   readonly #parts: QueueParts;
   readonly #server: ServerName;
   readonly #patience = new AbortController();
-  /** By room and user; insertion order is order of change. */
-  readonly #typing = new Map<string, JsonObject>();
-  /** Rooms with receipts that came since they were looked for last. */
-  #receiptRooms = new Set<number>();
-  /** Receipts may have come, in any room, while nobody told us. */
-  #mayLackReceipts = true;
+  readonly #edus: PendingEdus;
   /** Something said that there are events to send. */
   #isBehind = false;
   #running: Promise<void> | undefined;
@@ -102,10 +88,13 @@ export class DestinationQueue {
   #refusals = 0;
   /** While it is found out which item is refused: items up to here are sent one by one. */
   #singlyUpTo = 0;
+  /** And so many messages to devices. */
+  #singleEdus = 0;
 
   constructor(parts: QueueParts, server: ServerName) {
     this.#parts = parts;
     this.#server = server;
+    this.#edus = new PendingEdus(parts, server);
   }
 
   /** There are events to send: they are, unless the destination has to be left alone for now. */
@@ -131,20 +120,24 @@ export class DestinationQueue {
   takeOver(): void {
     this.#state = undefined;
     this.#hasOutage = undefined;
-    this.#mayLackReceipts = true;
+    this.#edus.lookAgain();
   }
 
   addReceipt(roomNid: number): void {
-    this.#receiptRooms.add(roomNid);
+    this.#edus.addReceipt(roomNid);
+    this.#startUnlessPaused();
+  }
+
+  /** Messages to devices wait in the outbox. */
+  addToDevice(): void {
+    this.#edus.addToDevice();
     this.#startUnlessPaused();
   }
 
   /** Typing notifications are for now: while the destination is left alone, there are none. */
   addTyping(roomId: RoomId, userId: UserId, isTyping: boolean): void {
     if (this.#timer !== undefined) return;
-    const key = JSON.stringify([roomId, userId]);
-    this.#typing.delete(key);
-    this.#typing.set(key, typingEdu(roomId, userId, isTyping));
+    this.#edus.addTyping(roomId, userId, isTyping);
     this.#start();
   }
 
@@ -182,8 +175,8 @@ export class DestinationQueue {
 
   #pause(ms: number): void {
     if (this.#stopped) return;
-    this.#typing.clear();
-    this.#mayLackReceipts = true;
+    this.#edus.dropPassing();
+    this.#edus.lookAgain();
     this.#hasOutage = undefined;
     this.#timer = setTimeout(() => this.#awaitTurn(), ms).unref();
   }
@@ -224,56 +217,51 @@ export class DestinationQueue {
     const { sentPosition: since, sendingPosition: repeatTo } = this.#state;
     const isSingle = since < this.#singlyUpTo;
     const end = this.#parts.logPosition();
+    if (!isSingle && this.#singleEdus > 0) {
+      const [single] = await this.#edus.takeToDevice(end, end, 1);
+      const edus = { edus: single === undefined ? [] : [single.edu], upTo: since, outgoing: single ? [single.id] : [] };
+      if (single !== undefined) return this.#batch([], edus, { since, isRepeated: false, isLast: false });
+      this.#singleEdus = 0;
+    }
     const head = repeatTo !== null && repeatTo > since && !isSingle ? Math.min(repeatTo, end) : end;
     const limit = isSingle ? 1 : MAX_PDUS;
     const pdus = await pendingPdus(db, this.#server, { since, upTo: head, limit });
     const reach = pdus.length === limit ? (pdus.at(-1)?.position ?? head) : head;
     // While single items are tried, receipts are left out: they matter less than finding the item.
-    const { receipts, upTo } = isSingle ? { receipts: [], upTo: reach } : await this.#takeReceipts(since, reach, end);
+    const edus = isSingle ? { edus: [], upTo: reach, outgoing: [] } : await this.#edus.take(since, reach, end);
+    const { upTo } = edus;
     const events = this.#sendable(pdus.filter((pdu) => pdu.position <= upTo));
-    const edus = [...receiptEdus(receipts), ...(isSingle ? [] : this.#takeTyping())];
 
-    if (events.length === 0 && edus.length === 0) {
+    if (events.length === 0 && edus.edus.length === 0) {
       const isMoved = upTo > since && (this.#isBehind || pdus.length > 0 || repeatTo !== null);
-      if (isMoved) await this.#settle(upTo);
+      if (isMoved) await this.#settle(since, upTo, []);
       if (upTo === end) this.#isBehind = false;
       return isMoved && upTo < end ? await this.#nextBatch() : undefined;
     }
+    const isLast = upTo === end && !this.#edus.hasMore;
+    return this.#batch(events, edus, { since, isRepeated: repeatTo === upTo, isLast });
+  }
+
+  #batch(
+    events: readonly PendingPdu[],
+    { edus, upTo, outgoing }: TakenEdus,
+    place: Pick<Batch, 'since' | 'isRepeated' | 'isLast'>,
+  ): Batch {
     const eventIds = events.map((pdu) => pdu.eventId);
-    const digest = createHash('sha256').update(JSON.stringify(eventIds.length > 0 ? eventIds : edus));
+    const digest = createHash('sha256').update(JSON.stringify(eventIds.length > 0 ? [eventIds, outgoing] : edus));
     // The range makes it the same when it is repeated; the digest makes it another one when the database is.
-    const txnId = `${since}-${upTo}-${digest.digest('base64url').slice(0, 12)}`;
+    const txnId = `${place.since}-${upTo}-${digest.digest('base64url').slice(0, 12)}`;
     const transaction = { txnId, pdus: events.map((pdu) => pdu.json), edus };
-    const isLast = upTo === end && this.#typing.size === 0;
-    return { since, upTo, eventIds, transaction, isRepeated: repeatTo === upTo, isLast };
+    return { ...place, upTo, eventIds, outgoing, transaction };
   }
 
   /** Everything up to the position has been delivered, or given up. */
-  async #settle(upTo: number): Promise<void> {
-    await markSent(this.#parts.db, this.#server, upTo);
+  async #settle(since: number, upTo: number, outgoing: readonly number[]): Promise<void> {
+    const { db } = this.#parts;
+    if (outgoing.length > 0) await deleteOutgoing(db, outgoing);
+    if (upTo === since) return;
+    await markSent(db, this.#server, upTo);
     this.#state = { sentPosition: upTo, sendingPosition: null };
-  }
-
-  /** Receipts after `since` and up to `reach`, or to where there are too many of them. */
-  async #takeReceipts(
-    since: number,
-    reach: number,
-    end: number,
-  ): Promise<{ receipts: PendingReceipt[]; upTo: number }> {
-    const rooms = this.#mayLackReceipts ? null : [...this.#receiptRooms];
-    if (rooms !== null && rooms.length === 0) return { receipts: [], upTo: reach };
-    const { db, serverName } = this.#parts;
-    const span = { since, upTo: reach, limit: MAX_RECEIPTS };
-    if (reach === end) {
-      // Those that come from now on lie behind the end.
-      this.#receiptRooms = new Set();
-      this.#mayLackReceipts = false;
-    }
-    const receipts = await pendingReceipts(db, this.#server, serverName, span, rooms);
-    const last = receipts.length === MAX_RECEIPTS ? receipts.at(-1) : undefined;
-    if (last === undefined) return { receipts, upTo: reach };
-    this.#mayLackReceipts = true;
-    return { receipts, upTo: last.position };
   }
 
   /** Events that may leave: whatever got into the database, no other server shall be given what it must refuse (A1.5). */
@@ -290,19 +278,13 @@ export class DestinationQueue {
     });
   }
 
-  #takeTyping(): JsonObject[] {
-    const taken = [...this.#typing].slice(0, MAX_TYPING);
-    for (const [key] of taken) this.#typing.delete(key);
-    return taken.map(([, edu]) => edu);
-  }
-
   async #send(batch: Batch): Promise<Outcome> {
     const { client, logger } = this.#parts;
     const knownOutage = this.#hasOutage ?? true;
     // Most answers come at once, and then the end of the transaction need not be stored.
     let stored: Promise<void> | undefined;
     const store = () => {
-      if (!batch.isRepeated) stored ??= this.#storeEnd(batch);
+      if (!batch.isRepeated && batch.upTo > batch.since) stored ??= this.#storeEnd(batch);
     };
     const slow = setTimeout(store, SLOW_MS);
     try {
@@ -310,7 +292,8 @@ export class DestinationQueue {
       const { pdus } = await client.sendTransaction(this.#server, batch.transaction, options);
       clearTimeout(slow);
       await stored;
-      await this.#settle(batch.upTo);
+      await this.#settle(batch.since, batch.upTo, batch.outgoing);
+      this.#singleEdus = Math.max(0, this.#singleEdus - batch.outgoing.length);
       for (const [eventId, { error }] of pdus)
         if (error !== undefined)
           logger.info({ destination: this.#server, eventId, error }, 'A server refuses an event');
@@ -349,9 +332,10 @@ export class DestinationQueue {
     if (batch.since >= this.#singlyUpTo && pdus.length + edus.length > 1) {
       logger.warn(
         { destination, remote: refusal.remote },
-        'A server refuses a transaction; its events are sent singly',
+        'A server refuses a transaction; what is in it is sent singly',
       );
       this.#singlyUpTo = batch.upTo;
+      this.#singleEdus = batch.outgoing.length;
       this.#refusals = 0;
       return true;
     }
@@ -372,7 +356,8 @@ export class DestinationQueue {
       { destination, eventId, remote: refusal.remote },
       'A server refuses an event for good; it is left out',
     );
-    await this.#settle(batch.upTo);
+    await this.#settle(batch.since, batch.upTo, batch.outgoing);
+    this.#singleEdus = Math.max(0, this.#singleEdus - batch.outgoing.length);
     this.#refusals = 0;
     return true;
   }

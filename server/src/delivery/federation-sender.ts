@@ -10,6 +10,7 @@ import type { Database } from '../storage/database.ts';
 import { RECOVERY_CHANNEL } from '../storage/destinations.ts';
 import { destinationsBehind, localAmong, remoteServers } from '../storage/federation-queue.ts';
 import type { LogFollower, LogRow } from '../storage/log-follower.ts';
+import { allOutgoingServers, outgoingServersAt } from '../storage/to-device-outbox.ts';
 import { DestinationQueue, type QueueParts } from './destination-queue.ts';
 import { ShardLocks } from './shard-locks.ts';
 
@@ -49,7 +50,7 @@ export interface FederationSenderOptions {
 }
 
 /**
- * Sends events, receipts and typing notifications of our users to the other servers in their rooms. It reads the log and
+ * Sends events, receipts, messages to devices and typing notifications of our users to the other servers in their rooms. It reads the log and
  * nobody tells it anything; each destination goes on from its own position, also after a crash or in another process.
  */
 export class FederationSender {
@@ -62,6 +63,8 @@ export class FederationSender {
   readonly #changedRooms = new Set<number>();
   /** Events that changed the membership of somebody from elsewhere, and their server. */
   readonly #changedMembers = new Map<number, ServerName>();
+  /** Positions of the log at which messages to devices of others came. */
+  readonly #toDevice = new Set<number>();
   readonly #receiptRooms = new Set<number>();
   /** Whether nobody from elsewhere is in a room, and when that was seen, in monotonic milliseconds. */
   readonly #rooms = new Map<number, { isLocal: boolean; seenAt: number }>();
@@ -130,6 +133,7 @@ export class FederationSender {
         if (outage === undefined) this.#queueOf(server)?.wake();
         else this.#queueOf(server)?.wakeLater(outage.waitMs);
       }
+      for (const server of await allOutgoingServers(db)) if (gained(server)) this.#queueOf(server)?.addToDevice();
     });
   }
 
@@ -151,7 +155,8 @@ export class FederationSender {
   }
 
   #onRows(rows: readonly LogRow[]): void {
-    for (const { kind, roomNid, userId, ref } of rows) {
+    for (const { position, kind, roomNid, userId, ref } of rows) {
+      if (kind === 'to_device' && userId === null) this.#toDevice.add(position);
       if (roomNid === null) continue;
       if (kind === 'event') {
         if (userId !== null) this.#rooms.delete(roomNid);
@@ -166,7 +171,11 @@ export class FederationSender {
         }, RECEIPT_DELAY_MS);
       }
     }
-    if (this.#changedRooms.size > 0) this.#look();
+    if (this.#hasNews()) this.#look();
+  }
+
+  #hasNews(): boolean {
+    return this.#changedRooms.size + this.#toDevice.size > 0;
   }
 
   #isOurs(userId: string | null): boolean {
@@ -178,20 +187,28 @@ export class FederationSender {
     if (this.#looking !== undefined || this.#stopped) return;
     const rooms = [...this.#changedRooms];
     const members = [...this.#changedMembers];
+    const toDevice = [...this.#toDevice];
     this.#changedRooms.clear();
     this.#changedMembers.clear();
+    this.#toDevice.clear();
     let pauseMs = 0;
-    this.#looking = this.#wakeForEvents(rooms, new Map(members))
+    const wake = async () => {
+      if (rooms.length > 0) await this.#wakeForEvents(rooms, new Map(members));
+      if (toDevice.length > 0)
+        for (const server of await outgoingServersAt(this.#options.db, toDevice)) this.#queueOf(server)?.addToDevice();
+    };
+    this.#looking = wake()
       .catch((error: unknown) => {
         // Postgres is away: the same is looked at again.
         for (const room of rooms) this.#changedRooms.add(room);
         for (const [nid, server] of members) this.#changedMembers.set(nid, server);
+        for (const position of toDevice) this.#toDevice.add(position);
         pauseMs = RETRY_MS;
         this.#onError(error);
       })
       .finally(() => {
         this.#looking = undefined;
-        if (this.#changedRooms.size > 0) setTimeout(() => this.#look(), pauseMs);
+        if (this.#hasNews()) setTimeout(() => this.#look(), pauseMs);
       });
   }
 

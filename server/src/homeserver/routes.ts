@@ -26,6 +26,7 @@ import { roomsRoutes } from '../client-server-api/rooms.ts';
 import { spaceRoutes } from '../client-server-api/spaces.ts';
 import { syncRoutes } from '../client-server-api/sync.ts';
 import { tagsRoutes } from '../client-server-api/tags.ts';
+import { toDeviceRoutes } from '../client-server-api/to-device.ts';
 import { typingRoutes } from '../client-server-api/typing.ts';
 import { userDirectoryRoutes } from '../client-server-api/user-directory.ts';
 import { versionsRoutes } from '../client-server-api/versions.ts';
@@ -35,6 +36,7 @@ import type { Federation } from '../federation/federation.ts';
 import type { ClientRoute, FederationRoute } from '../http/route.ts';
 import { localAliasTarget } from '../rooms/directory.ts';
 import { leaveAllRooms } from '../rooms/leave.ts';
+import { type EduReceivers, roomEduReceivers } from '../rooms/receive-edus.ts';
 import { openTransactionReceiver } from '../rooms/receive-transaction.ts';
 import { backfillRoutes } from '../server-server-api/backfill.ts';
 import { contentRepositoryRoutes as federationContentRepositoryRoutes } from '../server-server-api/content-repository.ts';
@@ -62,6 +64,7 @@ import { deviceKeysOf, deviceListOf } from '../users/device-lists.ts';
 import { deleteDevicesOf, deviceOf, devicesOf, renameDeviceOf } from '../users/devices.ts';
 import { newOpenIdToken, openIdUser } from '../users/openid.ts';
 import { changePushRules, pushRulesetOf } from '../users/push-rules.ts';
+import { receiveToDevice, sendToDevice } from '../users/to-device.ts';
 import type { CommonParts } from './common-parts.ts';
 import type { Media } from './open-media.ts';
 import type { RoomsAndSync } from './open-rooms.ts';
@@ -130,8 +133,9 @@ function accountRoutes({ common, users, rooms, wellKnown }: RouteParts): ClientR
   ];
 }
 
-function userDataRoutes({ common: { db }, users }: RouteParts): ClientRoute[] {
+function userDataRoutes({ common: { db, config }, users }: RouteParts): ClientRoute[] {
   return [
+    ...toDeviceRoutes((requester, request) => sendToDevice(db, config.server_name, requester, request)),
     ...profileRoutes(users.profiles),
     ...userDirectoryRoutes({ search: (...of) => searchUsers(db, ...of) }),
     ...accountDataRoutes({
@@ -171,6 +175,14 @@ function roomRoutes({ common, rooms: { parts, typing, presence, sync }, users }:
   ];
 }
 
+/** Who receives which EDUs of other servers. */
+function eduReceivers({ common: { db, config }, rooms }: RouteParts): EduReceivers {
+  return {
+    ...roomEduReceivers(rooms.parts, rooms.typing),
+    'm.direct_to_device': (origin, edu) => receiveToDevice(db, config.server_name, origin, edu),
+  };
+}
+
 export function federationRoutes(parts: RouteParts): FederationRoute[] {
   const { common, federation, rooms, users, media } = parts;
   return [
@@ -183,7 +195,7 @@ export function federationRoutes(parts: RouteParts): FederationRoute[] {
       resolveAlias: (alias) => localAliasTarget(rooms.parts, alias),
     }),
     ...federationContentRepositoryRoutes(media.repository),
-    ...transactionRoutes(openTransactionReceiver(rooms.parts, rooms.typing)),
+    ...transactionRoutes(openTransactionReceiver(rooms.parts, eduReceivers(parts))),
     ...joinRoutes(rooms.parts),
     ...leaveRoutes(rooms.parts),
     ...inviteRoutes(rooms.parts),

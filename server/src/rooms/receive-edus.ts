@@ -14,22 +14,36 @@ const MAX_EDU_BYTES = 65_536;
 /** Typing that is not taken back ends by itself; servers repeat it while it lasts. */
 const TYPING_MS = 60_000;
 
+/** Receives EDUs of one type. What it throws concerns that EDU alone. */
+export type EduReceiver = (origin: ServerName, content: JsonObject) => Promise<void>;
+
+/** By the type of the EDU. */
+export type EduReceivers = Readonly<Record<string, EduReceiver>>;
+
+/** Receives what concerns rooms: typing and receipts. */
+export function roomEduReceivers(parts: RoomParts, typing: Typing): EduReceivers {
+  return {
+    'm.typing': (origin, content) => receiveTyping(parts, typing, origin, content),
+    'm.receipt': (origin, content) => receiveReceipts(parts, origin, content),
+  };
+}
+
 /**
- * Receives the EDUs of a transaction (Server-Server API, "EDUs"): typing and receipts. Other kinds are left alone. One that
+ * Receives the EDUs of a transaction (Server-Server API, "EDUs"). Types that nobody receives are left alone. One that
  * speaks for a user of another server than its sender's is dropped as a whole, and so is what is too large or malformed (A2.1).
  */
 export async function receiveEdus(
   parts: RoomParts,
-  typing: Typing,
+  receivers: EduReceivers,
   origin: ServerName,
   edus: readonly unknown[],
 ): Promise<void> {
   for (const edu of edus) {
-    if (!isJsonObject(edu) || !isJsonObject(edu.content)) continue;
-    if (Buffer.byteLength(JSON.stringify(edu)) > MAX_EDU_BYTES) continue;
+    if (!isJsonObject(edu) || !isJsonObject(edu.content) || typeof edu.edu_type !== 'string') continue;
+    const receive = Object.hasOwn(receivers, edu.edu_type) ? receivers[edu.edu_type] : undefined;
+    if (receive === undefined || Buffer.byteLength(JSON.stringify(edu)) > MAX_EDU_BYTES) continue;
     try {
-      if (edu.edu_type === 'm.typing') await receiveTyping(parts, typing, origin, edu.content);
-      if (edu.edu_type === 'm.receipt') await receiveReceipts(parts, origin, edu.content);
+      await receive(origin, edu.content);
     } catch (error) {
       // The database is away: the whole transaction has to come again.
       if (error instanceof MatrixError && error.status === 503) throw error;

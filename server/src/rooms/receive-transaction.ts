@@ -3,9 +3,8 @@ import { LruCache } from '../base/lru-cache.ts';
 import { limitExceeded } from '../protocol/errors.ts';
 import type { EventId, ServerName } from '../protocol/event.ts';
 import { receivePdus } from './receive.ts';
-import { receiveEdus } from './receive-edus.ts';
+import { type EduReceivers, receiveEdus } from './receive-edus.ts';
 import type { RoomParts } from './room-parts.ts';
-import type { Typing } from './typing.ts';
 
 /** A transaction as it came: what is in it has not been looked at. */
 export interface ReceivedTransaction {
@@ -35,14 +34,14 @@ const WAIT_MS = 1_000;
 const FETCH_MS = 40_000;
 
 /** Receives transactions of other servers (Server-Server API, "Transactions"). One per process. */
-export function openTransactionReceiver(parts: RoomParts, typing: Typing): TransactionReceiver {
+export function openTransactionReceiver(parts: RoomParts, eduReceivers: EduReceivers): TransactionReceiver {
   const locks = new KeyedLock<string>();
   const underWay = new Map<ServerName, number>();
   const results = new LruCache<string, Promise<TransactionResult>>(REMEMBERED);
 
   async function process(origin: ServerName, { pdus, edus }: ReceivedTransaction): Promise<TransactionResult> {
     const outcomes = await receivePdus(parts, locks, origin, pdus, AbortSignal.timeout(FETCH_MS));
-    await receiveEdus(parts, typing, origin, edus);
+    await receiveEdus(parts, eduReceivers, origin, edus);
     const result = new Map<EventId, string | undefined>();
     for (const { eventId, error } of outcomes) if (eventId !== undefined) result.set(eventId, error);
     return result;

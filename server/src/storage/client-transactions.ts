@@ -37,6 +37,12 @@ export function insertTransactions(
   ]);
 }
 
+/** Takes the key of a request that leads to no event; false where it has been taken before. */
+export async function claimTransaction(tx: Transaction, key: Buffer): Promise<boolean> {
+  const sql = `INSERT INTO client_transactions (key, event_id) VALUES ($1, '') ON CONFLICT DO NOTHING RETURNING key`;
+  return (await tx.query(sql, [key])).length > 0;
+}
+
 const PRUNED_AT_ONCE = 5_000;
 const PRUNE = `DELETE FROM client_transactions WHERE key IN (SELECT key FROM client_transactions
   WHERE created_at < now() - interval '7 days' LIMIT ${PRUNED_AT_ONCE}) RETURNING 1`;

@@ -11,6 +11,7 @@ import { joinedRooms } from './joined-rooms.ts';
 import { leftRooms } from './left-rooms.ts';
 import type { SyncParts } from './sync-parts.ts';
 import { formatSyncToken, type SyncToken } from './sync-token.ts';
+import { toDeviceSection } from './to-device-section.ts';
 import { waitForChange } from './wait-for-change.ts';
 
 export interface SyncQuery {
@@ -58,10 +59,10 @@ export async function sync(
   for (;;) {
     const overview = await overviewFrom(parts, viewer, query, since);
     const typing = parts.typing.picture(joinedNids(overview));
-    const answer = await round(parts, viewer, { ...query, since }, overview, typing);
+    const { answer, toDevice } = await round(parts, viewer, { ...query, since }, overview, typing);
     const presence = query.since?.presence ?? '';
     const seen = new Map([...typing].map(([roomNid, { digest }]) => [roomNid, digest]));
-    const next = { position: overview.position, typing: seen, presence };
+    const next = { position: overview.position, toDevice, typing: seen, presence };
     const left = deadline - clock.monotonic();
     const isEmpty = Object.keys(answer).length === 0;
     if (since === undefined || query.fullState || !isEmpty || left <= 0)
@@ -124,7 +125,7 @@ async function round(
   query: SyncQuery,
   overview: SyncOverview,
   typing: SyncRound['typing'],
-): Promise<JsonObject> {
+): Promise<{ answer: JsonObject; toDevice: number }> {
   const { since } = query;
   const sync: SyncRound = {
     viewer,
@@ -146,10 +147,13 @@ async function round(
     leave: await leftRooms(parts, sync, of('leave', 'ban'), accountData.rooms),
   };
   const rooms = Object.fromEntries(Object.entries(sections).filter(([, section]) => Object.keys(section).length > 0));
-  return {
+  const toDevice = await toDeviceSection(parts, sync);
+  const answer = {
     ...(Object.keys(rooms).length > 0 ? { rooms } : {}),
     ...(accountData.global.length > 0 ? { account_data: { events: accountData.global } } : {}),
+    ...(toDevice.events.length > 0 ? { to_device: { events: toDevice.events } } : {}),
   };
+  return { answer, toDevice: toDevice.position };
 }
 
 async function roomsOf(
