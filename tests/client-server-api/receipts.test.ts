@@ -149,6 +149,26 @@ describe('unread counts', () => {
     expect((await unread(cyn)).notification_count).toBe(0);
   });
 
+  it('forget what is redacted after it was counted', async () => {
+    await ana.say(roomId, 'stays');
+    const mention = { msgtype: 'm.text', body: 'hey', 'm.mentions': { user_ids: [ben.userId] } };
+    const { event_id: eventId } = await ana.ok('PUT', `v3/rooms/${enc(roomId)}/send/m.room.message/hey`, mention);
+    expect(await unread(ben)).toEqual({ notification_count: 2, highlight_count: 1 });
+    await ana.ok('PUT', `v3/rooms/${enc(roomId)}/redact/${enc(eventId)}/r`, {});
+    expect(await unread(ben)).toEqual({ notification_count: 1, highlight_count: 0 });
+  });
+
+  it('do not count users who are ignored', async () => {
+    await ana.say(roomId, 'one');
+    expect((await unread(ben)).notification_count).toBe(1);
+    const path = `v3/user/${enc(ben.userId)}/account_data/m.ignored_user_list`;
+    await ben.ok('PUT', path, { ignored_users: { [ana.userId]: {} } });
+    await ana.say(roomId, 'two');
+    expect((await unread(ben)).notification_count).toBe(0);
+    await ben.ok('PUT', path, { ignored_users: {} });
+    expect((await unread(ben)).notification_count).toBe(2);
+  });
+
   it('survive a change of one’s name', async () => {
     await ana.say(roomId, 'unread');
     await ben.ok('PUT', `v3/profile/${enc(ben.userId)}/displayname`, { displayname: 'New name' });
@@ -166,7 +186,7 @@ describe('unread counts', () => {
 
   it('are kept by thread where the client asks for it', async () => {
     const root = await ana.say(roomId, 'root');
-    await ana.ok('PUT', `v3/rooms/${enc(roomId)}/send/m.room.message/t1`, {
+    const { event_id: inThread } = await ana.ok('PUT', `v3/rooms/${enc(roomId)}/send/m.room.message/t1`, {
       msgtype: 'm.text',
       body: 'in thread',
       'm.relates_to': { rel_type: 'm.thread', event_id: root },
@@ -180,5 +200,16 @@ describe('unread counts', () => {
     const later = await roomOf(ben, filter);
     expect(later.unread_notifications.notification_count).toBe(0);
     expect(later.unread_thread_notifications[root].notification_count).toBe(1);
+    // What relates to a message of the thread is in it, as receipts have it.
+    const about = await ana.ok('PUT', `v3/rooms/${enc(roomId)}/send/m.room.message/about`, {
+      msgtype: 'm.text',
+      body: 'about it',
+      'm.relates_to': { rel_type: 'm.reference', event_id: inThread },
+    });
+    const counted = await roomOf(ben, filter);
+    expect(counted.unread_notifications.notification_count).toBe(0);
+    expect(counted.unread_thread_notifications[root].notification_count).toBe(2);
+    await read(ben, 'm.read', about.event_id, { thread_id: root });
+    expect((await roomOf(ben, filter)).unread_thread_notifications).toEqual({});
   });
 });

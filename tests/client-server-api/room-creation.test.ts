@@ -199,6 +199,23 @@ describe('POST /createRoom', () => {
     });
     expect([status, body.errcode]).toEqual([400, 'M_INVALID_ROOM_STATE']);
     expect((await ana.request('GET', `v3/directory/room/${enc(`#broken:${server.serverName}`)}`)).status).toBe(404);
+    expect(await db.query("SELECT room_id FROM rooms WHERE extremities = '{}'")).toEqual([]);
+  });
+
+  it('takes only the alias that it makes into m.room.canonical_alias', async () => {
+    const own = `#own:${server.serverName}`;
+    const create = (content: object) =>
+      ana.request('POST', 'v3/createRoom', {
+        room_alias_name: 'own',
+        initial_state: [{ type: 'm.room.canonical_alias', content }],
+      });
+    const foreign = `#foreign:${server.serverName}`;
+    for (const content of [{ alias: foreign }, { alias: own, alt_aliases: [foreign] }])
+      expect((await create(content)).body.errcode).toBe('M_BAD_ALIAS');
+    expect((await create({ alias: own, alt_aliases: 'none' })).body.errcode).toBe('M_INVALID_PARAM');
+    const { room_id: roomId } = (await create({ alias: own, alt_aliases: [own] })).body;
+    expect((await stateOf(roomId, 'm.room.canonical_alias')).body).toEqual({ alias: own, alt_aliases: [own] });
+    expect(await db.query("SELECT room_id FROM rooms WHERE extremities = '{}'")).toEqual([]);
   });
 
   it.each([

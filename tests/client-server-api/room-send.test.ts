@@ -166,6 +166,29 @@ describe('PUT /rooms/{roomId}/state', () => {
     expect((await set({ alt_aliases: ['nonsense'] })).body.errcode).toBe('M_INVALID_PARAM');
     await ana.ok('PUT', `v3/directory/room/${enc(alias)}`, { room_id: roomId });
     expect((await set({ alias })).status).toBe(200);
+    for (const wrong of [{ alias: 4 }, { alt_aliases: alias }, { alt_aliases: [null] }])
+      expect((await set(wrong)).body.errcode).toBe('M_INVALID_PARAM');
+    const many = Array.from({ length: 101 }, (_, index) => `#${index}:${server.serverName}`);
+    expect((await set({ alt_aliases: many })).status).toBe(400);
+    expect((await set({ alias: '', alt_aliases: [alias, ...many.slice(0, 1)] })).body.errcode).toBe('M_BAD_ALIAS');
+    // What stands already was right when it was set, and does not hinder what is new.
+    await ana.ok('DELETE', `v3/directory/room/${enc(alias)}`);
+    const other = `#other:${server.serverName}`;
+    await ana.ok('PUT', `v3/directory/room/${enc(other)}`, { room_id: roomId });
+    expect((await set({ alias, alt_aliases: [other] })).status).toBe(200);
+    expect((await set({ alias: null })).status).toBe(200);
+    expect((await set({ alias })).body.errcode).toBe('M_BAD_ALIAS');
+  });
+
+  it('is for members, also where nothing would change', async () => {
+    const own = await ana.createRoom({ preset: 'public_chat' });
+    await ben.join(own);
+    await ana.setState(own, 'm.room.power_levels', { users: { [ben.userId]: 50 } });
+    const topic = { topic: 'as it was' };
+    await ben.setState(own, 'm.room.topic', topic);
+    await ben.ok('POST', `v3/rooms/${enc(own)}/leave`, {});
+    const { status, body } = await ben.request('PUT', `v3/rooms/${enc(own)}/state/m.room.topic`, topic);
+    expect([status, body.errcode]).toEqual([403, 'M_FORBIDDEN']);
   });
 
   it('replaced state names what it replaced', async () => {
@@ -177,6 +200,15 @@ describe('PUT /rooms/{roomId}/state', () => {
 });
 
 describe('PUT /rooms/{roomId}/redact', () => {
+  it('A3.1 tells who is not in the room nothing of which events there are', async () => {
+    const own = await ana.createRoom({});
+    const eventId = await ana.say(own, 'secret');
+    const redact = (target: string) => ben.request('PUT', `v3/rooms/${enc(own)}/redact/${enc(target)}/x`, {});
+    const answer = await redact(eventId);
+    expect(answer).toEqual(await redact('$nothing'));
+    expect([answer.status, answer.body.errcode]).toEqual([403, 'M_FORBIDDEN']);
+  });
+
   it('A3.3 a redacted event is pruned for everybody, and says by what', async () => {
     const eventId = await ben.say(roomId, 'regret');
     const redaction = await ben.ok('PUT', `v3/rooms/${enc(roomId)}/redact/${enc(eventId)}/r1`, { reason: 'typo' });

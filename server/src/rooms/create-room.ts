@@ -10,6 +10,7 @@ import { DEFAULT_ROOM_VERSION, type RoomVersion, roomVersion } from '../protocol
 import { findAlias, insertAliasWith, isAliasTaken } from '../storage/room-aliases.ts';
 import { publishWith } from '../storage/room-directory.ts';
 import type { RoomRow } from '../storage/rooms.ts';
+import { aliasesIn, badAlias } from './canonical-alias.ts';
 import { inviteUser } from './invite.ts';
 import { memberContent } from './membership.ts';
 import type { OpenRoom } from './open-room.ts';
@@ -44,7 +45,8 @@ const PRESETS: Record<Preset, { joinRule: string; guestAccess: string }> = {
  * Makes a room (Client-Server API, `POST /createRoom`): all its first events, its alias and its place in the directory in one
  * transaction, then the invites. Once there is a room it is answered, whoever could not be invited.
  *
- * @throws MatrixError M_UNSUPPORTED_ROOM_VERSION, M_ROOM_IN_USE, M_INVALID_ROOM_STATE, M_INVALID_PARAM, M_THREEPID_DENIED
+ * @throws MatrixError M_UNSUPPORTED_ROOM_VERSION, M_ROOM_IN_USE, M_INVALID_ROOM_STATE, M_INVALID_PARAM, M_BAD_ALIAS,
+ *   M_THREEPID_DENIED
  */
 export async function createRoom(parts: RoomParts, sender: Sender, request: RoomRequest): Promise<RoomId> {
   const version = roomVersion(request.room_version ?? DEFAULT_ROOM_VERSION);
@@ -69,6 +71,8 @@ export async function createRoom(parts: RoomParts, sender: Sender, request: Room
       if (request.visibility === 'public') open.alongside.push((tx) => publishWith(tx, nid));
     });
   } catch (error) {
+    // What is told is why there is no room; a row without one that is left behind shows nowhere.
+    await parts.rooms.discard(nid).catch(parts.onError);
     throw isAliasTaken(error) ? aliasInUse() : asInvalidState(error);
   }
   await inviteFirst(parts, sender, roomId, invitees, request.is_direct ?? false);
@@ -222,10 +226,16 @@ async function appendFirstState(
   for (const event of initial) {
     if (!isJsonObject(event.content)) throw badJson('The content of an initial state event must be an object.');
     if (event.type === 'm.room.power_levels' && !event.state_key) continue;
+    if (event.type === 'm.room.canonical_alias' && !event.state_key) requireOnly(choices.alias, event.content);
     await set(event.type, event.content, event.state_key ?? '');
   }
   if (request.name !== undefined && request.name !== '') await set('m.room.name', { name: request.name });
   if (request.topic !== undefined && request.topic !== '') await set('m.room.topic', topicContent(request.topic));
+}
+
+/** No alias but the room's first can lead to it yet. @throws MatrixError M_INVALID_PARAM, M_BAD_ALIAS */
+function requireOnly(alias: `#${string}` | undefined, content: JsonObject): void {
+  for (const given of aliasesIn(content)) if (given !== alias) throw badAlias(given);
 }
 
 /** Both forms of a topic: the plain one and the extensible one (`m.topic`). */

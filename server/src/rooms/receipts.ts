@@ -1,6 +1,6 @@
 import { invalidParam } from '../protocol/errors.ts';
 import type { UserId } from '../protocol/event.ts';
-import { isJsonObject, type JsonObject } from '../protocol/json.ts';
+import type { JsonObject } from '../protocol/json.ts';
 import type { Transaction } from '../storage/database.ts';
 import { eventInRoom, type StoredEvent } from '../storage/events.ts';
 import { putReceipts } from '../storage/receipts.ts';
@@ -9,6 +9,7 @@ import { joinedRoomOf } from './members.ts';
 import { visibleEvent } from './reading.ts';
 import type { RoomParts } from './room-parts.ts';
 import type { Sender } from './send.ts';
+import { MAIN_THREAD, threadOf } from './threads.ts';
 
 /** Stores room account data of a user as the last step of a transaction: the fully-read marker is kept there. */
 export type SetAccountData = (
@@ -57,9 +58,6 @@ export async function sendReceipt(
   parts.follower.poke();
 }
 
-/** Relations followed to find the thread of an event (Client-Server API, "Threaded read receipts"). */
-const MAX_HOPS = 3;
-
 /**
  * Whether an event belongs to a thread, or to the main timeline for `main`. The root of a thread counts as part of either, and
  * so does a redacted event, which no longer says what it belonged to.
@@ -67,15 +65,8 @@ const MAX_HOPS = 3;
 async function isInThread(parts: RoomParts, room: RoomRow, event: StoredEvent, threadId: string): Promise<boolean> {
   if (threadId === event.eventId) return true;
   if (event.redactedBy !== null)
-    return threadId === 'main' || (await eventInRoom(parts.db, room.nid, threadId)) !== undefined;
-  let current: StoredEvent | undefined = event;
-  for (let hops = 0; hops <= MAX_HOPS && current !== undefined; hops++) {
-    const relation = current.pdu.content['m.relates_to'];
-    if (!isJsonObject(relation) || typeof relation.event_id !== 'string') break;
-    if (relation.rel_type === 'm.thread') return threadId === relation.event_id;
-    current = await eventInRoom(parts.db, room.nid, relation.event_id);
-  }
-  return threadId === 'main';
+    return threadId === MAIN_THREAD || (await eventInRoom(parts.db, room.nid, threadId)) !== undefined;
+  return threadId === (await threadOf(parts, event));
 }
 
 async function setFullyRead(

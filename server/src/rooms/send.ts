@@ -1,14 +1,13 @@
 import { canonicalJson } from '../protocol/canonical-json.ts';
-import { forbidden, MatrixError, notFound } from '../protocol/errors.ts';
+import { forbidden, notFound } from '../protocol/errors.ts';
 import { type EventId, stateKey, type UserId } from '../protocol/event.ts';
-import { isRoomAlias } from '../protocol/identifiers.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import { actionPowerLevel, powerLevelsOf, userPowerLevel } from '../protocol/power-levels.ts';
 import { transactionKey } from '../storage/client-transactions.ts';
 import { eventInRoom } from '../storage/events.ts';
-import { findAlias } from '../storage/room-aliases.ts';
 import type { RoomRow } from '../storage/rooms.ts';
 import type { Snapshot } from '../storage/state-snapshots.ts';
+import { checkNewAliases } from './canonical-alias.ts';
 import type { Draft, OpenRoom, Redacts } from './open-room.ts';
 import type { RoomParts } from './room-parts.ts';
 
@@ -72,6 +71,12 @@ export function requireGraph(open: OpenRoom): void {
   if (open.extremities.length === 0) throw forbidden('You are not in this room.');
 }
 
+/** Before anything is said of what is in the room. @throws MatrixError M_FORBIDDEN */
+async function requireJoined(open: OpenRoom, userId: UserId): Promise<void> {
+  const member = await open.stateEvent('m.room.member', userId);
+  if (member?.pdu.content.membership !== 'join') throw forbidden('You are not in this room.');
+}
+
 /**
  * Redacts an event (Client-Server API, `PUT /rooms/{roomId}/redact/{eventId}/{txnId}`).
  *
@@ -86,7 +91,7 @@ export async function redact(
   const room = await roomOfSender(parts, roomId);
   const key = transactionKey({ ...sender, path: `redact/${room.nid}/${request.target}`, txnId: request.txnId });
   const work = async (open: OpenRoom) => {
-    requireGraph(open);
+    await requireJoined(open, sender.userId);
     const target = await eventInRoom(parts.db, room.nid, request.target);
     if (target?.position == null) throw notFound('There is no such event in this room.');
     const redacts = await mayRedact(open, sender.userId, request.target);
@@ -128,6 +133,8 @@ export async function mayRedact(
 /**
  * Sets a piece of room state (Client-Server API, `PUT /rooms/{roomId}/state/{eventType}/{stateKey}`), memberships excepted.
  * State that stands already with the same content and sender is not sent again.
+ *
+ * @throws MatrixError M_FORBIDDEN, M_TOO_LARGE; M_INVALID_PARAM and M_BAD_ALIAS for aliases that do not lead to the room
  */
 export async function sendState(
   parts: RoomParts,
@@ -136,8 +143,9 @@ export async function sendState(
   state: { type: string; stateKey: string; content: JsonObject },
 ): Promise<EventId> {
   const room = await roomOfSender(parts, roomId);
-  if (state.type === 'm.room.canonical_alias') await checkAliases(parts, room, state.content);
+  if (state.type === 'm.room.canonical_alias') await checkNewAliases(parts, room, state.content);
   const work = async (open: OpenRoom) => {
+    await requireJoined(open, sender.userId);
     const standing = await open.stateEvent(state.type, state.stateKey);
     if (standing?.pdu.sender === sender.userId && sameContent(standing.pdu.content, state.content))
       return { eventId: standing.eventId };
@@ -154,29 +162,4 @@ export async function sendState(
 
 function sameContent(one: JsonObject, other: JsonObject): boolean {
   return canonicalJson(one) === canonicalJson(other);
-}
-
-/** New aliases in `m.room.canonical_alias` must be well-formed and point to the room. */
-async function checkAliases(parts: RoomParts, room: RoomRow, content: JsonObject): Promise<void> {
-  const { alias, alt_aliases: alternatives } = content;
-  const given = [
-    ...(alias === undefined || alias === null || alias === '' ? [] : [alias]),
-    ...(Array.isArray(alternatives) ? alternatives : []),
-  ];
-  for (const one of given.slice(0, 100)) {
-    if (!isRoomAlias(one)) throw new MatrixError('M_INVALID_PARAM', 'An alias is not well-formed.', 400);
-    if (!(await aliasPointsTo(parts, one, room)))
-      throw new MatrixError('M_BAD_ALIAS', `${one} does not point to this room.`, 400);
-  }
-}
-
-async function aliasPointsTo(parts: RoomParts, alias: `#${string}`, room: RoomRow): Promise<boolean> {
-  const server = alias.slice(alias.indexOf(':') + 1);
-  if (server === parts.serverName) return (await findAlias(parts.db, alias))?.roomNid === room.nid;
-  try {
-    const found = await parts.federation.queryDirectory(server, { roomAlias: alias });
-    return found.roomId === room.roomId;
-  } catch {
-    return false; // Whatever the other server's reason is: the alias cannot be shown to lead here.
-  }
 }

@@ -57,6 +57,8 @@ export interface Rooms {
   byNid(nids: readonly number[]): Promise<Map<number, RoomRow>>;
   /** Makes a room; undefined when there is one of this id already. */
   createNew(roomId: RoomId, version: string): Promise<RoomRow | undefined>;
+  /** Takes a room from `createNew` back, if nothing of its graph came to be held. */
+  discard(nid: number): Promise<void>;
   /** Makes the room if there is none of this id. The version of a room stays once something of its graph is held. */
   create(roomId: RoomId, version: string): Promise<RoomRow>;
 }
@@ -94,6 +96,9 @@ export function openRooms(db: Queryable): Rooms {
       const sql = `INSERT INTO rooms (room_id, version) VALUES ($1, $2) ON CONFLICT (room_id) DO NOTHING RETURNING ${ROOM}`;
       const [row] = await db.query<RoomColumns>(sql, [roomId, version]);
       return row === undefined ? undefined : remember(row);
+    },
+    async discard(nid) {
+      await db.query(`DELETE FROM rooms WHERE nid = $1 AND extremities = '{}'`, [nid]);
     },
     async create(roomId, version) {
       const sql = `INSERT INTO rooms (room_id, version) VALUES ($1, $2) ON CONFLICT (room_id) DO UPDATE

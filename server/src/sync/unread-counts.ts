@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { LruCache } from '../base/lru-cache.ts';
-import type { UserId } from '../protocol/event.ts';
-import { isJsonObject, type JsonObject } from '../protocol/json.ts';
+import type { JsonObject } from '../protocol/json.ts';
 import {
   type CompiledPushRules,
   compilePushRules,
@@ -9,6 +8,7 @@ import {
   type PushContext,
   preparePushEvent,
 } from '../protocol/push-rule-evaluation.ts';
+import { MAIN_THREAD, threadOf } from '../rooms/threads.ts';
 import { viewpointsOf } from '../rooms/visibility.ts';
 import { latestOfRooms, type StoredEvent } from '../storage/events.ts';
 import { type Receipt, receiptsOfUser } from '../storage/receipts.ts';
@@ -25,7 +25,7 @@ interface Count {
 
 /** What has been counted of a room for a user, up to a position. */
 interface Counted {
-  /** Receipts and rules that the count follows from: with others it is worthless. */
+  /** Receipts, rules and ignored users that the count follows from: with others it is worthless. */
   readonly basis: string;
   upTo: number;
   readonly threads: Map<string, Count>;
@@ -39,7 +39,6 @@ const MAX_EVENTS = 1_000;
 /** Rooms whose unread events are in memory at the same time. */
 const ROOMS_AT_ONCE = 10;
 const REMEMBERED_ROOMS = 20_000;
-const MAIN = 'main';
 
 export function openCountedRooms(): CountedRooms {
   return new LruCache(REMEMBERED_ROOMS);
@@ -65,10 +64,11 @@ export async function unreadCounts(
   const { userId } = sync.viewer;
   const nids = rooms.map(({ room }) => room.roomNid);
   const [rules, receipts] = await Promise.all([parts.pushRules(userId), receiptsOfUser(db, nids, userId)]);
+  const basis = JSON.stringify([rules, [...sync.ignored].sort()]);
   const compiled = compilePushRules(rules, userId);
-  const rulesKey = createHash('sha256').update(JSON.stringify(rules)).digest('base64url');
+  const key = createHash('sha256').update(basis).digest('base64url');
   const receiptsOf = Map.groupBy(receipts, (receipt) => receipt.roomNid);
-  const counting = rooms.map(({ room }) => begin(parts, sync, room, receiptsOf.get(room.roomNid) ?? [], rulesKey));
+  const counting = rooms.map(({ room }) => begin(parts, sync, room, receiptsOf.get(room.roomNid) ?? [], key));
   const behind = counting.filter(({ room, state }) => room.lastPosition > state.upTo);
   for (let at = 0; at < behind.length; at += ROOMS_AT_ONCE)
     await countOn(parts, sync, behind.slice(at, at + ROOMS_AT_ONCE), compiled);
@@ -82,21 +82,20 @@ export async function unreadCounts(
   );
 }
 
-/** Where the counting of a room goes on: from the last count, if the user's receipts and rules are still the same. */
-function begin(
-  parts: SyncParts,
-  sync: SyncRound,
-  room: SyncRoom,
-  receipts: readonly Receipt[],
-  rulesKey: string,
-): Counting {
+/** Where the counting of a room goes on: from the last count, if all that it follows from is still the same. */
+function begin(parts: SyncParts, sync: SyncRound, room: SyncRoom, receipts: readonly Receipt[], key: string): Counting {
   const read = readPositions(receipts);
-  const basis = JSON.stringify([[...read], rulesKey]);
+  const basis = JSON.stringify([[...read], key]);
   const known = parts.counted.get(`${sync.viewer.userId} ${room.roomNid}`);
   if (known?.basis !== basis || known.upTo > sync.until)
-    return { room, read, state: { basis, upTo: Math.min(read.get('') ?? 0, sync.until), threads: new Map() } };
+    return { room, read, state: { basis, upTo: startOf(read, sync), threads: new Map() } };
   const threads = new Map([...known.threads].map(([id, count]) => [id, { ...count }]));
   return { room, read, state: { basis, upTo: known.upTo, threads } };
+}
+
+/** What the user has read of all threads is not looked at again. */
+function startOf(read: ReadonlyMap<string, number>, sync: SyncRound): number {
+  return Math.min(read.get('') ?? 0, sync.until);
 }
 
 async function countOn(
@@ -108,6 +107,17 @@ async function countOn(
   const { userId } = sync.viewer;
   const spans = counting.map(({ room, state }) => ({ roomNid: room.roomNid, after: state.upTo }));
   const timelines = await latestOfRooms(parts.rooms.db, spans, sync.until, MAX_EVENTS);
+  // What was redacted may have been counted: counted anew, it is not.
+  const redacted = counting.filter(
+    ({ room, state }) => state.threads.size > 0 && timelines.get(room.roomNid)?.some(isRedaction) === true,
+  );
+  for (const { read, state } of redacted) {
+    state.threads.clear();
+    state.upTo = startOf(read, sync);
+  }
+  const again = redacted.map(({ room, state }) => ({ roomNid: room.roomNid, after: state.upTo }));
+  for (const [roomNid, events] of await latestOfRooms(parts.rooms.db, again, sync.until, MAX_EVENTS))
+    timelines.set(roomNid, events);
   const contexts = await pushContexts(
     parts.rooms,
     userId,
@@ -119,7 +129,10 @@ async function countOn(
     for (const event of timelines.get(one.room.roomNid)?.reverse() ?? []) {
       // What came before the user joined is not news to them.
       const isNews = viewpoints(event.stateAfter).membership === 'join';
-      if (isNews && contextOf !== undefined) countEvent(one, event, userId, rules, contextOf(event));
+      if (!isNews || contextOf === undefined) continue;
+      if (event.sender === userId) await countOwn(parts, one, event);
+      else if (event.stateKeyNid !== null || !sync.ignored.has(event.sender))
+        await countEvent(parts, one, event, rules, contextOf(event));
     }
   }
 }
@@ -132,7 +145,7 @@ function shown(state: Counted, byThread: boolean): JsonObject {
   const main: Count = { notifications: 0, highlights: 0 };
   const threads: JsonObject = Object.create(null);
   for (const [thread, count] of state.threads) {
-    if (byThread && thread !== MAIN) {
+    if (byThread && thread !== MAIN_THREAD) {
       if (count.notifications > 0 || count.highlights > 0) threads[thread] = body(count);
       continue;
     }
@@ -153,30 +166,28 @@ function readPositions(receipts: readonly Receipt[]): Map<string, number> {
   return read;
 }
 
-function threadOf(event: StoredEvent): string {
-  const relation = event.pdu.content['m.relates_to'];
-  if (isJsonObject(relation) && relation.rel_type === 'm.thread' && typeof relation.event_id === 'string')
-    return relation.event_id;
-  return MAIN;
+function isRedaction(event: StoredEvent): boolean {
+  return event.pdu.type === 'm.room.redaction';
 }
 
-function countEvent(
+/** Whoever writes in a thread has read it up to there. */
+async function countOwn(parts: SyncParts, { state }: Counting, event: StoredEvent): Promise<void> {
+  if (event.stateKeyNid === null && state.threads.size > 0) state.threads.delete(await threadOf(parts.rooms, event));
+}
+
+async function countEvent(
+  parts: SyncParts,
   { state, room, read }: Counting,
   event: StoredEvent,
-  userId: UserId,
   rules: CompiledPushRules,
   context: PushContext,
-): void {
-  const thread = threadOf(event);
-  // Whoever writes in a thread has read it up to there.
-  if (event.sender === userId && event.stateKeyNid === null) {
-    state.threads.delete(thread);
-    return;
-  }
-  if (event.sender === userId || (event.position ?? 0) <= (read.get(thread) ?? 0) || event.redactedBy !== null) return;
+): Promise<void> {
+  if (event.redactedBy !== null) return;
   const prepared = preparePushEvent({ ...event.pdu, room_id: room.roomId, event_id: event.eventId });
   const verdict = evaluatePushRules(rules, prepared, context);
   if (!verdict.notify) return;
+  const thread = await threadOf(parts.rooms, event);
+  if ((event.position ?? 0) <= (read.get(thread) ?? 0)) return;
   const count = state.threads.get(thread) ?? { notifications: 0, highlights: 0 };
   count.notifications += 1;
   if (verdict.highlight) count.highlights += 1;
