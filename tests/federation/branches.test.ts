@@ -84,6 +84,24 @@ test('a member who is banned on one branch and speaks on the other is banned whe
   expect(await alice.texts(roomId)).toEqual([]);
 });
 
+test('clients are told of state that a message brings because it is from another branch', async () => {
+  const { alice, roomId, userId, room } = await guestRoom({ power_level_content_override: { state_default: 0 } });
+  const topic = (text: string, originServerTs: number) =>
+    room.add({ type: 'm.room.topic', sender: userId, stateKey: '', content: { topic: text }, originServerTs });
+  const [first, second] = [topic('first', 2_000), topic('second', 1_000)];
+  await send([first, second]);
+  const { next_batch: since } = await alice.ok('GET', '/sync');
+  // Where its branch meets that of the second topic the first one counts, because its sender's clock had it later.
+  await send([room.build({ type: 'm.room.message', sender: userId, content: {}, prevEvents: [first.eventId] })]);
+  expect((await alice.roomOk('GET', roomId, 'state/m.room.topic/')).topic).toBe('first');
+  for (const query of [`since=${since}`, `filter=${encodeURIComponent('{"room":{"timeline":{"limit":1}}}')}`]) {
+    const { state, timeline } = (await alice.ok('GET', `/sync?${query}`)).rooms.join[roomId];
+    expect(timeline.events.map((event: { type: string }) => event.type)).toEqual(['m.room.message']);
+    const topics = state.events.filter((event: { type: string }) => event.type === 'm.room.topic');
+    expect(topics.map((event: { event_id: string }) => event.event_id)).toEqual([first.eventId]);
+  }
+});
+
 test('messages on a branch whose state is not that of the room are stored without any state of their own', async () => {
   const { alice, roomId, userId, room } = await guestRoom({ power_level_content_override: { state_default: 0 } });
   await alice.setState(roomId, 'm.room.name', { name: 'on our branch' });

@@ -28,6 +28,7 @@ export interface PuppetDraft {
   readonly depth?: number;
   readonly redacts?: string;
   readonly roomId?: string;
+  readonly originServerTs?: number;
 }
 
 export function versionNamed(id: string): RoomVersion {
@@ -47,7 +48,7 @@ export class PuppetRoom {
   readonly state = new Map<StateKey, Event>();
   /** State before each event that the puppet has added. */
   readonly statesBefore = new Map<EventId, Map<StateKey, Event>>();
-  latest: EventId[] = [];
+  latest: readonly EventId[] = [];
   depth = 0;
 
   constructor(puppet: PuppetServer, version: RoomVersion) {
@@ -122,7 +123,7 @@ export class PuppetRoom {
       ...(isCreate && !this.version.roomIdInCreateEvent ? {} : { room_id: (draft.roomId ?? this.roomId) as RoomId }),
       ...(draft.stateKey === undefined ? {} : { state_key: draft.stateKey }),
       ...(draft.redacts === undefined ? {} : { redacts: draft.redacts as EventId }),
-      origin_server_ts: Date.now(),
+      origin_server_ts: draft.originServerTs ?? Date.now(),
       depth: draft.depth ?? this.depth + 1,
       prev_events: this.#references(draft.prevEvents ?? this.latest),
       auth_events: this.#references(draft.authEvents ?? auth),

@@ -5,9 +5,9 @@ import { clientEvents, clientState } from '../rooms/client-event.ts';
 import { type ClientEvent, withoutRoomId } from '../rooms/plain-client-event.ts';
 import { timelineToken } from '../rooms/timeline-token.ts';
 import { eventsByNid } from '../storage/events.ts';
-import { snapshotDifference } from '../storage/state-snapshots.ts';
 import { roomStatesAt, type SyncRoom } from '../storage/sync-overview.ts';
 import { roomAccountData } from './account-data-section.ts';
+import { changesToTell } from './state-section.ts';
 import type { SyncRound } from './sync.ts';
 import type { AccountDataEvent, SyncParts } from './sync-parts.ts';
 import { readTimelines } from './timelines.ts';
@@ -58,13 +58,11 @@ async function leftRoom(
   const timeline = (await readTimelines(parts, sync, [request], room.leftPosition ?? 0)).get(room.roomNid);
   const first = timeline?.events[0];
   const since = sync.initial ? undefined : (await roomStatesAt(db, [room.roomNid], sync.since)).get(room.roomNid);
-  const from = since === undefined ? undefined : await snapshots.load(since);
-  const startId =
-    stateAfter || first === undefined
-      ? timeline?.newest?.roomState
-      : (timeline?.previous?.roomState ?? since ?? first.stateBefore);
-  const to = startId == null ? from : await snapshots.load(startId);
-  const nids = [...snapshotDifference(from, to).values()].filter((nid) => nid !== 0);
+  const end = timeline?.newest?.roomState ?? since;
+  const start = stateAfter || first === undefined ? end : (timeline?.previous?.roomState ?? since ?? first.stateBefore);
+  const points = await snapshots.loadAll([since, start, end]);
+  const states = { from: points.get(since ?? 0), start: points.get(start ?? 0), end: points.get(end ?? 0) };
+  const nids = [...changesToTell(states, timeline?.events ?? []).values()];
   const state = (await eventsByNid(db, nids)).filter((event) =>
     roomEventPasses(filter.room.state, room.roomId, event.pdu),
   );

@@ -1,7 +1,7 @@
 import { type StateKey, stateKey } from '../protocol/event.ts';
 import { roomEventPasses } from '../protocol/filter.ts';
 import { eventsByNid, type StoredEvent } from '../storage/events.ts';
-import { snapshotDifference, snapshotGet } from '../storage/state-snapshots.ts';
+import { type Snapshot, snapshotDifference, snapshotGet } from '../storage/state-snapshots.ts';
 import type { JoinedRoom } from './joined-rooms.ts';
 import type { RoomSummary } from './room-summaries.ts';
 import type { SyncRound } from './sync.ts';
@@ -21,20 +21,40 @@ export async function stateChanges(
   sync: SyncRound,
   rooms: readonly JoinedRoom[],
 ): Promise<Map<number, StateChanges>> {
-  const ends = new Map<number, { from: number | undefined; to: number | null }>();
-  for (const { room, isNew, timeline, stateAtSince, stateAtStart } of rooms) {
-    const isUntouched = timeline.length === 0 && room.lastPosition <= sync.since;
-    if (!isNew && isUntouched) continue;
-    const to = sync.query.stateAfter ? room.currentState : stateAtStart;
-    ends.set(room.roomNid, { from: isNew ? undefined : stateAtSince, to });
-  }
-  const snapshots = await parts.rooms.snapshots.loadAll([...ends.values()].flatMap(({ from, to }) => [from, to]));
-  return new Map(
-    [...ends].map(([roomNid, { from, to }]) => {
-      const difference = snapshotDifference(snapshots.get(from ?? 0), snapshots.get(to ?? 0));
-      return [roomNid, new Map([...difference].filter(([, eventNid]) => eventNid !== 0))];
-    }),
+  const touched = rooms.filter(
+    ({ room, isNew, timeline }) => isNew || timeline.length > 0 || room.lastPosition > sync.since,
   );
+  const spans = touched.map(({ room, isNew, timeline, stateAtSince, stateAtStart }) => ({
+    roomNid: room.roomNid,
+    timeline,
+    from: isNew ? undefined : stateAtSince,
+    start: sync.query.stateAfter ? room.currentState : stateAtStart,
+    end: room.currentState,
+  }));
+  const snapshots = await parts.rooms.snapshots.loadAll(spans.flatMap(({ from, start, end }) => [from, start, end]));
+  const at = (id: number | null | undefined) => snapshots.get(id ?? 0);
+  return new Map(
+    spans.map(({ roomNid, timeline, from, start, end }) => [
+      roomNid,
+      changesToTell({ from: at(from), start: at(start), end: at(end) }, timeline),
+    ]),
+  );
+}
+
+/**
+ * State that a client lacks which knows that of `from` and adds a timeline to what it is told. That is the state at the start of
+ * the timeline, and what branches of the room have resolved to since: then state changes without an event that says so. Where
+ * the timeline says something else about the same thing, only `use_state_after` can tell.
+ */
+export function changesToTell(
+  states: Readonly<Record<'from' | 'start' | 'end', Snapshot | undefined>>,
+  timeline: readonly StoredEvent[],
+): StateChanges {
+  const inTimeline = new Set(timeline.map((event) => event.stateKeyNid));
+  const changes = snapshotDifference(states.from, states.start);
+  for (const [keyNid, eventNid] of snapshotDifference(states.start, states.end))
+    if (!inTimeline.has(keyNid)) changes.set(keyNid, eventNid);
+  return new Map([...changes].filter(([, eventNid]) => eventNid !== 0));
 }
 
 /** Rooms whose summary may be another one: members came, went or changed, or a name did. */
@@ -106,5 +126,6 @@ async function lazily(
   }
   const at = sync.query.stateAfter ? room.currentState : stateAtStart;
   const state = at === null || people.size === 0 ? undefined : await snapshots.load(at);
-  return [...changes.values(), ...[...memberKeys.values()].flatMap((keyNid) => snapshotGet(state, keyNid) ?? [])];
+  const members = [...memberKeys.values()].filter((keyNid) => !changes.has(keyNid));
+  return [...changes.values(), ...members.flatMap((keyNid) => snapshotGet(state, keyNid) ?? [])];
 }

@@ -1,6 +1,12 @@
 import path from 'node:path';
-import type { Event, EventId, StateKey } from '../../../server/src/protocol/event.ts';
-import { stateKey } from '../../../server/src/protocol/event.ts';
+import {
+  type Event,
+  type EventId,
+  type Pdu,
+  prevEventIds,
+  type StateKey,
+  stateKey,
+} from '../../../server/src/protocol/event.ts';
 import { PuppetRoom } from '../../harness/puppet-room.ts';
 import { openPuppetServer, type PuppetServer } from '../../harness/puppet-server.ts';
 import { judgeDatabases } from '../database-findings.ts';
@@ -15,6 +21,7 @@ const GUESTS = 3;
 const COPIES = 3;
 const MAX_PER_TRANSACTION = 12;
 const MAX_PREV_EVENTS = 20;
+const MAX_ROUNDS = 10;
 
 /** A homeserver with somebody who joins every room. */
 interface Side {
@@ -25,8 +32,10 @@ interface Side {
 
 /** What somebody sees of a room in the end. */
 interface Seen {
-  /** Event id per type and state key. */
-  readonly state: ReadonlyMap<string, string>;
+  /** Event id per type and state key, as the server has it. */
+  readonly state: ReadonlyMap<StateKey, string>;
+  /** The same as a client puts it together from `/sync`. */
+  readonly told: ReadonlyMap<StateKey, string>;
   readonly timeline: readonly RoomEvent[];
 }
 
@@ -72,9 +81,16 @@ function addHistory(room: PuppetRoom, random: SeededRandom): Event[] {
     const referenced = new Set(events.flatMap((event) => event.pdu.prev_events as EventId[]));
     const ends = events.map((event) => event.eventId).filter((id) => !referenced.has(id));
     if (ends.length === 1) return events;
-    room.latest = ends.slice(0, MAX_PREV_EVENTS);
-    events.push(room.message(room.puppet.user('creator'), 'all of this comes together'));
+    events.push(tie(room, ends));
   }
+}
+
+/** An event that comes after several ends of the graph. The puppet does not resolve state, so it tells none before this one. */
+function tie(room: PuppetRoom, ends: readonly EventId[]): Event {
+  room.latest = [...ends.slice(0, MAX_PREV_EVENTS)];
+  const tied = room.message(room.puppet.user('creator'), 'all of this comes together');
+  room.statesBefore.delete(tied.eventId);
+  return tied;
 }
 
 function shuffled<T>(items: readonly T[], random: SeededRandom): T[] {
@@ -101,28 +117,82 @@ async function deliverDisturbed(puppet: PuppetServer, to: Side, name: string, ev
   }
 }
 
-interface SyncedRooms {
-  readonly join: Record<
-    string,
-    Record<'state' | 'timeline', { readonly events: (RoomEvent & { state_key?: string })[] }>
-  >;
+/** The ends of the graph as a server knows them: what an event of ours would come after. */
+async function endsAt(puppet: PuppetServer, { server }: Side, roomId: string): Promise<readonly EventId[]> {
+  const path = `/v1/make_leave/${encodeURIComponent(roomId)}/${encodeURIComponent(puppet.user('creator'))}`;
+  const answer = await puppet.call(server.serverName, 'GET', path);
+  if (answer.status !== 200) throw new Error(`make_leave was answered ${answer.status} ${answer.text}`);
+  return prevEventIds(answer.body.event as Pdu);
 }
 
-async function look({ client }: Side, roomId: string): Promise<Seen> {
-  const room = `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}`;
-  const filter = encodeURIComponent(JSON.stringify({ room: { rooms: [roomId], timeline: { limit: 1 } } }));
-  const { rooms } = await expectOk(client.call('GET', `/_matrix/client/v3/sync?timeout=0&filter=${filter}`));
-  const joined = (rooms as SyncedRooms).join[roomId];
-  if (joined === undefined) throw new Error(`${client.userId} is not in ${roomId}`);
-  const state = new Map<string, string>();
-  for (const event of [...joined.state.events, ...joined.timeline.events])
+/** Lets the puppet know an event of a server, and all before it that it did not know either. */
+async function learn(room: PuppetRoom, { server }: Side, eventId: EventId): Promise<void> {
+  const waiting = [eventId];
+  for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
+    if (room.events.has(id)) continue;
+    const answer = await room.puppet.call(server.serverName, 'GET', `/v1/event/${encodeURIComponent(id)}`);
+    if (answer.status !== 200) throw new Error(`an event was answered ${answer.status} ${answer.text}`);
+    waiting.push(...prevEventIds(room.know(answer.body.pdus[0]).pdu));
+  }
+}
+
+/**
+ * Ends the graph in one event on both sides. A server ties the ends of a graph where they get many, by events of its own that
+ * conflict with what others have said since: only over the same events must the state be the same.
+ */
+async function meet(room: PuppetRoom, sides: readonly Side[]): Promise<void> {
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    const all = new Set<EventId>();
+    let isMet = true;
+    for (const side of sides) {
+      const ends = await endsAt(room.puppet, side, room.roomId);
+      for (const end of ends) await learn(room, side, end);
+      isMet &&= ends.length === 1 && (all.size === 0 || all.has(ends[0] as EventId));
+      for (const end of ends) all.add(end);
+    }
+    if (isMet) return;
+    const last = tie(room, [...all]);
+    for (const side of sides) await deliver(room.puppet, side, `meet-${last.eventId}`, [last]);
+  }
+  throw new Error('the graph goes on to have several ends');
+}
+
+type StateEvent = RoomEvent & { readonly state_key?: string };
+
+function stateOf(events: readonly StateEvent[]): Map<StateKey, string> {
+  const state = new Map<StateKey, string>();
+  for (const event of events)
     if (event.state_key !== undefined) state.set(stateKey(event.type, event.state_key), event.event_id);
-  const page = await expectOk(client.call('GET', `${room}/messages?dir=b&limit=1000`));
-  return { state, timeline: page.chunk as RoomEvent[] };
+  return state;
+}
+
+type SyncedRoom = Readonly<Partial<Record<'state' | 'state_after' | 'timeline', { readonly events: StateEvent[] }>>>;
+
+async function syncOf({ client }: Side, roomId: string, query: string): Promise<SyncedRoom> {
+  const filter = encodeURIComponent(JSON.stringify({ room: { rooms: [roomId], timeline: { limit: 1 } } }));
+  const { rooms } = await expectOk(client.call('GET', `/_matrix/client/v3/sync?timeout=0&filter=${filter}${query}`));
+  const joined = (rooms as { readonly join: Record<string, SyncedRoom> }).join[roomId];
+  if (joined === undefined) throw new Error(`${client.userId} is not in ${roomId}`);
+  return joined;
+}
+
+async function look(side: Side, roomId: string): Promise<Seen> {
+  const messages = `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/messages?dir=b&limit=1000`;
+  const { state, timeline } = await syncOf(side, roomId, '');
+  return {
+    state: stateOf((await syncOf(side, roomId, '&use_state_after=true')).state_after?.events ?? []),
+    told: stateOf([...(state?.events ?? []), ...(timeline?.events ?? [])]),
+    timeline: (await expectOk(side.client.call('GET', messages))).chunk as RoomEvent[],
+  };
+}
+
+function differences(one: ReadonlyMap<StateKey, string>, other: ReadonlyMap<StateKey, string>): string[] {
+  return [...new Set([...one.keys(), ...other.keys()])].filter((key) => one.get(key) !== other.get(key));
 }
 
 interface Wrong {
   readonly state: string[];
+  readonly told: string[];
   readonly lost: string[];
   readonly doubled: string[];
 }
@@ -142,8 +212,8 @@ async function runSeed(puppet: PuppetServer, sides: readonly [Side, Side], seed:
   for (let at = 0; at < events.length; at += 50)
     await deliver(puppet, inOrder, `order-${seed}-${at}`, events.slice(at, at + 50));
   await deliverDisturbed(puppet, disturbed, `disturbed-${seed}`, events, random);
+  await meet(room, sides);
   const [one, other] = [await look(inOrder, room.roomId), await look(disturbed, room.roomId)];
-  const keys = new Set([...one.state.keys(), ...other.state.keys()]);
   const said = events.filter(({ pdu }) => pdu.sender === puppet.user('creator') && pdu.type === 'm.room.message');
   const [times, doubled] = [new Map<string, number>(), new Set<string>()];
   for (const { event_id: id } of other.timeline) {
@@ -151,7 +221,8 @@ async function runSeed(puppet: PuppetServer, sides: readonly [Side, Side], seed:
     if ((times.get(id) ?? 0) > 1) doubled.add(id);
   }
   return {
-    state: [...keys].filter((key) => one.state.get(key) !== other.state.get(key)),
+    state: differences(one.state, other.state),
+    told: [one, other].flatMap(({ state, told }) => differences(state, told)),
     lost: said.map((event) => event.eventId).filter((id) => !times.has(id)),
     doubled: [...doubled],
   };
@@ -174,11 +245,11 @@ async function run(options: ScenarioOptions): Promise<Findings> {
     const [one, other] = [await openSide(options, 'ordered'), await openSide(options, 'disturbed')];
     sides.push(one, other);
     const seeds = seededRandom(options.seed);
-    const wrong: Wrong = { state: [], lost: [], doubled: [] };
+    const wrong: Wrong = { state: [], told: [], lost: [], doubled: [] };
     for (let n = 0; n < SEEDS[options.tier]; n++) {
       const seed = seeds.integer(0, 0xffff_ffff);
       const found = await runSeed(puppet, [one, other], seed);
-      for (const kind of ['state', 'lost', 'doubled'] as const)
+      for (const kind of ['state', 'told', 'lost', 'doubled'] as const)
         wrong[kind].push(...found[kind].map((what) => `seed ${seed}: ${kind}: ${what}`));
       if (n % 20 === 19) options.report(`${n + 1} histories`);
     }
@@ -188,11 +259,12 @@ async function run(options: ScenarioOptions): Promise<Findings> {
       counts: { history: { ok: SEEDS[options.tier], fail: 0, unknown: 0 } },
       figures: [
         figure('pieces of state that differ from the run in order', wrong.state),
+        figure('pieces of state that clients are told otherwise', wrong.told),
         figure('messages lost', wrong.lost),
         figure('events shown twice', wrong.doubled),
         ...database.figures,
       ],
-      examples: [...[...wrong.state, ...wrong.lost, ...wrong.doubled].slice(0, 10), ...database.examples],
+      examples: [...Object.values(wrong).flat().slice(0, 10), ...database.examples],
     };
   } finally {
     for (const { server } of sides) if (server.isRunning) await server.stop();
