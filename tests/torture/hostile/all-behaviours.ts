@@ -1,3 +1,5 @@
+import { connectionBehaviours } from './behaviours/connections.ts';
+import { cycleBehaviours } from './behaviours/cycles.ts';
 import { eduBehaviours } from './behaviours/edus.ts';
 import { formBehaviours } from './behaviours/forms.ts';
 import { gapBehaviours } from './behaviours/gaps.ts';
@@ -18,9 +20,11 @@ export const behaviours: readonly Behaviour[] = [
   ...keyBehaviours,
   ...formBehaviours,
   ...ruleBehaviours,
+  ...cycleBehaviours,
   ...gapBehaviours,
   ...historyBehaviours,
   ...joinBehaviours,
+  ...connectionBehaviours,
   ...inviteBehaviours,
   ...eduBehaviours,
   ...transactionBehaviours,

@@ -45,6 +45,10 @@ export interface Situation {
   send(pdus: readonly unknown[], edus?: readonly unknown[]): Promise<Readonly<Record<string, PduResult>>>;
   /** A call of the hostile server's to the victim; `path` starts after `/_matrix/federation`. */
   call(method: 'GET' | 'PUT' | 'POST', path: string, body?: unknown): Promise<PuppetAnswer>;
+  /** Folder of the certificate authority that the victim trusts. */
+  readonly developmentCa: string;
+  /** Ends something with the behaviour. */
+  close(what: { close(): Promise<void> }): void;
   /** A further hostile server with a name that nobody has heard of. It ends with the behaviour. */
   newPeer(): Promise<PuppetServer>;
   /** A room of the hostile server's that alice has joined. */
@@ -115,9 +119,13 @@ interface Cast {
   readonly leaks: string[];
 }
 
+function developmentCaIn(folder: string): string {
+  return path.join(folder, 'development-ca');
+}
+
 /** Starts a homeserver in a process of its own, an honest peer and a hostile one. */
 export async function openScene(options: SceneOptions): Promise<Scene> {
-  const developmentCa = path.join(options.folder, 'development-ca');
+  const developmentCa = developmentCaIn(options.folder);
   const process = await createServerProcess({
     folder: path.join(options.folder, 'victim'),
     settings: { database_url: options.databaseUrl, federation: { development_ca: developmentCa } },
@@ -193,9 +201,9 @@ async function face(cast: Cast, behaviour: Behaviour, number: number): Promise<F
   const wrong: string[] = [];
   const note = (error: unknown) => void wrong.push(error instanceof Error ? error.message : String(error));
   const errorsBefore = (await errorsIn(cast.options.folder)).length;
-  const peers: PuppetServer[] = [];
+  const ending: { close(): Promise<void> }[] = [];
   const figures: Figure[] = [];
-  const situation = await prepare(cast, behaviour, number, { peers, figures, note });
+  const situation = await prepare(cast, behaviour, number, { ending, figures, note });
   const keys = cast.hostile.answers.get('server');
   await behaviour.attack(situation).catch(note);
   cast.hostile.answers.clear();
@@ -207,7 +215,7 @@ async function face(cast: Cast, behaviour: Behaviour, number: number): Promise<F
   } catch (error) {
     note(error);
   }
-  for (const peer of peers) await peer.close();
+  for (const one of ending.toReversed()) await one.close();
   if (!cast.process.isRunning) wrong.push('the server has ended');
   for (const line of (await errorsIn(cast.options.folder)).slice(errorsBefore)) wrong.push(`logged: ${line}`);
   for (const leak of cast.leaks.splice(0)) wrong.push(`the hostile server got ${leak}`);
@@ -219,7 +227,8 @@ async function face(cast: Cast, behaviour: Behaviour, number: number): Promise<F
 
 /** What has to be known of a behaviour in the end. */
 interface Notes {
-  readonly peers: PuppetServer[];
+  /** What ends with the behaviour, last things first. */
+  readonly ending: { close(): Promise<void> }[];
   readonly figures: Figure[];
   note(problem: unknown): void;
 }
@@ -229,7 +238,7 @@ async function prepare(
   cast: Cast,
   behaviour: Behaviour,
   number: number,
-  { peers, figures, note }: Notes,
+  { ending, figures, note }: Notes,
 ): Promise<Situation> {
   const { process, hostile, friend, alice, bob, secretRoomId, options } = cast;
   const victim = process.serverName;
@@ -267,10 +276,12 @@ async function prepare(
       return answer.body.pdus;
     },
     call: async (method, path, body) => checked(await hostile.call(victim, method, path, body as never)),
+    developmentCa: developmentCaIn(options.folder),
+    close: (what) => void ending.push(what),
     async newPeer() {
-      const peer = await openPuppetServer({ developmentCa: path.join(options.folder, 'development-ca') });
+      const peer = await openPuppetServer({ developmentCa: developmentCaIn(options.folder) });
       peer.onText = hostile.onText;
-      peers.push(peer);
+      ending.push(peer);
       return peer;
     },
     async enterHostileRoom(version = '12') {
