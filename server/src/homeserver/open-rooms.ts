@@ -1,5 +1,6 @@
 import type { Federation } from '../federation/federation.ts';
 import { isJsonObject } from '../protocol/json.ts';
+import { openErasedUsers } from '../rooms/erased-users.ts';
 import { openEventCache } from '../rooms/event-cache.ts';
 import type { RoomParts } from '../rooms/room-parts.ts';
 import { RoomWriter } from '../rooms/room-writer.ts';
@@ -48,6 +49,7 @@ export async function openRooms(common: CommonParts, federation: Federation): Pr
     federation: federation.client,
     keyRing: federation.keyRing,
     profileOf: (userId) => profileOf(db, userId),
+    erasedUsers: openErasedUsers(db, follower),
     onError,
   };
   const sync: SyncParts = {

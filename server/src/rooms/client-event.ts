@@ -1,14 +1,15 @@
-import { stateKey, type UserId } from '../protocol/event.ts';
+import type { UserId } from '../protocol/event.ts';
 import { type JsonObject, nearestSafeInteger } from '../protocol/json.ts';
 import { eventsByNid, type StoredEvent } from '../storage/events.ts';
 import { type Snapshot, snapshotGet } from '../storage/state-snapshots.ts';
 import { bundledAggregations } from './aggregations.ts';
+import { erasedFor } from './erasure.ts';
 import { type ClientEvent, plainClientEvent, type Viewer } from './plain-client-event.ts';
 import type { RoomParts } from './room-parts.ts';
-import { readersOf, viewpointsOf, visibleFrom } from './visibility.ts';
+import { membershipsAt, readersOf, viewpointsOf, visibleFrom } from './visibility.ts';
 
 /**
- * Events in the form for clients, pruned where redacted, in the order given; they may be of several rooms. `unsigned` is made
+ * Events in the form for clients, pruned where redacted or erased, in the order given; they may be of several rooms. `unsigned` is made
  * anew for each viewer: age, the transaction id for the device that sent it, the redaction, the state that was replaced, the
  * viewer's membership at the time, and bundled aggregations. The caller has checked that the viewer may see the events.
  */
@@ -43,14 +44,15 @@ async function inContext(
   const snapshots = await parts.snapshots.loadAll(
     events.flatMap((event) => [event.stateAfter, event.stateKeyNid === null ? null : event.stateBefore]),
   );
+  const afterIds = new Set(events.map((event) => event.stateAfter));
+  const after = new Map([...snapshots].filter(([id]) => afterIds.has(id)));
   const [replaced, memberships] = await Promise.all([
     replacedStates(parts, viewer.userId, events, snapshots),
-    membershipsAt(parts, viewer.userId, events, snapshots),
+    membershipsAt(parts, viewer.userId, after),
   ]);
   return await shown(parts, viewer, events, (event) => {
     const unsigned: JsonObject = event.redactedBy === null ? { ...replaced.get(event.nid) } : {};
-    const membership = event.stateAfter === null ? undefined : memberships.get(event.stateAfter);
-    if (membership !== undefined) unsigned.membership = membership;
+    if (event.stateAfter !== null) unsigned.membership = memberships.get(event.stateAfter) ?? 'leave';
     const bundle = event.redactedBy === null ? bundles.get(event.eventId) : undefined;
     if (bundle !== undefined) unsigned['m.relations'] = bundle;
     return unsigned;
@@ -69,7 +71,10 @@ async function shown(
     if (room === undefined) throw new Error(`there is no room ${event.roomNid}`);
     return room;
   };
-  const redactions = await redactionsOf(parts, events);
+  const [redactions, erased] = await Promise.all([
+    redactionsOf(parts, events),
+    erasedFor(parts, viewer.userId, events),
+  ]);
   return events.map((event) => {
     const unsigned: JsonObject = {
       age: Math.max(0, parts.clock.now() - nearestSafeInteger(event.pdu.origin_server_ts)),
@@ -79,7 +84,9 @@ async function shown(
       unsigned.transaction_id = event.transactionId;
     const redaction = event.redactedBy === null ? undefined : redactions.get(event.redactedBy);
     if (redaction !== undefined) unsigned.redacted_because = plainClientEvent(redaction, roomOf(redaction));
-    return { ...plainClientEvent(event, roomOf(event)), unsigned };
+    const isErased = erased.has(event.nid);
+    if (isErased) delete unsigned['m.relations'];
+    return { ...plainClientEvent(event, roomOf(event), isErased), unsigned };
   });
 }
 
@@ -103,9 +110,11 @@ async function replacedStates(
   const found = new Map((await eventsByNid(parts.db, [...replacedBy.values()])).map((event) => [event.nid, event]));
   const readers = await readersOf(parts, [...new Set([...found.values()].map((event) => event.roomNid))], userId);
   const viewpoints = await viewpointsOf(parts, userId, [...found.values()]);
+  const erased = await erasedFor(parts, userId, [...found.values()]);
   const isVisible = (event: StoredEvent) => {
     const reader = readers.get(event.roomNid);
-    return event.redactedBy === null && reader !== undefined && visibleFrom(viewpoints, reader, [event]).length > 0;
+    if (reader === undefined || event.redactedBy !== null || erased.has(event.nid)) return false;
+    return visibleFrom(viewpoints, reader, [event]).length > 0;
   };
   return new Map(
     [...replacedBy].flatMap(([nid, replacedNid]) => {
@@ -113,27 +122,6 @@ async function replacedStates(
       if (replaced === undefined) return [];
       const content = isVisible(replaced) ? { prev_content: replaced.pdu.content } : {};
       return [[nid, { replaces_state: replaced.eventId, ...content }] as const];
-    }),
-  );
-}
-
-/** Membership of the viewer in each state that follows one of the events (`unsigned.membership`), by its snapshot. */
-async function membershipsAt(
-  parts: RoomParts,
-  userId: UserId,
-  events: readonly StoredEvent[],
-  snapshots: ReadonlyMap<number, Snapshot>,
-): Promise<Map<number, string>> {
-  const key = stateKey('m.room.member', userId);
-  const keyNid = (await parts.stateKeys.find([key])).get(key);
-  const states = new Set(events.flatMap((event) => event.stateAfter ?? []));
-  const nids = new Map<number, number | undefined>();
-  for (const id of states) nids.set(id, keyNid === undefined ? undefined : snapshotGet(snapshots.get(id), keyNid));
-  const members = await parts.events.byNid([...new Set([...nids.values()].filter((nid) => nid !== undefined))]);
-  return new Map(
-    [...nids].map(([id, nid]) => {
-      const membership = nid === undefined ? undefined : members.get(nid)?.pdu.content.membership;
-      return [id, typeof membership === 'string' ? membership : 'leave'];
     }),
   );
 }

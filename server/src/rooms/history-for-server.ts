@@ -11,7 +11,7 @@ import {
   getEventOfAnyRoomForServer,
   noSuchEvent,
   openForServer,
-  pduForServer,
+  pdusForReader,
   type ServerReader,
   visibleToServer,
 } from './read-for-server.ts';
@@ -23,10 +23,10 @@ const MAX_BACKFILL = 100;
 const MAX_MISSING = 100;
 const DEFAULT_MISSING = 10;
 
-/** `GET /event/{eventId}`. @throws MatrixError M_NOT_FOUND */
-export async function eventForServer(parts: RoomParts, server: ServerName, eventId: string): Promise<Pdu> {
+/** `GET /event/{eventId}`: the one event, in a list. @throws MatrixError M_NOT_FOUND */
+export async function eventForServer(parts: RoomParts, server: ServerName, eventId: string): Promise<Pdu[]> {
   const { reader, event } = await getEventOfAnyRoomForServer(parts, server, eventId);
-  return pduForServer(reader.room, event);
+  return await pdusForReader(parts, reader, [event]);
 }
 
 /** `GET /event_auth/{roomId}/{eventId}`: the auth chain of an event. @throws MatrixError M_NOT_FOUND */
@@ -117,11 +117,6 @@ async function withoutMembers(
   });
 }
 
-/** Events in the form for servers. */
-function pdus(room: RoomRow, events: readonly StoredEvent[]): Pdu[] {
-  return events.map((event) => pduForServer(room, event));
-}
-
 /**
  * `GET /backfill/{roomId}`: the named events and what came before them, newest first.
  *
@@ -136,7 +131,8 @@ export async function backfillForServer(
   const reader = await openForServer(parts, server, roomId);
   const start = await namedEvents(parts, reader, request.from);
   const limit = Math.min(Math.max(request.limit, 0), MAX_BACKFILL);
-  return pdus(reader.room, await walkBack(parts, reader, start, { limit, minDepth: 0, stopAt: new Set() }));
+  const found = await walkBack(parts, reader, start, { limit, minDepth: 0, stopAt: new Set() });
+  return await pdusForReader(parts, reader, found);
 }
 
 /** What `POST /get_missing_events/{roomId}` asks for. */
@@ -165,7 +161,7 @@ export async function missingEventsForServer(
   const start = await visiblePrevs(parts, reader, latest, stopAt);
   const limit = Math.min(Math.max(request.limit ?? DEFAULT_MISSING, 0), MAX_MISSING);
   const found = await walkBack(parts, reader, start, { limit, minDepth: request.minDepth ?? 0, stopAt });
-  return pdus(reader.room, found.reverse());
+  return await pdusForReader(parts, reader, found.reverse());
 }
 
 async function namedEvents(parts: RoomParts, reader: ServerReader, ids: readonly string[]): Promise<StoredEvent[]> {

@@ -20,11 +20,11 @@ export interface Viewer {
   readonly deviceId: string;
 }
 
-/** The event without anything that depends on the viewer. */
-export function plainClientEvent(event: StoredEvent, room: RoomRow): ClientEvent {
+/** The event without `unsigned`. @param isErased shows it redacted, though nobody redacted it: see `erasure.ts` */
+export function plainClientEvent(event: StoredEvent, room: RoomRow, isErased = false): ClientEvent {
   const version = roomVersion(room.version);
   if (version === undefined) throw new Error(`room ${room.roomId} has the unknown version ${room.version}`);
-  const pdu = event.redactedBy === null ? event.pdu : redactEvent(event.pdu, version);
+  const pdu = event.redactedBy === null && !isErased ? event.pdu : redactEvent(event.pdu, version);
   const redacts = pdu.redacts ?? (pdu.type === 'm.room.redaction' ? pdu.content.redacts : undefined);
   return {
     type: pdu.type,

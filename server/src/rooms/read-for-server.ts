@@ -12,6 +12,7 @@ import { eventInRoom, eventsById, type StoredEvent } from '../storage/events.ts'
 import { serverIsJoined, usersOfServer } from '../storage/memberships.ts';
 import { type RoomRow, roomHead } from '../storage/rooms.ts';
 import { type Snapshot, snapshotGet } from '../storage/state-snapshots.ts';
+import { erasedEvents, withoutJoined } from './erasure.ts';
 import { versionOf } from './fetch-events.ts';
 import type { RoomParts } from './room-parts.ts';
 import { serverMayTakePart } from './room-policy.ts';
@@ -162,7 +163,22 @@ async function memberKeysOf(parts: RoomParts, reader: ServerReader): Promise<num
   return [...(await parts.stateKeys.find(keys)).values()];
 }
 
-/** The event as it is sent to servers that ask for it: without what has been redacted. */
-export function pduForServer(room: RoomRow, event: StoredEvent): Pdu {
-  return event.redactedBy === null ? event.pdu : redactEvent(event.pdu, versionOf(room));
+/** The event as it is sent to servers that ask for it: without what has been redacted. @param isErased see `erasure.ts` */
+export function pduForServer(room: RoomRow, event: StoredEvent, isErased = false): Pdu {
+  return event.redactedBy === null && !isErased ? event.pdu : redactEvent(event.pdu, versionOf(room));
+}
+
+/** The same for events that a server reads, redacted where their sender had them erased before the server came to see them. */
+export async function pdusForReader(
+  parts: RoomParts,
+  reader: ServerReader,
+  events: readonly StoredEvent[],
+): Promise<Pdu[]> {
+  const erased = await withoutJoined(await erasedEvents(parts, events), async (snapshotIds) => {
+    const joined = new Set<number>();
+    for (const id of snapshotIds)
+      if ((await membershipIn(parts, reader, await parts.snapshots.load(id))) === 'join') joined.add(id);
+    return joined;
+  });
+  return events.map((event) => pduForServer(reader.room, event, erased.has(event.nid)));
 }

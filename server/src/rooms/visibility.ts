@@ -59,6 +59,24 @@ export async function viewpointsOf(
   };
 }
 
+/** Membership of a user in each of the snapshots; those where there is none are left out. */
+export async function membershipsAt(
+  parts: RoomParts,
+  userId: UserId,
+  snapshots: ReadonlyMap<number, Snapshot>,
+): Promise<Map<number, string>> {
+  const [keyNid] = (await parts.stateKeys.find([stateKey('m.room.member', userId)])).values();
+  if (keyNid === undefined) return new Map();
+  const nids = new Map([...snapshots].map(([id, snapshot]) => [id, snapshotGet(snapshot, keyNid)]));
+  const members = await parts.events.byNid([...new Set([...nids.values()].filter((nid) => nid !== undefined))]);
+  return new Map(
+    [...nids].flatMap(([id, nid]) => {
+      const membership = nid === undefined ? undefined : members.get(nid)?.pdu.content.membership;
+      return typeof membership === 'string' ? [[id, membership] as const] : [];
+    }),
+  );
+}
+
 /**
  * The events of one room that the reader may see (Client-Server API, "History visibility"), decided by the state at each of
  * them. All reading for people passes through here.

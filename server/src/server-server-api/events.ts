@@ -43,8 +43,8 @@ export function eventRoutes(parts: RoomParts, clock: Clock): FederationRoute[] {
       inRoom: 'none',
       rateLimit: 'federation',
       async handle({ params, origin }) {
-        const pdu = await eventForServer(parts, origin, params.eventId ?? '');
-        return { origin: parts.serverName, origin_server_ts: clock.now(), pdus: [pdu] };
+        const pdus = await eventForServer(parts, origin, params.eventId ?? '');
+        return { origin: parts.serverName, origin_server_ts: clock.now(), pdus };
       },
     }),
 

@@ -1,5 +1,6 @@
 import type { UserId } from '../protocol/event.ts';
 import type { Queryable, Transaction } from './database.ts';
+import { toStoredText } from './text.ts';
 
 export interface AccountRow {
   readonly userId: UserId;
@@ -79,10 +80,10 @@ export async function updatePasswordHash(
 }
 
 /** Closes an account for good: no password, no profile, nothing that it stored. Its devices are deleted separately. */
-export async function closeAccount(tx: Transaction, userId: string, erase: boolean): Promise<void> {
+export async function closeAccount(tx: Transaction, userId: string): Promise<void> {
   await tx.query(
-    'UPDATE accounts SET is_deactivated = true, is_admin = false, password_hash = NULL, is_erased = is_erased OR $2 WHERE user_id = $1',
-    [userId, erase],
+    'UPDATE accounts SET is_deactivated = true, is_admin = false, password_hash = NULL WHERE user_id = $1',
+    [userId],
   );
   await tx.query(`UPDATE profiles SET fields = '{}', display_name = NULL, avatar_url = NULL WHERE user_id = $1`, [
     userId,
@@ -90,6 +91,20 @@ export async function closeAccount(tx: Transaction, userId: string, erase: boole
   await tx.query('DELETE FROM filters WHERE user_id = $1', [userId]);
   await tx.query('DELETE FROM openid_tokens WHERE user_id = $1', [userId]);
   await tx.query('DELETE FROM account_data WHERE user_id = $1', [userId]);
+}
+
+/** Notes that a user had what they sent erased. @param position of that moment in the log */
+export async function markErased(tx: Transaction, userId: string, position: number): Promise<void> {
+  await tx.query('UPDATE accounts SET erased_position = $2 WHERE user_id = $1', [userId, position]);
+}
+
+/** Of the users given, those who had what they sent erased, and the position of the log at that moment. */
+export async function erasedPositions(db: Queryable, userIds: readonly UserId[]): Promise<Map<UserId, number>> {
+  const rows = await db.query<{ user_id: UserId; erased_position: number }>(
+    'SELECT user_id, erased_position FROM accounts WHERE user_id = ANY ($1::text[]) AND erased_position IS NOT NULL',
+    [userIds.map(toStoredText)],
+  );
+  return new Map(rows.map((row) => [row.user_id, row.erased_position]));
 }
 
 export async function hasAdministrator(db: Queryable): Promise<boolean> {

@@ -2,7 +2,14 @@ import type { Clock } from '../base/clock.ts';
 import { invalidUsername, MatrixError } from '../protocol/errors.ts';
 import type { ServerName, UserId } from '../protocol/event.ts';
 import { isNewLocalpart, isUserId, serverNameOf } from '../protocol/identifiers.ts';
-import { type AccountRow, closeAccount, findAccount, insertAccount, updatePasswordHash } from '../storage/accounts.ts';
+import {
+  type AccountRow,
+  closeAccount,
+  findAccount,
+  insertAccount,
+  markErased,
+  updatePasswordHash,
+} from '../storage/accounts.ts';
 import type { Database, Queryable, Transaction } from '../storage/database.ts';
 import { deleteOtherDevices } from '../storage/devices.ts';
 import { appendLog } from '../storage/log.ts';
@@ -51,7 +58,7 @@ export interface Accounts {
     password: string,
     options: { keepDevice: string | null; logoutDevices: boolean },
   ): Promise<void>;
-  /** Closes an account for good and ends its sessions. Its user id stays taken. */
+  /** Closes an account for good and ends its sessions. Its user id stays taken. @param erase see `rooms/erasure.ts` */
   deactivate(userId: UserId, erase: boolean): Promise<void>;
 }
 
@@ -136,12 +143,13 @@ export function createAccounts(options: {
 
     async deactivate(userId, erase) {
       await db.transaction(async (tx) => {
-        await closeAccount(tx, userId, erase);
+        await closeAccount(tx, userId);
         await deleteOtherDevices(tx, userId, null);
-        await appendLog(tx, [
+        const position = await appendLog(tx, [
           { kind: 'profile', userId },
           { kind: 'device_list', userId },
         ]);
+        if (erase) await markErased(tx, userId, position);
       });
     },
   };
