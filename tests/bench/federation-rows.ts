@@ -3,7 +3,7 @@ import type { MatrixClient } from '../torture/matrix-client.ts';
 import { percentile } from '../torture/scenario.ts';
 import type { Bench } from './bench.ts';
 import { measureInbound } from './inbound.ts';
-import { measureJoin } from './joins.ts';
+import { type Bystander, type JoinSpeed, measureJoin } from './joins.ts';
 import { measureReference, messagePayload } from './reference.ts';
 import { limitRow, plainRow, type Row, ratioRow } from './row.ts';
 import { measureSends } from './sends.ts';
@@ -32,20 +32,17 @@ export async function inboundRows(
   ];
 }
 
-/** Speed of joining a large room of another server, and how others fare meanwhile. Each time it is another room. */
-async function joinRows(
-  { server, folder, say }: Bench,
-  joiner: MatrixClient,
-  other: MatrixClient,
-  otherRoom: string,
-): Promise<Row[]> {
-  say(`joining a room of another server with ${LARGE_ROOM} members, ${JOINS} times`);
-  const joins: Awaited<ReturnType<typeof measureJoin>>[] = [];
-  for (let n = 0; n < JOINS; n++)
-    joins.push(await measureJoin({ serverName: server.serverName, folder }, joiner, other, otherRoom, LARGE_ROOM));
-  const median = (of: (join: (typeof joins)[number]) => number) => percentile(joins.map(of), 0.5);
+/** Speed of joining a large room of another server, and how others fare while somebody does. Each time it is another room. */
+async function joinRows({ server, folder, say }: Bench, joiner: MatrixClient, bystander: Bystander): Promise<Row[]> {
+  say(
+    `joining a room of another server with ${LARGE_ROOM} members, ${JOINS} times, and once more while others are busy`,
+  );
+  const at = { serverName: server.serverName, folder };
+  const joins: JoinSpeed[] = [];
+  for (let n = 0; n < JOINS; n++) joins.push(await measureJoin(at, joiner, LARGE_ROOM));
+  const median = (of: (join: JoinSpeed) => number) => percentile(joins.map(of), 0.5);
   const speed = median(({ events, ms }) => (events * 1000) / ms);
-  const [pings, sends] = [joins.flatMap((join) => join.pings), joins.flatMap((join) => join.sends)];
+  const { pings, sends } = await measureJoin(at, joiner, LARGE_ROOM, bystander);
   const meanwhile = 'while somebody joins, p99';
   return [
     plainRow({ name: 'join of a large room, median', value: median((join) => join.ms), unit: 'ms' }),
@@ -69,5 +66,5 @@ export async function federationRows(bench: Bench): Promise<Row[]> {
   const [room = ''] = await createRooms([owner], 1);
   bench.say('warming up');
   await measureSends(bench.server.url, [owner], [room], bench.ms / 4);
-  return [...(await joinRows(bench, joiner, owner, room)), ...(await inboundRows(bench, owner))];
+  return [...(await joinRows(bench, joiner, { client: owner, room })), ...(await inboundRows(bench, owner))];
 }

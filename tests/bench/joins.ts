@@ -16,9 +16,19 @@ export interface JoinSpeed {
   readonly events: number;
   /** From asking to join until the join is answered, in milliseconds. */
   readonly ms: number;
-  /** Times of other users' requests meanwhile, in milliseconds: the sending of messages, and a request that needs no database. */
+  /** Times of the bystander's requests, in milliseconds: the sending of messages, and a request that needs no database. */
   readonly sends: readonly number[];
   readonly pings: readonly number[];
+}
+
+function meanwhile(
+  { client, room }: Bystander,
+  isOver: () => boolean,
+): [sends: Promise<number[]>, pings: Promise<number[]>] {
+  return [
+    repeatUntil(isOver, () => send(client, room, 'while somebody joins a large room')),
+    repeatUntil(isOver, () => expectOk(client.call('GET', '/_matrix/client/versions'))),
+  ];
 }
 
 async function repeatUntil(isOver: () => boolean, work: () => Promise<unknown>): Promise<number[]> {
@@ -32,13 +42,18 @@ async function repeatUntil(isOver: () => boolean, work: () => Promise<unknown>):
   return times;
 }
 
+/** A user who sends to a room, and asks for what needs no database, while somebody else joins another. */
+export interface Bystander {
+  readonly client: MatrixClient;
+  readonly room: string;
+}
+
 /** Joins a room of another server with so many members, which have signed their joins with the keys of 20 servers. */
 export async function measureJoin(
   server: { readonly serverName: string; readonly folder: string },
   joiner: MatrixClient,
-  other: MatrixClient,
-  otherRoom: string,
   members: number,
+  bystander?: Bystander,
 ): Promise<JoinSpeed> {
   const developmentCa = path.join(server.folder, 'data/development-ca');
   const puppets: PuppetServer[] = [];
@@ -49,14 +64,7 @@ export async function measureJoin(
     const room = makeLargeRoom(puppets, members);
     room.serve();
     let isOver = false;
-    const ping = () => expectOk(other.call('GET', '/_matrix/client/versions'));
-    const others = [
-      repeatUntil(
-        () => isOver,
-        () => send(other, otherRoom, 'while somebody joins a large room'),
-      ),
-      repeatUntil(() => isOver, ping),
-    ];
+    const others = bystander === undefined ? [] : meanwhile(bystander, () => isOver);
     const started = performance.now();
     await joinRoom(joiner, room.roomId, [host.serverName]).finally(() => {
       isOver = true;

@@ -15,6 +15,8 @@ import type { RoomParts } from './room-parts.ts';
 
 /** A room's whole state may come at once: other requests get a turn between so many events. */
 const PAUSE_EVERY = 50;
+/** Node's thread pool has four threads. */
+const VERIFIED_AT_A_TIME = 32;
 
 declare const verified: unique symbol;
 
@@ -77,12 +79,21 @@ export async function admitPdus(
       for (const keyId of signatureKeyIds(one.pdu.signatures, serverName)) wanted.push({ serverName, keyId, validAt });
   }
   const keys = await parts.keyRing.fetch(wanted);
-  // Checks 2 and 3: signatures and hash. So many at a time that the threads which verify never wait.
+  return await verifyAll(version, checked, keys);
+}
+
+/** Checks 2 and 3: signatures and hash, of so many at a time that the threads which verify always have the next at hand. */
+async function verifyAll(
+  version: RoomVersion,
+  checked: readonly (Checked | RefusedPdu)[],
+  keys: VerifyKeys,
+): Promise<(VerifiedPdu | RefusedPdu)[]> {
   const results: (VerifiedPdu | RefusedPdu)[] = [];
-  for (let from = 0; from < checked.length; from += PAUSE_EVERY) {
-    const some = checked.slice(from, from + PAUSE_EVERY);
-    results.push(...(await Promise.all(some.map((one) => ('reason' in one ? one : verify(version, one, keys))))));
-  }
+  const left = checked.entries();
+  const verifyRest = async () => {
+    for (const [index, one] of left) results[index] = 'reason' in one ? one : await verify(version, one, keys);
+  };
+  await Promise.all(Array.from({ length: Math.min(VERIFIED_AT_A_TIME, checked.length) }, verifyRest));
   return results;
 }
 

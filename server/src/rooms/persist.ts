@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { EventId, UserId } from '../protocol/event.ts';
 import { serverNameOf } from '../protocol/identifiers.ts';
 import { isJsonObject, nearestSafeInteger } from '../protocol/json.ts';
@@ -73,6 +74,9 @@ function toStored(added: NewEvent, roomNid: number, position: number): StoredEve
   };
 }
 
+/** Events in one statement of many. */
+const PIECE = 1_000;
+
 const MEMBERSHIPS: ReadonlySet<unknown> = new Set(['join', 'invite', 'leave', 'ban', 'knock']);
 
 /**
@@ -106,8 +110,8 @@ export function toNewMembership(
 
 /**
  * Writes all that has been added to the rooms: the only writer of events that have a place in a room's graph. Runs inside
- * the transaction that holds the locks of the rooms. All statements are sent at once and answered with the commit, so the
- * log is locked for no longer than they take.
+ * the transaction that holds the locks of the rooms. Those statements that lock the log are sent at once and answered with the
+ * commit, so that it is locked for no longer than they take.
  *
  * @param origin of the follower that the caller offers to what has been written
  * @returns what has been written, with its positions: fulfilled once the transaction has committed
@@ -131,18 +135,21 @@ export async function persist(
     placeInAuthChains(tx, changed.flatMap(withAuthChainPlace)),
   ]);
 
-  // From here on nothing is waited for.
+  // What may be large and names no position of the log comes first.
+  await insertAside(tx, [...of((room) => room.aside), ...refused]);
   insertSnapshots(
     tx,
     changed.flatMap((room) => room.newSnapshots),
   );
-  insertEventsAside(tx, toRows([...of((room) => room.aside), ...refused]));
-  insertBackfilledEvents(tx, toRows(backfilled.filter(accepted)));
   insertAuthChains(tx, chains);
+  writeCurrentState(tx, state.changes);
+  insertBackfilledEvents(tx, toRows(backfilled.filter(accepted)));
   insertTransactions(
     tx,
     changed.flatMap((room) => room.transactions),
   );
+
+  // From here on the log is locked, and nothing is waited for.
   const first = live.length === 0 ? Promise.resolve(0) : insertLiveEvents(tx, toRows(live), live.map(memberOf), origin);
   writeEdges(tx, backfilled, added);
   updateHeads(
@@ -150,11 +157,18 @@ export async function persist(
     changed.map((room) => headChange(room, live)),
     live.length,
   );
-  writeCurrentState(tx, state.changes);
   writeMemberships(tx, state.memberships, live.length);
   applyRedactions(tx, [...backfilled, ...live]);
   for (const room of changed) for (const write of room.alongside) write(tx);
   return async () => toPersisted(live, await first);
+}
+
+/** A room's whole state may come at once: while Postgres is at work on one piece, others get a turn and the next is made. */
+async function insertAside(tx: Transaction, events: readonly Added[]): Promise<void> {
+  for (let from = 0; from < events.length; from += PIECE) {
+    if (from > 0) await setImmediate();
+    insertEventsAside(tx, toRows(events.slice(from, from + PIECE)));
+  }
 }
 
 /**

@@ -12,16 +12,19 @@ export function openIdBlocks(db: Queryable, sequence: string, increment: number)
   return {
     async take(count) {
       const ids: number[] = [];
-      while (ids.length < count) {
-        if (next === end) {
-          const [row] = await db.query<{ first: number }>(`SELECT nextval($1::regclass) AS first`, [sequence]);
-          if (row === undefined) throw new Error(`${sequence} gave no id`);
-          // Another call may have fetched a block meanwhile: ids of the older one are skipped, never repeated.
-          next = row.first;
-          end = row.first + increment;
-        }
-        ids.push(next++);
+      const takeHeld = () => {
+        while (ids.length < count && next < end) ids.push(next++);
+      };
+      takeHeld();
+      if (ids.length === count) return ids;
+      const blocks = Math.ceil((count - ids.length) / increment);
+      const sql = 'SELECT nextval($1::regclass) AS first FROM generate_series(1, $2::bigint)';
+      for (const { first } of await db.query<{ first: number }>(sql, [sequence, blocks])) {
+        // Another call may have fetched a block meanwhile: what is left of the older one is skipped, never repeated.
+        [next, end] = [first, first + increment];
+        takeHeld();
       }
+      if (ids.length < count) throw new Error(`${sequence} gave too few ids`);
       return ids;
     },
   };

@@ -27,61 +27,64 @@ interface Row {
 const FIND = `SELECT nid, type, state_key FROM state_keys
   JOIN unnest($1::text[], $2::text[]) AS wanted (type, state_key) USING (type, state_key)`;
 const INSERT = `INSERT INTO state_keys (type, state_key) SELECT * FROM unnest($1::text[], $2::text[])
-  ON CONFLICT DO NOTHING`;
+  ON CONFLICT DO NOTHING RETURNING nid, type, state_key`;
 const RESOLVE = 'SELECT nid, type, state_key FROM state_keys WHERE nid = ANY ($1::bigint[])';
 
-export function openStateKeys(db: Queryable): StateKeys {
-  const nids = new LruCache<StateKey, number>(200_000);
-  const keys = new LruCache<number, StateKey>(200_000);
+/** @param capacity pairs that are kept in memory */
+export function openStateKeys(db: Queryable, capacity = 200_000): StateKeys {
+  const nids = new LruCache<StateKey, number>(capacity);
+  const keys = new LruCache<number, StateKey>(capacity);
 
-  function remember(rows: Row[]): void {
-    for (const row of rows) {
+  function remember(rows: readonly Row[]): [nid: number, key: StateKey][] {
+    return rows.map((row) => {
       const key = stateKey(fromStoredText(row.type), fromStoredText(row.state_key));
       nids.set(key, row.nid);
       keys.set(row.nid, key);
-    }
+      return [row.nid, key];
+    });
   }
 
-  async function load(missing: StateKey[], makeNew: boolean): Promise<void> {
-    if (missing.length === 0) return;
-    const pairs = missing.map(split);
-    const values = [pairs.map(([type]) => toStoredText(type)), pairs.map(([, key]) => toStoredText(key))];
-    remember(await db.query<Row>(FIND, values));
-    if (!makeNew || missing.every((key) => nids.get(key) !== undefined)) return;
-    await db.query(INSERT, values);
-    remember(await db.query<Row>(FIND, values));
+  /** What the cache knows and, for what it lacks, what the statements say one after the other. */
+  async function look(wanted: readonly StateKey[], statements: readonly string[]): Promise<Map<StateKey, number>> {
+    const known = new Map<StateKey, number>();
+    let missing: StateKey[] = [];
+    for (const key of new Set(wanted)) {
+      const nid = nids.get(key);
+      if (nid === undefined) missing.push(key);
+      else known.set(key, nid);
+    }
+    for (const sql of statements) {
+      if (missing.length === 0) break;
+      // Always in the same order, so that two who make the same pairs cannot wait for each other in a circle.
+      const pairs = missing.sort().map(split);
+      const values = [pairs.map(([type]) => toStoredText(type)), pairs.map(([, key]) => toStoredText(key))];
+      for (const [nid, key] of remember(await db.query<Row>(sql, values))) known.set(key, nid);
+      missing = missing.filter((key) => !known.has(key));
+    }
+    return known;
   }
 
   return {
     async intern(wanted) {
-      await load([...new Set(wanted.filter((key) => nids.get(key) === undefined))], true);
+      // The last looks for those that others have made meanwhile.
+      const known = await look(wanted, [FIND, INSERT, FIND]);
       return wanted.map((key) => {
-        const nid = nids.get(key);
+        const nid = known.get(key);
         if (nid === undefined) throw new Error('a state key could not be interned');
         return nid;
       });
     },
-    async find(wanted) {
-      await load([...new Set(wanted.filter((key) => nids.get(key) === undefined))], false);
-      const found = new Map<StateKey, number>();
-      for (const key of wanted) {
-        const nid = nids.get(key);
-        if (nid !== undefined) found.set(key, nid);
-      }
-      return found;
-    },
+    find: (wanted) => look(wanted, [FIND]),
     async resolve(wanted) {
-      const missing = wanted.filter((nid) => keys.get(nid) === undefined);
       const found = new Map<number, StateKey>();
-      if (missing.length > 0) {
-        const rows = await db.query<Row>(RESOLVE, [missing]);
-        remember(rows);
-        for (const row of rows) found.set(row.nid, stateKey(fromStoredText(row.type), fromStoredText(row.state_key)));
-      }
+      const missing: number[] = [];
       for (const nid of wanted) {
         const key = keys.get(nid);
-        if (key !== undefined) found.set(nid, key);
+        if (key === undefined) missing.push(nid);
+        else found.set(nid, key);
       }
+      if (missing.length === 0) return found;
+      for (const [nid, key] of remember(await db.query<Row>(RESOLVE, [missing]))) found.set(nid, key);
       return found;
     },
   };
