@@ -33,22 +33,77 @@ export class NonCanonicalError extends Error {
  * sent: whether there may be any is for `checkEventFormat` to decide. Throws `NonCanonicalError`.
  */
 export function canonicalJson(value: JsonValue): string {
+  const text = write(value, MAX_JSON_DEPTH);
+  if (text !== undefined) return text;
   const fault = findNonCanonical(value, { looseNumbers: true });
-  if (fault) throw new NonCanonicalError(fault);
-  return write(value);
+  throw new NonCanonicalError(fault ?? { path: '', kind: 'type', reason: 'A value is no JSON.' });
 }
 
-/** Strings, numbers and literals are canonical as `JSON.stringify` writes them once they are well-formed and safe. */
-function write(value: JsonValue): string {
-  if (typeof value !== 'object' || value === null || value instanceof NonCanonicalToken) return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map(write).join(',')}]`;
-  const members: string[] = [];
-  for (const key of Object.keys(value).sort(compareByCodePoint)) {
-    const member = value[key];
-    if (member !== undefined) members.push(`${JSON.stringify(key)}:${write(member)}`);
+/** `undefined` for what has no canonical form: which part that is, and why, `findNonCanonical` says. */
+function write(value: unknown, depth: number): string | undefined {
+  switch (typeof value) {
+    case 'string':
+      return writeString(value);
+    case 'number':
+      return Number.isSafeInteger(value) && !Object.is(value, -0) ? `${value}` : undefined;
+    case 'boolean':
+      return value ? 'true' : 'false';
+    case 'object':
+      if (value === null) return 'null';
+      if (value instanceof NonCanonicalToken) return value.reason === 'number' ? JSON.stringify(value) : undefined;
+      if (depth === 0) return undefined;
+      return Array.isArray(value) ? writeArray(value, depth - 1) : writeObject(value, depth - 1);
+    default:
+      return undefined;
   }
-  return `{${members.join(',')}}`;
 }
+
+/** Strings are canonical as `JSON.stringify` writes them once they are well-formed. Most need no escape: quotes are enough. */
+function writeString(text: string): string | undefined {
+  if (PLAIN.test(text)) return `"${text}"`;
+  return text.isWellFormed() ? JSON.stringify(text) : undefined;
+}
+
+const PLAIN = /^[ !#-[\]-~]*$/;
+
+function writeArray(array: readonly unknown[], depth: number): string | undefined {
+  let text = '[';
+  for (let i = 0; i < array.length; i++) {
+    const item = write(array[i], depth);
+    if (item === undefined) return undefined;
+    text += i === 0 ? item : `,${item}`;
+  }
+  return `${text}]`;
+}
+
+function writeObject(object: object, depth: number): string | undefined {
+  const prototype = Object.getPrototypeOf(object);
+  if (prototype !== null && prototype !== Object.prototype) return undefined;
+  let text = '{';
+  for (const key of sortedKeys(object)) {
+    const value = (object as Record<string, unknown>)[key];
+    if (value === undefined) continue;
+    const [name, member] = [writeString(key), write(value, depth)];
+    if (name === undefined || member === undefined) return undefined;
+    text += text === '{' ? `${name}:${member}` : `,${name}:${member}`;
+  }
+  return `${text}}`;
+}
+
+/** In the order of code points, which for most keys is the one in which JavaScript sorts. */
+function sortedKeys(object: object): string[] {
+  const keys = Object.keys(object);
+  for (let i = 1; i < keys.length; i++) {
+    if ((keys[i - 1] as string) > (keys[i] as string)) {
+      keys.sort();
+      break;
+    }
+  }
+  return keys.some((key) => BEYOND_SURROGATES.test(key)) ? keys.sort(compareByCodePoint) : keys;
+}
+
+/** Units from the first surrogate on, where the two orders differ. */
+const BEYOND_SURROGATES = /[\ud800-\uffff]/;
 
 /** The UTF-8 bytes of `canonicalJson(value)`. */
 export function canonicalJsonBytes(value: JsonValue): Buffer {

@@ -1,6 +1,6 @@
 /** Content hash, reference hash and the ids made of it (Server-Server API, "Signing Events"; room versions, "Event IDs"). */
 
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { canonicalJsonBytes } from './canonical-json.ts';
 import type { Event, EventId, EventReference, Pdu, RoomId, ServerName } from './event.ts';
 import { type JsonObject, withoutKeys } from './json.ts';
@@ -65,5 +65,5 @@ function contentBytes(event: JsonObject): Buffer {
 }
 
 function sha256(bytes: Uint8Array): Buffer {
-  return createHash('sha256').update(bytes).digest();
+  return hash('sha256', bytes, 'buffer');
 }

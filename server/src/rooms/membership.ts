@@ -3,7 +3,7 @@ import type { EventId, UserId } from '../protocol/event.ts';
 import { isUserId, serverNameOf } from '../protocol/identifiers.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import { joinedRoomsOf } from '../storage/memberships.ts';
-import type { Draft } from './open-room.ts';
+import type { Draft } from './new-event.ts';
 import type { RoomParts } from './room-parts.ts';
 import { requireGraph, roomOfSender, type Sender } from './send.ts';
 

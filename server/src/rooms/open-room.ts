@@ -2,70 +2,19 @@ import { authEventKeys } from '../protocol/auth-events.ts';
 import { authorize } from '../protocol/auth-rules.ts';
 import { authStateOf } from '../protocol/authorization.ts';
 import { forbidden } from '../protocol/errors.ts';
-import {
-  type Event,
-  type EventId,
-  type EventReference,
-  type Pdu,
-  type StateKey,
-  stateKey,
-  type UserId,
-} from '../protocol/event.ts';
+import { type Event, type EventId, type EventReference, type Pdu, type StateKey, stateKey } from '../protocol/event.ts';
 import { referenceTo } from '../protocol/event-hashes.ts';
 import { hashAndSignEvent, nextDepth, type SignedEvent, type UnsignedPdu } from '../protocol/event-signing.ts';
-import { type JsonObject, nearestSafeInteger } from '../protocol/json.ts';
+import { nearestSafeInteger } from '../protocol/json.ts';
 import { type RoomVersion, roomVersion } from '../protocol/room-versions.ts';
 import type { Transaction } from '../storage/database.ts';
-import type { Admission, StoredEvent } from '../storage/events.ts';
+import type { StoredEvent } from '../storage/events.ts';
 import type { RoomHeadRow, RoomRow } from '../storage/rooms.ts';
 import { deriveSnapshot, type Snapshot, snapshotGet } from '../storage/state-snapshots.ts';
 import { asRuleEvent } from './event-cache.ts';
+import type { Draft, NewEvent } from './new-event.ts';
 import { awaitPolicyServer } from './policy-server.ts';
 import type { RoomParts } from './room-parts.ts';
-
-/** What a local user wants to say; the room adds the rest. */
-export interface Draft {
-  readonly type: string;
-  readonly sender: UserId;
-  readonly content: JsonObject;
-  readonly stateKey?: string;
-  /** Target of an `m.room.redaction`. */
-  readonly redacts?: Redacts;
-  readonly deviceId?: string;
-  readonly transactionId?: string;
-}
-
-/** What a redaction takes away. */
-export interface Redacts {
-  readonly target: EventId;
-  /** The sender lacks the power to redact others, so it counts only for events of the sender's own server. */
-  readonly sameServerOnly: boolean;
-}
-
-/** An event about to be written. */
-export interface NewEvent {
-  readonly nid: number;
-  readonly event: Event;
-  /** Canonical JSON of the PDU. */
-  readonly json: string;
-  readonly admission: Admission;
-  readonly reason: string | null;
-  /** The other servers of the room get it from us. */
-  readonly local: boolean;
-  /** Others may have referred to it before it came to us. */
-  readonly isFromElsewhere: boolean;
-  readonly stateKeyNid: number | null;
-  readonly prevEvents: readonly number[];
-  readonly missingPrevEvents: readonly EventId[];
-  readonly authEvents: readonly number[];
-  readonly stateBefore: Snapshot | undefined;
-  readonly stateAfter: Snapshot | undefined;
-  /** Current state of the room once this event is in. */
-  readonly roomState: Snapshot | undefined;
-  readonly redacts: Redacts | null;
-  readonly deviceId: string | null;
-  readonly transactionId: string | null;
-}
 
 export interface Extremity {
   readonly nid: number;
@@ -91,6 +40,8 @@ interface Checkpoint {
  */
 export class OpenRoom {
   readonly room: RoomRow;
+  /** As it stands in the database, or will once the room that this one continues is written. */
+  readonly headAtOpening: RoomHeadRow;
   readonly version: RoomVersion;
   /** State when the room was opened. */
   readonly stateAtOpening: Snapshot | undefined;
@@ -109,6 +60,8 @@ export class OpenRoom {
   readonly #parts: RoomParts;
   readonly #byNid = new Map<number, NewEvent>();
   readonly #byId = new Map<EventId, NewEvent>();
+  /** What the room that this one continues has added. */
+  #before: ReadonlyMap<number, NewEvent> = new Map();
 
   private constructor(
     parts: RoomParts,
@@ -118,6 +71,7 @@ export class OpenRoom {
   ) {
     this.#parts = parts;
     this.room = head;
+    this.headAtOpening = head;
     const version = roomVersion(head.version);
     if (version === undefined) throw new Error(`room ${head.roomId} has the unknown version ${head.version}`);
     this.version = version;
@@ -142,6 +96,32 @@ export class OpenRoom {
 
   get extremities(): readonly Extremity[] {
     return this.#extremities;
+  }
+
+  /** The head of the room once what has been added is written. */
+  head(): RoomHeadRow {
+    const { nid, roomId, version } = this.room;
+    return {
+      nid,
+      roomId,
+      version,
+      extremities: this.#extremities.map((extremity) => extremity.nid),
+      depth: this.#depth,
+      currentState: this.#state?.id ?? null,
+    };
+  }
+
+  /** Whether nothing but messages of local users has been added. */
+  hasOnlyMessages(): boolean {
+    const isMessage = ({ local, stateKeyNid, redacts }: NewEvent) => local && stateKeyNid === null && redacts === null;
+    return this.added.length === this.#byNid.size && this.alongside.length === 0 && this.added.every(isMessage);
+  }
+
+  /** The room as it will be once what has been added is written, to go on with before that; for the rest see `hasOnlyMessages`. */
+  continued(): OpenRoom {
+    const room = new OpenRoom(this.#parts, this.head(), this.#extremities, this.#state);
+    room.#before = this.#byNid;
+    return room;
   }
 
   get depth(): number {
@@ -208,7 +188,7 @@ export class OpenRoom {
     const found = new Map<number, StoredOrNew>();
     const stored: number[] = [];
     for (const nid of nids) {
-      const fresh = this.#byNid.get(nid);
+      const fresh = this.#byNid.get(nid) ?? this.#before.get(nid);
       if (fresh !== undefined) found.set(nid, { nid, event: fresh.event });
       else stored.push(nid);
     }

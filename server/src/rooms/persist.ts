@@ -5,7 +5,7 @@ import { isJsonObject, nearestSafeInteger } from '../protocol/json.ts';
 import { insertAuthChains, placeInAuthChains } from '../storage/auth-chains.ts';
 import { insertTransactions } from '../storage/client-transactions.ts';
 import { type StateChange, writeCurrentState } from '../storage/current-state.ts';
-import type { Transaction } from '../storage/database.ts';
+import type { Queryable, Transaction } from '../storage/database.ts';
 import {
   type EventRow,
   insertBackfilledEvents,
@@ -14,6 +14,7 @@ import {
   type StoredEvent,
 } from '../storage/events.ts';
 import { type MembershipState, type NewMembership, writeMemberships } from '../storage/memberships.ts';
+import { writeMessages } from '../storage/messages.ts';
 import {
   fillMissingPrevEvents,
   insertMissingPrevEvents,
@@ -22,7 +23,8 @@ import {
 import { applyWaitingRedactions, insertWaitingRedactions } from '../storage/redactions.ts';
 import { type HeadChange, updateHeads } from '../storage/rooms.ts';
 import { insertSnapshots, snapshotDifference, snapshotGet } from '../storage/state-snapshots.ts';
-import type { NewEvent, OpenRoom } from './open-room.ts';
+import type { NewEvent } from './new-event.ts';
+import type { OpenRoom } from './open-room.ts';
 
 /** Where an accepted event has ended up. */
 export interface Persisted {
@@ -169,6 +171,23 @@ async function insertAside(tx: Transaction, events: readonly Added[]): Promise<v
     if (from > 0) await setImmediate();
     insertEventsAside(tx, toRows(events.slice(from, from + PIECE)));
   }
+}
+
+/**
+ * Writes messages that have been added to rooms of which `OpenRoom.hasOnlyMessages` holds, if these are still as they were when
+ * they were opened: see `writeMessages` for what it throws. It is a transaction of its own.
+ */
+export async function persistMessages(db: Queryable, rooms: readonly OpenRoom[], origin: string): Promise<Persisted[]> {
+  const changed = rooms.filter((room) => room.hasChanged());
+  if (changed.length === 0) return [];
+  if (!changed.every((room) => room.hasOnlyMessages())) throw new Error('there is more to write than messages');
+  const live = changed.flatMap((room) => room.added.map((added) => ({ room, added })));
+  const batch = {
+    events: toRows(live),
+    rooms: changed.map((room) => ({ before: room.headAtOpening, change: headChange(room, live) })),
+    transactions: changed.flatMap((room) => room.transactions),
+  };
+  return toPersisted(live, await writeMessages(db, batch, origin));
 }
 
 /**

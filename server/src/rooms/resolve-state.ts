@@ -13,7 +13,8 @@ import {
 } from '../storage/state-snapshots.ts';
 import { authDifference } from './auth-difference.ts';
 import { asRuleEvent } from './event-cache.ts';
-import type { NewEvent, OpenRoom } from './open-room.ts';
+import type { NewEvent } from './new-event.ts';
+import type { OpenRoom } from './open-room.ts';
 import type { RoomParts } from './room-parts.ts';
 
 /**

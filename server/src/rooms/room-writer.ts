@@ -1,12 +1,14 @@
 import { setImmediate } from 'node:timers/promises';
 import { Limiter } from '../base/limiter.ts';
+import { LruCache } from '../base/lru-cache.ts';
 import { unavailable } from '../protocol/errors.ts';
 import { findTransactions } from '../storage/client-transactions.ts';
 import { type Database, isDatabaseAway, type Transaction } from '../storage/database.ts';
 import type { LogRow } from '../storage/log-follower.ts';
+import { isStaleHead } from '../storage/messages.ts';
 import { lockHeads, type RoomHeadRow, roomHead } from '../storage/rooms.ts';
 import { OpenRoom } from './open-room.ts';
-import { type Persisted, persist } from './persist.ts';
+import { type Persisted, persist, persistMessages } from './persist.ts';
 import { AwaitsPolicyServer } from './policy-server.ts';
 import { acceptSigned, signByPolicyServer } from './policy-signatures.ts';
 import type { RoomParts } from './room-parts.ts';
@@ -18,6 +20,8 @@ interface Job {
   readonly roomNid: number;
   readonly work: RoomWork<unknown>;
   readonly transactionKey: Buffer | undefined;
+  /** The work asks nothing but the room, so it need not wait until the room is locked. */
+  mayRunAhead: boolean;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -33,6 +37,10 @@ const BATCH = 128;
 const MOST_ALONE = 6;
 /** Beyond this many waiting jobs new ones are refused with 503: the database does not keep up. */
 const MAX_WAITING = 5_000;
+/** Heads kept in memory. */
+const REMEMBERED_HEADS = 10_000;
+/** After somebody else has written to a room, so many of our transactions ask for its head. */
+const ASKS_AFTER_CHANGE = 50;
 
 /**
  * Runs all writing to rooms. Work of many requests shares one transaction (group commit), so that the cost of a commit and
@@ -43,6 +51,11 @@ export class RoomWriter {
   readonly #partsOf: () => RoomParts;
   readonly #queue: Job[] = [];
   readonly #alone = new Limiter(MOST_ALONE);
+  /** Heads as our last transactions left them: a guess as soon as there are other processes. */
+  readonly #heads = new LruCache<number, RoomHeadRow>(REMEMBERED_HEADS);
+  /** Rooms that others write to, with how many more times we shall ask for their heads. */
+  readonly #contended = new LruCache<number, number>(REMEMBERED_HEADS);
+  #arrived = () => {};
   #running = false;
 
   constructor(db: Database, partsOf: () => RoomParts) {
@@ -55,9 +68,23 @@ export class RoomWriter {
    *
    * @param transactionKey answers the earlier event id without running `work` if this key has led to one
    */
-  async write<T>(roomNid: number, work: RoomWork<T>, transactionKey?: Buffer): Promise<T | { eventId: string }> {
+  write<T>(roomNid: number, work: RoomWork<T>, transactionKey?: Buffer): Promise<T | { eventId: string }> {
+    return this.#write(roomNid, work, transactionKey, false);
+  }
+
+  /** The same for work that asks nothing but the room that it gets: it may run on top of what is about to be written. */
+  writeMessage<T>(roomNid: number, work: RoomWork<T>, transactionKey: Buffer): Promise<T | { eventId: string }> {
+    return this.#write(roomNid, work, transactionKey, true);
+  }
+
+  async #write<T>(
+    roomNid: number,
+    work: RoomWork<T>,
+    transactionKey: Buffer | undefined,
+    mayRunAhead: boolean,
+  ): Promise<T | { eventId: string }> {
     try {
-      return await this.#enqueue(roomNid, work, transactionKey);
+      return await this.#enqueue(roomNid, work, transactionKey, mayRunAhead);
     } catch (error) {
       if (!(error instanceof AwaitsPolicyServer)) throw error;
       return await this.#writeSigned(roomNid, error, transactionKey);
@@ -77,13 +104,19 @@ export class RoomWriter {
     return await this.#writeAlone(roomNid, work, transactionKey);
   }
 
-  #enqueue<T>(roomNid: number, work: RoomWork<T>, transactionKey?: Buffer): Promise<T | { eventId: string }> {
+  #enqueue<T>(
+    roomNid: number,
+    work: RoomWork<T>,
+    transactionKey: Buffer | undefined,
+    mayRunAhead: boolean,
+  ): Promise<T | { eventId: string }> {
     return new Promise((resolve, reject) => {
       if (this.#queue.length >= MAX_WAITING) {
         reject(unavailable('The server has too much to write at the moment. Try again soon.'));
         return;
       }
-      this.#queue.push({ roomNid, work, transactionKey, resolve: resolve as Job['resolve'], reject });
+      this.#queue.push({ roomNid, work, transactionKey, mayRunAhead, resolve: resolve as Job['resolve'], reject });
+      this.#arrived();
       if (!this.#running) void this.#run();
     });
   }
@@ -95,7 +128,9 @@ export class RoomWriter {
 
   #writeAlone<T>(roomNid: number, work: RoomWork<T>, transactionKey: Buffer | undefined): Promise<T> {
     return new Promise((resolve, reject) => {
-      void this.#runAlone([{ roomNid, work, transactionKey, resolve: resolve as Job['resolve'], reject }]);
+      void this.#runAlone([
+        { roomNid, work, transactionKey, mayRunAhead: false, resolve: resolve as Job['resolve'], reject },
+      ]);
     });
   }
 
@@ -106,36 +141,125 @@ export class RoomWriter {
     return await OpenRoom.open(this.#partsOf(), head);
   }
 
+  /**
+   * While Postgres is at work on one transaction, the messages that arrive are built on top of what it writes, so that the next
+   * can follow at once.
+   */
   async #run(): Promise<void> {
     this.#running = true;
-    while (this.#queue.length > 0) {
-      // Requests that have arrived already come along: a large transaction costs little more than a small one.
+    let underWay: Ahead | undefined;
+    let answers: Outcome[] = [];
+    while (underWay !== undefined || answers.length > 0 || this.#queue.length > 0) {
+      // Requests that have arrived already come along: a large transaction costs little more than a small one. And those of the
+      // transaction before get their answers while Postgres is at work on this one.
       await setImmediate();
-      const jobs = this.#queue.splice(0, BATCH);
-      try {
-        await this.#runBatch(jobs);
-      } catch (error) {
-        await this.#runApart(jobs, error);
-      }
+      settle(answers);
+      const next = await this.#prepare(underWay);
+      const isWritten = (await underWay?.written) ?? true;
+      answers = isWritten ? (underWay?.outcomes ?? []) : [];
+      if (!isWritten) this.#queue.unshift(...(underWay?.jobs ?? []), ...next.jobs);
+      underWay = isWritten && next.jobs.length > 0 ? next : undefined;
+      if (underWay !== undefined) underWay.written = this.#writeAhead(underWay);
+      else if (this.#queue.length > 0) await this.#runBatch(this.#queue.splice(0, BATCH));
     }
     this.#running = false;
   }
 
+  /** Runs the jobs at the front of the queue that can run ahead, and until the transaction under way is done those that come. */
+  async #prepare(underWay: Ahead | undefined): Promise<Ahead> {
+    const next = newAhead();
+    let isDone = underWay === undefined;
+    const done = underWay?.written.then(() => {
+      isDone = true;
+    });
+    for (;;) {
+      await this.#runAhead(next, underWay);
+      if (isDone) return next;
+      const { promise: arrival, resolve } = Promise.withResolvers<void>();
+      this.#arrived = resolve;
+      await Promise.race([arrival, done]);
+    }
+  }
+
+  async #runAhead(next: Ahead, underWay: Ahead | undefined): Promise<void> {
+    while (next.jobs.length < BATCH) {
+      const [job] = this.#queue;
+      if (job === undefined || !job.mayRunAhead) return;
+      const outcome = await this.#runOneAhead(job, next, underWay);
+      if (outcome === undefined || 'error' in outcome) {
+        // It may have been answered before, or the room may have changed: that is for the locked room to say.
+        job.mayRunAhead = false;
+        return;
+      }
+      this.#queue.shift();
+      next.jobs.push(job);
+      next.outcomes.push(outcome);
+    }
+  }
+
+  async #runOneAhead(job: Job, next: Ahead, underWay: Ahead | undefined): Promise<Outcome | undefined> {
+    try {
+      const room = next.rooms.get(job.roomNid) ?? (await this.#openAhead(job.roomNid, underWay));
+      if (room === undefined) return undefined;
+      next.rooms.set(job.roomNid, room);
+      return await runJob(room, job, next.earlier);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** The room as we know it, if we do. */
+  async #openAhead(nid: number, underWay: Ahead | undefined): Promise<OpenRoom | undefined> {
+    const before = underWay?.rooms.get(nid);
+    if (before !== undefined) return before.continued();
+    const head = this.#heads.get(nid);
+    return head === undefined ? undefined : await OpenRoom.open(this.#partsOf(), head);
+  }
+
+  /**
+   * Writes what ran ahead, in one round trip: the transaction fails if one of the rooms has another head than we thought.
+   *
+   * @returns whether it is written; if not, its jobs are to be run on the locked rooms. Never fails
+   */
+  async #writeAhead(ahead: Ahead): Promise<boolean> {
+    const rooms = [...ahead.rooms.values()];
+    try {
+      const persisted = await persistMessages(this.#db, rooms, this.#partsOf().follower.origin);
+      this.#announce(rooms, persisted);
+      return true;
+    } catch (error) {
+      for (const nid of ahead.rooms.keys()) {
+        this.#heads.delete(nid);
+        if (isStaleHead(error)) this.#contended.set(nid, ASKS_AFTER_CHANGE);
+      }
+      for (const job of ahead.jobs) job.mayRunAhead = false;
+      return false;
+    }
+  }
+
   async #runBatch(jobs: readonly Job[]): Promise<void> {
+    try {
+      settle(await this.#runLocked(jobs));
+    } catch (error) {
+      await this.#runApart(jobs, error);
+    }
+  }
+
+  async #runLocked(jobs: readonly Job[]): Promise<Outcome[]> {
     const nids = [...new Set(jobs.map((job) => job.roomNid))];
     let left: readonly Job[] = [];
-    const { outcomes, persisted } = await this.#db.transaction(async (tx) => {
+    const done = await this.#db.transaction(async (tx) => {
       const locked = await lockAndFind(tx, jobs, nids, false);
       const open = new Set(locked.heads.map((head) => head.nid));
       left = jobs.filter((job) => !open.has(job.roomNid));
       const ready = jobs.filter((job) => open.has(job.roomNid));
       return await this.#runJobs(tx, locked, ready);
     });
-    this.#announce(await persisted());
-    settle(outcomes);
+    this.#announce(done.rooms, await done.persisted());
     // Another transaction holds these rooms. They wait for it on a connection of their own, so that nobody else waits.
     for (const nid of new Set(left.map((job) => job.roomNid)))
       void this.#runAlone(left.filter((job) => job.roomNid === nid));
+    return done.outcomes;
   }
 
   async #runAlone(jobs: readonly Job[]): Promise<void> {
@@ -146,9 +270,9 @@ export class RoomWriter {
         if (locked.heads.length === 0) throw new Error(`room ${nid} has no row`);
         return await this.#runJobs(tx, locked, jobs);
       };
-      const { outcomes, persisted } = await this.#alone.run(() => this.#db.transaction(write));
-      this.#announce(await persisted());
-      settle(outcomes);
+      const done = await this.#alone.run(() => this.#db.transaction(write));
+      this.#announce(done.rooms, await done.persisted());
+      settle(done.outcomes);
     } catch (error) {
       await this.#runApart(jobs, error);
     }
@@ -160,11 +284,7 @@ export class RoomWriter {
     else for (const job of jobs) await this.#runAlone([job]);
   }
 
-  async #runJobs(
-    tx: Transaction,
-    { heads, earlier }: Locked,
-    jobs: readonly Job[],
-  ): Promise<{ outcomes: Outcome[]; persisted: () => Promise<Persisted[]> }> {
+  async #runJobs(tx: Transaction, { heads, earlier }: Locked, jobs: readonly Job[]): Promise<Ran> {
     const rooms = new Map<number, OpenRoom>();
     for (const head of heads) rooms.set(head.nid, await OpenRoom.open(this.#partsOf(), head));
     const outcomes: Outcome[] = [];
@@ -172,17 +292,48 @@ export class RoomWriter {
       const room = rooms.get(job.roomNid);
       if (room !== undefined) outcomes.push(await runJob(room, job, earlier));
     }
-    return { outcomes, persisted: await persist(tx, [...rooms.values()], this.#partsOf().follower.origin) };
+    const opened = [...rooms.values()];
+    return { rooms: opened, outcomes, persisted: await persist(tx, opened, this.#partsOf().follower.origin) };
   }
 
-  #announce(persisted: readonly Persisted[]): void {
+  #rememberHead(head: RoomHeadRow): void {
+    const asks = this.#contended.get(head.nid) ?? 0;
+    if (asks > 0) this.#contended.set(head.nid, asks - 1);
+    else this.#heads.set(head.nid, head);
+  }
+
+  /** After the commit: what the caches and the readers of the log need not read back. */
+  #announce(rooms: readonly OpenRoom[], persisted: readonly Persisted[]): void {
     const parts = this.#partsOf();
+    for (const room of rooms) this.#rememberHead(room.head());
     for (const room of new Set(persisted.map((event) => event.room)))
       for (const snapshot of room.newSnapshots) parts.snapshots.remember(snapshot);
     for (const event of persisted) parts.events.remember(event.stored);
     if (persisted.length === 0) return;
     parts.follower.offer(persisted.map(toLogRow));
   }
+}
+
+/** Jobs that have run on locked rooms, and what they have written once the transaction has committed. */
+interface Ran {
+  readonly rooms: readonly OpenRoom[];
+  readonly outcomes: Outcome[];
+  readonly persisted: () => Promise<Persisted[]>;
+}
+
+/** Jobs that have run on top of what we think is in the database, or soon will be. */
+interface Ahead {
+  readonly rooms: Map<number, OpenRoom>;
+  readonly jobs: Job[];
+  readonly outcomes: Outcome[];
+  /** As in `Locked`: of these jobs only. */
+  readonly earlier: Map<string, string>;
+  /** Whether they have been written. */
+  written: Promise<boolean>;
+}
+
+function newAhead(): Ahead {
+  return { rooms: new Map(), jobs: [], outcomes: [], earlier: new Map(), written: Promise.resolve(false) };
 }
 
 interface Locked {

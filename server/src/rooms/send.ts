@@ -8,7 +8,8 @@ import { eventInRoom } from '../storage/events.ts';
 import type { RoomRow } from '../storage/rooms.ts';
 import type { Snapshot } from '../storage/state-snapshots.ts';
 import { checkNewAliases } from './canonical-alias.ts';
-import type { Draft, OpenRoom, Redacts } from './open-room.ts';
+import type { Draft, Redacts } from './new-event.ts';
+import type { OpenRoom } from './open-room.ts';
 import type { RoomParts } from './room-parts.ts';
 
 /** Who asks, and from which device. */
@@ -54,7 +55,7 @@ export async function sendMessage(
     deviceId: sender.deviceId,
     transactionId: message.txnId,
   };
-  return eventIdOf(await parts.writer.write(room.nid, (open) => append(open, draft), key));
+  return eventIdOf(await parts.writer.writeMessage(room.nid, (open) => append(open, draft), key));
 }
 
 async function append(open: OpenRoom, draft: Draft): Promise<{ eventId: EventId }> {

@@ -4,7 +4,8 @@ import { missingFromHistory } from '../storage/missing-prev-events.ts';
 import type { Snapshot } from '../storage/state-snapshots.ts';
 import type { VerifiedPdu } from './admit-pdu.ts';
 import { asRuleEvent } from './event-cache.ts';
-import type { NewEvent, OpenRoom } from './open-room.ts';
+import type { NewEvent } from './new-event.ts';
+import type { OpenRoom } from './open-room.ts';
 import type { RoomParts } from './room-parts.ts';
 
 /** An event that we hold, stored or added in this transaction. */

@@ -1,4 +1,5 @@
 import type { UserId } from '../protocol/event.ts';
+import { byteaArray } from './binary-arrays.ts';
 import type { Queryable, Transaction } from './database.ts';
 
 /** An access token together with the account that it belongs to. */
@@ -35,7 +36,7 @@ export async function findAccessTokens(db: Queryable, hashes: readonly Buffer[])
     `SELECT t.token_hash, t.id, t.user_id, t.device_id, t.refresh_token_id, t.expires_at, t.is_fresh, a.is_admin, a.is_guest, a.is_locked
      FROM access_tokens t JOIN accounts a ON a.user_id = t.user_id
      WHERE t.token_hash = ANY ($1::bytea[]) AND NOT a.is_deactivated`,
-    [hashes],
+    [byteaArray(hashes)],
   );
   return new Map(
     rows.map((row) => [

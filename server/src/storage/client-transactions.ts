@@ -1,4 +1,5 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
+import { byteaArray, textArray } from './binary-arrays.ts';
 import type { Queryable, Transaction } from './database.ts';
 
 /** What a transaction id is unique within: a device and an HTTP path (Client-Server API, "Transaction identifiers"). */
@@ -12,7 +13,7 @@ export interface ClientTransaction {
 
 export function transactionKey(transaction: ClientTransaction): Buffer {
   const parts = [transaction.userId, transaction.deviceId, transaction.path, transaction.txnId];
-  return createHash('sha256').update(JSON.stringify(parts)).digest().subarray(0, 20);
+  return hash('sha256', JSON.stringify(parts), 'buffer').subarray(0, 20);
 }
 
 /** Event ids that earlier requests with these keys have led to, by key in hex. */
@@ -20,7 +21,7 @@ export async function findTransactions(db: Queryable, keys: readonly Buffer[]): 
   if (keys.length === 0) return new Map();
   const rows = await db.query<{ key: Buffer; event_id: string }>(
     'SELECT key, event_id FROM client_transactions WHERE key = ANY ($1::bytea[])',
-    [keys],
+    [byteaArray(keys)],
   );
   return new Map(rows.map((row) => [row.key.toString('hex'), row.event_id]));
 }
@@ -32,8 +33,8 @@ export function insertTransactions(
 ): void {
   if (rows.length === 0) return;
   tx.enqueue('INSERT INTO client_transactions (key, event_id) SELECT * FROM unnest($1::bytea[], $2::text[])', [
-    rows.map((row) => row.key),
-    rows.map((row) => row.eventId),
+    byteaArray(rows.map((row) => row.key)),
+    textArray(rows.map((row) => row.eventId)),
   ]);
 }
 

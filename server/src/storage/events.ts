@@ -1,5 +1,6 @@
 import type { EventId, Pdu, UserId } from '../protocol/event.ts';
 import { parseStoredJson } from '../protocol/json-parser.ts';
+import { boolArray, int8Array, textArray } from './binary-arrays.ts';
 import type { Queryable, Transaction } from './database.ts';
 import { fromStoredText, toStoredText } from './text.ts';
 
@@ -105,42 +106,44 @@ function fromRow(row: Row): StoredEvent {
   };
 }
 
-const ROWS = `unnest($1::bigint[], $2::text[], $3::bigint[], $4::admission[], $5::text[], $6::bigint[], $7::text[], $8::bigint[],
+/** Events as rows of parameters 1 to 21: see `eventColumns`. */
+export const EVENT_ROWS = `unnest($1::bigint[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::bigint[],
   $9::bigint[], $10::boolean[], $11::text[], $12::text[], $13::bigint[], $14::bigint[], $15::bigint[], $16::text[], $17::text[],
   $18::text[], $19::text[], $20::text[], $21::text[]) WITH ORDINALITY AS e (nid, event_id, room_nid, admission, type,
   state_key_nid, sender, depth, origin_server_ts, local, prev_events, auth_events, state_before, state_after, room_state,
   relates_to, relation_type, device_id, transaction_id, reason, pdu, n)`;
 
-const TARGET = `INSERT INTO events (nid, event_id, room_nid, admission, type, state_key_nid, sender, depth, origin_server_ts,
+/** Writes rows of `EVENT_ROWS`; their position is yet to be named. */
+export const INTO_EVENTS = `INSERT INTO events (nid, event_id, room_nid, admission, type, state_key_nid, sender, depth, origin_server_ts,
   local, prev_events, auth_events, state_before, state_after, room_state, relates_to, relation_type, device_id, transaction_id,
   reason, pdu, position)
-  SELECT e.nid, e.event_id, e.room_nid, e.admission, e.type, e.state_key_nid, e.sender, e.depth, e.origin_server_ts, e.local,
+  SELECT e.nid, e.event_id, e.room_nid, e.admission::admission, e.type, e.state_key_nid, e.sender, e.depth, e.origin_server_ts, e.local,
   e.prev_events::bigint[], e.auth_events::bigint[], e.state_before, e.state_after, e.room_state, e.relates_to, e.relation_type,
   e.device_id, e.transaction_id, e.reason, e.pdu`;
 
-function columns(events: readonly EventRow[]): unknown[] {
+export function eventColumns(events: readonly EventRow[]): unknown[] {
   return [
-    events.map((event) => event.nid),
-    events.map((event) => toStoredText(event.eventId)),
-    events.map((event) => event.roomNid),
-    events.map((event) => event.admission),
-    events.map((event) => toStoredText(event.type)),
-    events.map((event) => event.stateKeyNid),
-    events.map((event) => toStoredText(event.sender)),
-    events.map((event) => event.depth),
-    events.map((event) => event.originServerTs),
-    events.map((event) => event.local),
-    events.map((event) => `{${event.prevEvents.join(',')}}`),
-    events.map((event) => `{${event.authEvents.join(',')}}`),
-    events.map((event) => event.stateBefore),
-    events.map((event) => event.stateAfter),
-    events.map((event) => event.roomState),
-    events.map((event) => (event.relatesTo === null ? null : toStoredText(event.relatesTo))),
-    events.map((event) => (event.relationType === null ? null : toStoredText(event.relationType))),
-    events.map((event) => event.deviceId),
-    events.map((event) => (event.transactionId === null ? null : toStoredText(event.transactionId))),
-    events.map((event) => event.reason),
-    events.map((event) => event.pdu),
+    int8Array(events.map((event) => event.nid)),
+    textArray(events.map((event) => toStoredText(event.eventId))),
+    int8Array(events.map((event) => event.roomNid)),
+    textArray(events.map((event) => event.admission)),
+    textArray(events.map((event) => toStoredText(event.type))),
+    int8Array(events.map((event) => event.stateKeyNid)),
+    textArray(events.map((event) => toStoredText(event.sender))),
+    int8Array(events.map((event) => event.depth)),
+    int8Array(events.map((event) => event.originServerTs)),
+    boolArray(events.map((event) => event.local)),
+    textArray(events.map((event) => `{${event.prevEvents.join(',')}}`)),
+    textArray(events.map((event) => `{${event.authEvents.join(',')}}`)),
+    int8Array(events.map((event) => event.stateBefore)),
+    int8Array(events.map((event) => event.stateAfter)),
+    int8Array(events.map((event) => event.roomState)),
+    textArray(events.map((event) => (event.relatesTo === null ? null : toStoredText(event.relatesTo)))),
+    textArray(events.map((event) => (event.relationType === null ? null : toStoredText(event.relationType)))),
+    textArray(events.map((event) => event.deviceId)),
+    textArray(events.map((event) => (event.transactionId === null ? null : toStoredText(event.transactionId)))),
+    textArray(events.map((event) => event.reason)),
+    textArray(events.map((event) => event.pdu)),
   ];
 }
 
@@ -157,8 +160,8 @@ const PROMOTE = `ON CONFLICT (event_id) DO UPDATE SET position = excluded.positi
   OR events.room_nid <> excluded.room_nid`;
 
 const INSERT_LIVE = `WITH head AS (UPDATE log_head SET position = position + cardinality($1::bigint[]) RETURNING position),
-  e AS MATERIALIZED (SELECT e.*, head.position - cardinality($1::bigint[]) + e.n AS position FROM head, ${ROWS}),
-  written AS (${TARGET}, e.position FROM e ${PROMOTE}),
+  e AS MATERIALIZED (SELECT e.*, head.position - cardinality($1::bigint[]) + e.n AS position FROM head, ${EVENT_ROWS}),
+  written AS (${INTO_EVENTS}, e.position FROM e ${PROMOTE}),
   logged AS (INSERT INTO log (position, kind, room_nid, user_id, ref)
     SELECT e.position, 'event', e.room_nid, member.user_id, e.nid FROM e
     LEFT JOIN unnest($1::bigint[], $22::text[]) AS member (nid, user_id) ON member.nid = e.nid)
@@ -178,27 +181,29 @@ export function insertLiveEvents(
   members: readonly (string | null)[],
   origin: string,
 ): Promise<number> {
-  const written = tx.query<{ position: number }>(INSERT_LIVE, [...columns(events), members, origin]).then(([head]) => {
-    if (head === undefined) throw new Error('log_head has no row');
-    return head.position - events.length + 1;
-  });
+  const written = tx
+    .query<{ position: number }>(INSERT_LIVE, [...eventColumns(events), textArray(members), origin])
+    .then(([head]) => {
+      if (head === undefined) throw new Error('log_head has no row');
+      return head.position - events.length + 1;
+    });
   // If it fails the commit fails too, with the error that the caller gets to see.
   written.catch(() => {});
   return written;
 }
 
-const INSERT_ASIDE = `${TARGET}, NULL FROM ${ROWS} ${PROMOTE}`;
+const INSERT_ASIDE = `${INTO_EVENTS}, NULL FROM ${EVENT_ROWS} ${PROMOTE}`;
 
 /** Writes events that have no place in the timeline: outliers, rejected and soft-failed ones. Those in the graph stay as they are. */
 export function insertEventsAside(tx: Transaction, events: readonly EventRow[]): void {
-  if (events.length > 0) tx.enqueue(INSERT_ASIDE, columns(events));
+  if (events.length > 0) tx.enqueue(INSERT_ASIDE, eventColumns(events));
 }
 
-const INSERT_BACKFILLED = `${TARGET}, nextval('backfill_positions') FROM (SELECT * FROM ${ROWS} ORDER BY n) e ${PROMOTE}`;
+const INSERT_BACKFILLED = `${INTO_EVENTS}, nextval('backfill_positions') FROM (SELECT * FROM ${EVENT_ROWS} ORDER BY n) e ${PROMOTE}`;
 
 /** Writes events from before our history. @param events newest first: each gets a position before the last one */
 export function insertBackfilledEvents(tx: Transaction, events: readonly EventRow[]): void {
-  if (events.length > 0) tx.enqueue(INSERT_BACKFILLED, columns(events));
+  if (events.length > 0) tx.enqueue(INSERT_BACKFILLED, eventColumns(events));
 }
 
 export async function eventsByNid(db: Queryable, nids: readonly number[]): Promise<StoredEvent[]> {

@@ -1,5 +1,6 @@
 import { LruCache } from '../base/lru-cache.ts';
 import type { RoomId } from '../protocol/event.ts';
+import { int8Array, textArray } from './binary-arrays.ts';
 import type { Queryable, Transaction } from './database.ts';
 
 /** What never changes about a room of whose graph we hold something. Until then its version is only what an invite said. */
@@ -16,6 +17,11 @@ export interface RoomHeadRow extends RoomRow {
   readonly depth: number;
   /** Snapshot of the resolved state over the extremities. */
   readonly currentState: number | null;
+}
+
+/** A head as it was read. */
+export interface StoredHead extends RoomHeadRow {
+  /** Position of the newest event in the room's timeline. */
   readonly lastPosition: number;
 }
 
@@ -40,7 +46,7 @@ interface Row {
 
 const HEAD = 'nid, room_id, version, extremities, depth, current_state, last_position';
 
-function toHead(row: Row): RoomHeadRow {
+function toHead(row: Row): StoredHead {
   return {
     nid: row.nid,
     roomId: row.room_id,
@@ -111,7 +117,7 @@ export function openRooms(db: Queryable): Rooms {
 }
 
 /** The head as it is now. It may change at once: only inside `lockHeads` is it more than a guess. */
-export async function roomHead(db: Queryable, roomNid: number): Promise<RoomHeadRow | undefined> {
+export async function roomHead(db: Queryable, roomNid: number): Promise<StoredHead | undefined> {
   const [row] = await db.query<Row>(`SELECT ${HEAD} FROM rooms WHERE nid = $1`, [roomNid]);
   return row === undefined ? undefined : toHead(row);
 }
@@ -124,7 +130,7 @@ export async function roomHead(db: Queryable, roomNid: number): Promise<RoomHead
  */
 export async function lockHeads(tx: Transaction, nids: readonly number[], wait: boolean): Promise<RoomHeadRow[]> {
   const sql = `SELECT ${HEAD} FROM rooms WHERE nid = ANY ($1::bigint[]) ORDER BY nid FOR NO KEY UPDATE${wait ? '' : ' SKIP LOCKED'}`;
-  return (await tx.query<Row>(sql, [nids])).map(toHead);
+  return (await tx.query<Row>(sql, [int8Array(nids)])).map(toHead);
 }
 
 export interface HeadChange {
@@ -149,12 +155,12 @@ export function updateHeads(tx: Transaction, changes: readonly HeadChange[], wri
        AS c (nid, extremities, depth, current_state, last_place, last_local_place)
      WHERE rooms.nid = c.nid`,
     [
-      changes.map((change) => change.nid),
-      changes.map((change) => `{${change.extremities.join(',')}}`),
-      changes.map((change) => change.depth),
-      changes.map((change) => change.currentState),
-      changes.map((change) => change.lastPlace),
-      changes.map((change) => change.lastLocalPlace),
+      int8Array(changes.map((change) => change.nid)),
+      textArray(changes.map((change) => `{${change.extremities.join(',')}}`)),
+      int8Array(changes.map((change) => change.depth)),
+      int8Array(changes.map((change) => change.currentState)),
+      int8Array(changes.map((change) => change.lastPlace)),
+      int8Array(changes.map((change) => change.lastLocalPlace)),
       written,
     ],
   );

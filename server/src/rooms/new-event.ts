@@ -1,0 +1,48 @@
+import type { Event, EventId, UserId } from '../protocol/event.ts';
+import type { JsonObject } from '../protocol/json.ts';
+import type { Admission } from '../storage/events.ts';
+import type { Snapshot } from '../storage/state-snapshots.ts';
+
+/** What a local user wants to say; the room adds the rest. */
+export interface Draft {
+  readonly type: string;
+  readonly sender: UserId;
+  readonly content: JsonObject;
+  readonly stateKey?: string;
+  /** Target of an `m.room.redaction`. */
+  readonly redacts?: Redacts;
+  readonly deviceId?: string;
+  readonly transactionId?: string;
+}
+
+/** What a redaction takes away. */
+export interface Redacts {
+  readonly target: EventId;
+  /** The sender lacks the power to redact others, so it counts only for events of the sender's own server. */
+  readonly sameServerOnly: boolean;
+}
+
+/** An event about to be written. */
+export interface NewEvent {
+  readonly nid: number;
+  readonly event: Event;
+  /** Canonical JSON of the PDU. */
+  readonly json: string;
+  readonly admission: Admission;
+  readonly reason: string | null;
+  /** The other servers of the room get it from us. */
+  readonly local: boolean;
+  /** Others may have referred to it before it came to us. */
+  readonly isFromElsewhere: boolean;
+  readonly stateKeyNid: number | null;
+  readonly prevEvents: readonly number[];
+  readonly missingPrevEvents: readonly EventId[];
+  readonly authEvents: readonly number[];
+  readonly stateBefore: Snapshot | undefined;
+  readonly stateAfter: Snapshot | undefined;
+  /** Current state of the room once this event is in. */
+  readonly roomState: Snapshot | undefined;
+  readonly redacts: Redacts | null;
+  readonly deviceId: string | null;
+  readonly transactionId: string | null;
+}
