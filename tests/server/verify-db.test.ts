@@ -118,6 +118,13 @@ const DAMAGES: Readonly<Record<string, readonly string[]>> = {
   ],
   'auth chains lead to the auth events of their events, and to nothing else': [
     'UPDATE auth_chains SET chain = event_nid, sequence = 1 WHERE sequence = 2',
+    'UPDATE auth_chains SET chain = chain + 1000000 WHERE sequence = 1',
+    'UPDATE auth_chains SET sequence = sequence + 1 WHERE sequence > 1',
+    `UPDATE auth_chains SET links = '{}' WHERE event_nid = ${STATE_EVENT('m.room.topic')}`,
+    `UPDATE auth_chains SET links = links || ${STATE_EVENT('m.room.create')} WHERE event_nid = ${STATE_EVENT('m.room.create')}`,
+    'DELETE FROM auth_chains WHERE event_nid = ANY (SELECT unnest(links) FROM auth_chains)',
+    `INSERT INTO auth_chains VALUES (-1, -1, 1, '{}')`,
+    `INSERT INTO auth_chains VALUES (${MESSAGE}, ${MESSAGE}, 1, '{}')`,
   ],
   'what is missing is not here': [
     `INSERT INTO missing_prev_events (room_nid, event_id, referenced_by) SELECT room_nid, event_id, nid FROM events WHERE nid = ${MESSAGE}`,

@@ -184,12 +184,19 @@ test('a chain in which each event follows the one before it costs one row of ind
   expect([...reach]).toEqual([[first?.nid, 501]]);
 });
 
-test('events from before there was the index get their places when the database is migrated', async () => {
-  const events = graphOf(Array.from({ length: 300 }, (_, n) => (n * 7919) % 50_000));
+const MIGRATION = new URL('../../server/src/storage/migrations/0020-auth-chains.sql', import.meta.url);
+
+test.each([
+  { order: 'after their auth events', isReversed: false },
+  { order: 'before their auth events, as what was held aside at first', isReversed: true },
+])('events from before there was the index get their places when the database is migrated: $order', async (of) => {
+  const made = graphOf(Array.from({ length: 300 }, (_, n) => (n * 7919) % 50_000));
+  const [lowest, highest] = [made[0]?.nid ?? 0, made.at(-1)?.nid ?? 0];
+  const nidOf = (nid: number) => (of.isReversed ? lowest + highest - nid : nid);
+  const events = made.map((event) => ({ ...event, nid: nidOf(event.nid), authEvents: event.authEvents.map(nidOf) }));
   await store(events, 300);
-  const migration = new URL('../../server/src/storage/migrations/0020-auth-chains.sql', import.meta.url);
   await db.query('DROP TABLE auth_chains');
-  await db.transaction(async (tx) => await tx.script(await readFile(migration, 'utf8')));
+  await db.transaction(async (tx) => await tx.script(await readFile(MIGRATION, 'utf8')));
   expect(await brokenRules()).toEqual([]);
   const last = events.at(-1)?.nid ?? 0;
   const graph = new Map(events.map((event) => [event.nid, event]));

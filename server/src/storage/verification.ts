@@ -92,9 +92,10 @@ export const INVARIANTS: readonly { readonly name: string; readonly query: strin
   {
     // If each event leads to all of its auth events and to nothing else, then so do chains of them.
     name: 'auth chains lead to the auth events of their events, and to nothing else',
-    query: `SELECT e.event_id AS violation FROM auth_chains c JOIN events e ON e.nid = c.event_nid
+    query: `SELECT coalesce(e.event_id, 'event ' || c.event_nid) AS violation FROM auth_chains c
+      LEFT JOIN events e ON e.nid = c.event_nid AND e.state_key_nid IS NOT NULL
       LEFT JOIN auth_chains previous ON previous.chain = c.chain AND previous.sequence = c.sequence - 1
-      WHERE (c.sequence = 1) <> (c.chain = c.event_nid) OR NOT c.links <@ e.auth_events
+      WHERE e.nid IS NULL OR (c.sequence = 1) <> (c.chain = c.event_nid) OR NOT c.links <@ e.auth_events
       OR (c.sequence <> 1 AND (previous.event_nid = ANY (e.auth_events)) IS NOT TRUE)
       OR EXISTS (SELECT FROM unnest(c.links) AS link (nid) WHERE link.nid NOT IN (SELECT event_nid FROM auth_chains))
       OR EXISTS (SELECT FROM unnest(e.auth_events) AS auth (nid) WHERE auth.nid <> ALL (c.links)
