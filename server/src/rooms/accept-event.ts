@@ -18,7 +18,12 @@ import { fromNew, fromStored, type Held, inGraph, type Surroundings, surrounding
 import { withoutTakenIds } from './taken-ids.ts';
 
 export type Acceptance =
-  | { readonly outcome: 'accepted' | 'soft_failed' | 'rejected'; readonly reason: string | undefined }
+  | {
+      readonly outcome: 'accepted' | 'soft_failed' | 'rejected';
+      readonly reason: string | undefined;
+      /** Nothing was stored: once previous events arrive that are missing it may be decided otherwise. */
+      readonly isProvisional?: boolean;
+    }
   /** It was here already. */
   | { readonly outcome: 'known'; readonly admission: Admission; readonly reason: string | undefined }
   /** Nothing has been decided: these have to be fetched first. */
@@ -74,7 +79,7 @@ export async function acceptEvent(
   const judged = await judge(open, pdu, held, stateBefore, isSettled);
   const verdict = judged.outcome === 'accepted' && !isSettled ? await judgeByPolicy(parts, open, pdu) : judged;
   // What rests on a state that we were told is not kept: with the events that are missing it may be decided otherwise.
-  if (verdict.failedCheck === 5 && missingPrevs.length > 0) return verdict;
+  if (verdict.failedCheck === 5 && missingPrevs.length > 0) return { ...verdict, isProvisional: true };
   const nid = standing?.nid ?? (await parts.eventNids.take(1))[0];
   if (nid === undefined) throw new Error('no event nid');
   const keyNid =

@@ -1,11 +1,12 @@
 import type { KeyedLock } from '../base/keyed-lock.ts';
 import { FederationError } from '../federation/federation-error.ts';
 import { MatrixError } from '../protocol/errors.ts';
-import type { EventId, RoomId, ServerName } from '../protocol/event.ts';
+import { authEventIds, type EventId, prevEventIds, type RoomId, type ServerName } from '../protocol/event.ts';
 import { isRoomId, serverNameOf } from '../protocol/identifiers.ts';
 import { isJsonObject } from '../protocol/json.ts';
 import { membershipOf, serverIsJoined } from '../storage/memberships.ts';
 import type { RoomRow } from '../storage/rooms.ts';
+import { dropWaitingPdu, keepWaitingPdu, takeWaitingPdus } from '../storage/waiting-pdus.ts';
 import { type Acceptance, acceptEvent } from './accept-event.ts';
 import { admitPdus, isAdmitted, type RefusedPdu, type VerifiedPdu } from './admit-pdu.ts';
 import { versionOf } from './fetch-events.ts';
@@ -44,6 +45,9 @@ interface Delivery {
   readonly signal: AbortSignal;
 }
 
+/** Rounds of looking again at events that waited for others: those that came may be what still others waited for. */
+const MAX_ROUNDS = 10;
+
 /**
  * Receives PDUs of a transaction (Server-Server API, "Receiving PDUs"): those of one room in order, rooms side by side. What is
  * wrong with one of them spoils no other (A1.6).
@@ -65,10 +69,11 @@ export async function receivePdus(
       const room = roomId === undefined ? undefined : await parts.rooms.byId(roomId);
       if (room === undefined) return;
       const ofRoom = entries.map(([, pdu]) => pdu);
-      const outcomes = await locks.run(
-        `${room.nid} ${origin}`,
-        async () => await receiveInRoom(parts, { room, origin, signal }, ofRoom),
-      );
+      const outcomes = await locks.run(`${room.nid} ${origin}`, async () => {
+        const received = await receiveInRoom(parts, { room, origin, signal }, ofRoom);
+        await receiveWaiting(parts, { room, origin, signal });
+        return received;
+      });
       for (const [index, [at]] of entries.entries()) results[at] = outcomes[index] ?? (results[at] as PduResult);
     }),
   );
@@ -93,10 +98,26 @@ async function receiveInRoom(parts: RoomParts, delivery: Delivery, pdus: readonl
     if (run.end === 'failed') together = false;
     const next = admitted[results.length];
     if (next === undefined || run.end === 'time is up') continue;
-    const error = isAdmitted(next) ? await receive(parts, delivery, next) : next.reason;
+    const error = isAdmitted(next) ? (await receive(parts, delivery, next)).error : next.reason;
     results.push({ eventId: next.eventId, error });
   }
   return results;
+}
+
+/** Looks again at events that were refused because something was missing: it may have arrived, or be had now. */
+async function receiveWaiting(parts: RoomParts, { room, origin, signal }: Delivery): Promise<void> {
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    const due = await takeWaitingPdus(parts.db, room.nid, origin, parts.clock.now());
+    if (due.length === 0) return;
+    const pdus = due.map((waiting) => waiting.pdu);
+    for (const [index, pdu] of (await admitPdus(parts, versionOf(room), pdus, room.roomId)).entries()) {
+      const waiting = due[index];
+      if (waiting === undefined) continue;
+      const delivery = { room, origin: waiting.origin, signal };
+      const stillWaits = isAdmitted(pdu) && (await receive(parts, delivery, pdu)).mayWait;
+      if (!stillWaits || waiting.isLastTry) await dropWaitingPdu(parts.db, room.nid, waiting.eventId);
+    }
+  }
 }
 
 /** What has become of the first events of several. */
@@ -179,22 +200,43 @@ function rethrowIfAway(error: unknown): void {
   if (error instanceof MatrixError && !(error instanceof FederationError) && error.status === 503) throw error;
 }
 
-/** Takes in one event. @returns why it was refused */
-async function receive(parts: RoomParts, delivery: Delivery, pdu: VerifiedPdu): Promise<string | undefined> {
+interface Reception {
+  /** Why it was refused. */
+  readonly error: string | undefined;
+  /** Only because something that it builds on could not be had: it is kept until that arrives. */
+  readonly mayWait: boolean;
+}
+
+/** Takes in one event. */
+async function receive(parts: RoomParts, delivery: Delivery, pdu: VerifiedPdu): Promise<Reception> {
   const { room, origin, signal } = delivery;
+  const refused = (error: string | undefined): Reception => ({ error, mayWait: false });
   try {
     const refusal = await refusalByAcl(parts, room, origin, pdu);
-    if (refusal !== undefined) return refusal;
+    if (refusal !== undefined) return refused(refusal);
     // A room that nobody here is in is none of our business (A1.19).
-    if (!(await serverIsJoined(parts.db, room.nid, parts.serverName))) return await endInvite(parts, room, pdu);
+    if (!(await serverIsJoined(parts.db, room.nid, parts.serverName)))
+      return refused(await endInvite(parts, room, pdu));
     const signed = await withRoomPolicy(parts, { nid: room.nid, version: versionOf(room) }, pdu, { signal });
-    return refusalIn(await acceptWithFetches(parts, { room, server: origin, signal }, signed));
+    const outcome = await acceptWithFetches(parts, { room, server: origin, signal }, signed);
+    const mayWait = outcome.outcome === 'missing' || (outcome.outcome === 'rejected' && outcome.isProvisional === true);
+    if (mayWait) await keepWaiting(parts, delivery, pdu);
+    return { error: refusalIn(outcome), mayWait };
   } catch (error) {
-    if (error instanceof FederationError) return `events that it builds on cannot be had: ${error.message}`;
+    if (error instanceof FederationError) {
+      await keepWaiting(parts, delivery, pdu);
+      return { error: `events that it builds on cannot be had: ${error.message}`, mayWait: true };
+    }
     rethrowIfAway(error);
     parts.onError(error);
-    return 'this server failed to process the event';
+    return refused('this server failed to process the event');
   }
+}
+
+async function keepWaiting(parts: RoomParts, { room, origin }: Delivery, pdu: VerifiedPdu): Promise<void> {
+  const names = { prevEvents: prevEventIds(pdu.pdu), authEvents: authEventIds(pdu.pdu) };
+  const waiting = { roomNid: room.nid, eventId: pdu.eventId, origin, json: pdu.json, ...names };
+  await keepWaitingPdu(parts.db, waiting, parts.clock.now());
 }
 
 /** Both the server that brings the event and the one that it is from must be allowed in the room (A4.1). */

@@ -1,0 +1,127 @@
+import { expect, test } from 'vitest';
+import { openDatabase } from '../../server/src/storage/database.ts';
+import { brokenRules } from '../harness/broken-rules.ts';
+import { startHomeserver } from '../harness/homeserver.ts';
+import { Person } from '../harness/person.ts';
+import { PuppetRoom } from '../harness/puppet-room.ts';
+import { startPuppetServer } from '../harness/puppet-server.ts';
+import { testClock } from '../harness/test-clock.ts';
+
+const clock = testClock(Date.now());
+const alpha = await startHomeserver({ clock });
+const puppet = await startPuppetServer();
+const creator = puppet.user('creator');
+const MINUTE = 60_000;
+let names = 0;
+let txns = 0;
+
+async function send(events: readonly { pdu: unknown }[], serverName = alpha.serverName) {
+  const body = { pdus: events.map((event) => event.pdu) };
+  const answer = await puppet.call(serverName, 'PUT', `/v1/send/${txns++}`, body as never);
+  expect(answer.status, answer.text).toBe(200);
+  return answer.body.pdus as Record<string, { error?: string }>;
+}
+
+/** A room of the puppet's, of which it gives away nothing but what it sends. */
+async function silentRoom(server = alpha) {
+  const room = PuppetRoom.create(puppet);
+  room.serve();
+  const alice = await Person.register(server, `alice${names++}`);
+  await alice.join(room.roomId, [puppet.serverName]);
+  const asked = { times: 0 };
+  const silent = () => {
+    asked.times += 1;
+    return undefined;
+  };
+  puppet.answers.set('get_missing_events', silent);
+  for (const call of ['event_auth', 'state_ids', 'state', 'event']) puppet.answers.set(call, () => undefined);
+  return { room, alice, asked, says: (text: string) => room.message(creator, text) };
+}
+
+async function waitingIn(databaseUrl = alpha.databaseUrl): Promise<number> {
+  const db = openDatabase({ connection: databaseUrl, poolSize: 1 });
+  const [row] = await db.query<{ count: number }>('SELECT count(*)::integer AS count FROM waiting_pdus');
+  await db.close();
+  return row?.count ?? 0;
+}
+
+test('events that were refused because of what was missing are taken in when that arrives', async () => {
+  const { room, alice, says } = await silentRoom();
+  const [first, second, third] = [says('first'), says('second'), says('third')];
+  for (const early of [third, second]) expect((await send([early]))[early.eventId]?.error).toBeTypeOf('string');
+  expect(await waitingIn()).toBe(2);
+  expect(await send([first])).toEqual({ [first.eventId]: {} });
+  expect(await alice.texts(room.roomId)).toEqual(['first', 'second', 'third']);
+  expect(await waitingIn()).toBe(0);
+});
+
+test('they wait across a restart of the server', async () => {
+  const before = await startHomeserver();
+  const { room, alice, says } = await silentRoom(before);
+  const [first, second] = [says('first'), says('second')];
+  await send([second], before.serverName);
+  await before.stop();
+  const { databaseUrl, federationPort } = before;
+  const after = await startHomeserver({ databaseUrl, federationPort });
+  await send([first], after.serverName);
+  expect(await alice.at(after).texts(room.roomId)).toEqual(['first', 'second']);
+});
+
+test('A1.12 an event that a told state forbids is accepted when the events arrive that the state stood in for', async () => {
+  const { room, alice, says } = await silentRoom();
+  const [missed, victim] = [says('missed'), says('not to be suppressed')];
+  puppet.answers.set('get_missing_events', () => ({ events: [] }));
+  const only = ['m.room.create', 'm.room.power_levels'].map((type) => room.eventOf(type)?.eventId);
+  puppet.answers.set('state_ids', () => ({ pdu_ids: only, auth_chain_ids: [] }));
+  expect((await send([victim]))[victim.eventId]?.error).toContain('state before');
+  await send([missed]);
+  expect(await alice.texts(room.roomId)).toEqual(['missed', 'not to be suppressed']);
+  expect(await waitingIn()).toBe(0);
+});
+
+test('one that waited and is forbidden by what has arrived is not waited for any longer', async () => {
+  const { room, alice } = await silentRoom();
+  const guest = puppet.user(`guest${names++}`);
+  const member = (membership: string, sender: string) =>
+    room.add({ type: 'm.room.member', sender, stateKey: guest, content: { membership } });
+  const [join, ban] = [member('join', guest), member('ban', creator)];
+  const authEvents = ['m.room.power_levels'].map((type) => room.eventOf(type)?.eventId ?? '').concat(join.eventId);
+  const draft = { type: 'm.room.message', sender: guest, content: { body: 'too late' }, authEvents };
+  const late = room.build({ ...draft, prevEvents: [ban.eventId] });
+  await send([late]);
+  expect(await waitingIn()).toBe(1);
+  await send([join, ban]);
+  expect(await alice.texts(room.roomId)).toEqual([]);
+  expect(await waitingIn()).toBe(0);
+});
+
+test('their server is asked again when it brings something else, five times, at growing intervals', async () => {
+  const { asked, room, says } = await silentRoom();
+  const forked = [...room.latest];
+  says('kept back');
+  const stuck = says('stuck');
+  const other = (body: string) =>
+    room.build({ type: 'm.room.message', sender: creator, content: { body }, prevEvents: forked });
+  await send([stuck]);
+  expect(asked.times).toBe(1);
+  for (const minutes of [1, 4, 16, 64, 256]) {
+    clock.advance(minutes * MINUTE - 1);
+    await send([other(`a moment before ${minutes} minutes`)]);
+    const before = asked.times;
+    clock.advance(1);
+    await send([other(`after ${minutes} minutes`)]);
+    expect(asked.times, `${minutes}`).toBe(before + 1);
+  }
+  expect(await waitingIn()).toBe(0);
+});
+
+test('of too many that one server brings the oldest are given up', async () => {
+  const { says } = await silentRoom();
+  says('kept back');
+  for (let n = 0; n < 3; n++) await send(Array.from({ length: 20 }, (_, i) => says(`${n} ${i}`)));
+  expect(await waitingIn()).toBe(50);
+});
+
+test('after all this the database agrees with itself', async () => {
+  expect(await brokenRules(alpha)).toEqual([]);
+});
