@@ -137,7 +137,8 @@ async function readYaml(
   const given = new Map<string, Given>();
   for (const [key, value] of values) {
     const setting = known.get(key);
-    if (setting === undefined) problems.push(unknown(`${key} in ${file}`, key, [...known.keys()]));
+    if (groups.has(key)) problems.push(`${key} in ${file} must be a group of settings`);
+    else if (setting === undefined) problems.push(unknown(`${key} in ${file}`, key, [...known.keys(), ...groups]));
     else if (setting.isFile && typeof value === 'string')
       given.set(key, { value: path.resolve(path.dirname(file), value), source: `${key} in ${file}` });
     else given.set(key, { value, source: `${key} in ${file}` });

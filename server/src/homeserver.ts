@@ -9,6 +9,7 @@ import { systemNameLookup } from './base/name-lookup.ts';
 import { createOutboundHttp, type OutboundHttp } from './base/outbound-http.ts';
 import { type Repeated, repeat } from './base/repeat.ts';
 import { type Config, isDevelopmentServerName } from './config.ts';
+import { ConfigError } from './config-sources.ts';
 import { FederationSender } from './delivery/federation-sender.ts';
 import { type Federation, openFederation } from './federation/federation.ts';
 import { type FederationTls, federationTls } from './federation/federation-tls.ts';
@@ -70,6 +71,16 @@ function portOf(app: FastifyInstance): number {
   return (app.server.address() as AddressInfo).port;
 }
 
+/** @throws ConfigError where somebody else listens there */
+async function listen(app: FastifyInstance, host: string, port: number, option: string): Promise<void> {
+  try {
+    await app.listen({ host, port });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    throw new ConfigError([`Port ${port} is taken by another program. Choose another one with ${option}.`]);
+  }
+}
+
 /** As configured; else this machine for development names, and the server's own host behind HTTPS for others. */
 function publicBaseUrl(config: Config, port: number): string {
   if (config.public_baseurl !== undefined) return config.public_baseurl.replace(/\/$/, '');
@@ -99,10 +110,12 @@ export async function createHomeserver(config: Config, surroundings: Surrounding
     publicBaseUrl: baseUrl,
     async start() {
       const token = await createSetupToken(store.db, clock);
-      await client.listen({ host: config.bind, port: config.port });
+      await listen(client, config.bind, config.port, '--port');
       ports.client = portOf(client);
-      await federation?.listen({ host: config.bind, port: config.federation_port });
-      if (federation !== undefined) ports.federation = portOf(federation);
+      if (federation !== undefined) {
+        await listen(federation, config.bind, config.federation_port, '--federation-port');
+        ports.federation = portOf(federation);
+      }
       await parts.sender.start();
       return {
         setupLink: token === undefined ? undefined : `${baseUrl()}/#/setup?token=${encodeURIComponent(token)}`,

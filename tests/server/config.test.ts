@@ -177,6 +177,19 @@ describe('mistakes', () => {
     });
   });
 
+  test('a group of settings is told from a setting', async () => {
+    const text = 'federatoin:\n  tls_key: x\nrate_limits:\n  logn: { burst: 1 }\nmedia: 5\nlog: [level]\n';
+    const file = await write('groups.yaml', text);
+    await expect(loadConfig({ config: file }, {})).rejects.toMatchObject({
+      problems: [
+        `federatoin in ${file} is not a setting. Did you mean federation?`,
+        `rate_limits.logn in ${file} is not a setting. Did you mean rate_limits.login?`,
+        `media in ${file} must be a group of settings`,
+        `log in ${file} must be a group of settings`,
+      ],
+    });
+  });
+
   test('every wrong value is reported with its source and what it should be', async () => {
     const file = await write('wrong.yaml', 'registration: maybe\nmedia:\n  max_upload_bytes: 1.5\n');
     await expect(

@@ -178,11 +178,13 @@ test('--help lists every setting', async () => {
   expect(output).toContain('PARLEY_REGISTRATION_SHARED_SECRET[_FILE]');
 });
 
-test('a port that is taken ends with code 1', async () => {
+test('a port that is taken ends with code 1, and says which it is and how to choose another', async () => {
   const taken = createServer().listen(0, '127.0.0.1');
   await once(taken, 'listening');
   const port = String((taken.address() as { port: number }).port);
-  await expect(spawnHomeserver({ settings: { port } })).rejects.toThrow('EADDRINUSE');
+  const server = spawnHomeserver({ settings: { port } });
+  await expect(server).rejects.toThrow(`Port ${port} is taken by another program. Choose another one with --port.`);
+  await expect(server).rejects.not.toThrow('    at ');
   taken.close();
 });
 

@@ -1,6 +1,7 @@
 import { systemClock } from '../base/clock.ts';
 import { createLogger, type Logger } from '../base/logger.ts';
 import type { Config } from '../config.ts';
+import { ConfigError } from '../config-sources.ts';
 import { createHomeserver, type Homeserver } from '../homeserver.ts';
 import { FAILED, OK } from './exit-codes.ts';
 import { helpText } from './options.ts';
@@ -25,7 +26,8 @@ async function runUntilStopped(config: Config, logger: Logger): Promise<number> 
     logger.info(`Parley is ready at ${homeserver.publicBaseUrl()}/`);
     if (setupLink !== undefined) logger.info(`Open this once to create the first administrator: ${setupLink}`);
   } catch (error) {
-    logger.fatal({ err: error }, 'Parley could not start');
+    if (error instanceof ConfigError) logger.fatal(error.message);
+    else logger.fatal({ err: error }, 'Parley could not start');
     await homeserver?.stop();
     return FAILED;
   }
