@@ -72,8 +72,26 @@ describe('the published room directory', () => {
     const second = await ana.ok('POST', 'v3/publicRooms', { limit: 1, since: first.next_batch });
     expect([first.chunk[0].room_id, second.chunk[0].room_id]).toEqual([large, small]);
     expect(second.next_batch).toBeUndefined();
+    const back = await ana.ok('POST', 'v3/publicRooms', { limit: 1, since: second.prev_batch });
+    expect([back.chunk[0].room_id, back.prev_batch]).toEqual([large, undefined]);
     const anybody = await fetch(`${server.baseUrl}/_matrix/client/v3/publicRooms?limit=10`);
     expect(((await anybody.json()) as { chunk: unknown[] }).chunk).toHaveLength(2);
+  });
+
+  it('is paged back over what a search leaves out', async () => {
+    for (const name of ['Oak A', 'Elm', 'Oak B', 'Elm', 'Elm', 'Oak C', 'Elm'])
+      await ana.createRoom({ visibility: 'public', name });
+    const search = (since?: string) =>
+      ana.ok('POST', 'v3/publicRooms', { limit: 1, since, filter: { generic_search_term: 'oak' } });
+    const namesOf = (page: { chunk: { name: string }[] }) => page.chunk.map(({ name }) => name);
+    const first = await search();
+    const second = await search(first.next_batch);
+    const third = await search(second.next_batch);
+    expect([first, second, third].map(namesOf)).toEqual([['Oak A'], ['Oak B'], ['Oak C']]);
+    const back = await search(third.prev_batch);
+    expect(namesOf(back)).toEqual(['Oak B']);
+    expect(namesOf(await search(back.prev_batch))).toEqual(['Oak A']);
+    expect(namesOf(await search(back.next_batch))).toEqual(['Oak C']);
   });
 
   it('gives a room at most 200 aliases', async () => {

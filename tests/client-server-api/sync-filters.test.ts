@@ -114,6 +114,24 @@ describe('a timeline filter', () => {
   });
 });
 
+describe('event_format federation', () => {
+  it('shows events as servers exchange them, redacted where they are', async () => {
+    const roomId = await publicRoom();
+    const kept = await ana.say(roomId, 'kept');
+    const gone = await ana.say(roomId, 'gone');
+    await ana.ok('PUT', `v3/rooms/${enc(roomId)}/redact/${enc(gone)}/r`, {});
+    const room = { rooms: [roomId], timeline: { limit: 3 } };
+    const answer = await sync(ana, { filter: JSON.stringify({ event_format: 'federation', room }) });
+    const { timeline, state } = answer.rooms.join[roomId];
+    const [first, second] = timeline.events;
+    expect(first).toMatchObject({ event_id: kept, room_id: roomId, content: { body: 'kept' }, sender: ana.userId });
+    for (const key of ['auth_events', 'prev_events', 'depth', 'hashes', 'signatures', 'unsigned'])
+      for (const event of [first, ...state.events]) expect(event).toHaveProperty(key);
+    expect([second.event_id, second.content]).toEqual([gone, {}]);
+    expect(second.unsigned.redacted_because.type).toBe('m.room.redaction');
+  });
+});
+
 describe('use_state_after', () => {
   it('names the state so in every section that has any', async () => {
     const left = await publicRoom(ben);

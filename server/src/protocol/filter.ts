@@ -39,6 +39,7 @@ export interface RoomEventFilter extends EventFilter, RoomChoice {
 export interface Filter {
   /** Dot-separated paths of the properties that are asked for. A server may answer with more. */
   readonly eventFields: readonly string[] | undefined;
+  /** The form that clients know, or that which servers exchange. */
   readonly eventFormat: 'client' | 'federation';
   readonly presence: EventFilter;
   /** For account data that belongs to no room. */

@@ -4,7 +4,7 @@ import { eventsByNid, type StoredEvent } from '../storage/events.ts';
 import { type Snapshot, snapshotGet } from '../storage/state-snapshots.ts';
 import { bundledAggregations } from './aggregations.ts';
 import { erasedFor } from './erasure.ts';
-import { type ClientEvent, plainClientEvent, type Viewer } from './plain-client-event.ts';
+import { type ClientEvent, pduForClient, plainClientEvent, type Viewer } from './plain-client-event.ts';
 import type { RoomParts } from './room-parts.ts';
 import { membershipsAt, readersOf, viewpointsOf, visibleFrom } from './visibility.ts';
 
@@ -86,7 +86,8 @@ async function shown(
     if (redaction !== undefined) unsigned.redacted_because = plainClientEvent(redaction, roomOf(redaction));
     const isErased = erased.has(event.nid);
     if (isErased) delete unsigned['m.relations'];
-    return { ...plainClientEvent(event, roomOf(event), isErased), unsigned };
+    const form = viewer.wantsPdus === true ? pduForClient : plainClientEvent;
+    return { ...form(event, roomOf(event), isErased), unsigned };
   });
 }
 

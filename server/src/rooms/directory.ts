@@ -148,33 +148,65 @@ export async function publicRooms(parts: RoomParts, query: PublicRoomsQuery): Pr
     };
     return await parts.federation.publicRooms(query.server, { limit, since: query.since, filter });
   }
-  let offset = query.since === undefined ? 0 : Number(/^o(\d{1,9})$/.exec(query.since)?.[1] ?? Number.NaN);
-  if (Number.isNaN(offset)) throw invalidParam('This pagination token is not one of ours.');
-  const start = offset;
-  const chunk: JsonObject[] = [];
-  let more = true;
-  while (chunk.length < limit && more && offset - start < MAX_SCANNED) {
-    const rooms = await publishedRooms(parts.db, offset, SCAN_PAGE);
-    more = rooms.length === SCAN_PAGE;
-    const summaries = await roomSummaries(parts, rooms);
-    for (const summary of summaries) {
-      if (chunk.length === limit) {
-        more = true;
-        break;
-      }
-      offset += 1;
-      if (matches(summary, query)) chunk.push(summary);
-    }
-  }
+  const token = /^([ob])(\d{1,9})$/.exec(query.since ?? 'o0');
+  if (token === null) throw invalidParam('This pagination token is not one of ours.');
+  const scan = token[1] === 'o' ? roomsFrom : roomsBefore;
+  const { chunk, start, end, isLast } = await scan(parts, query, Number(token[2]), limit);
   return {
     chunk,
     total_room_count_estimate: await publishedRoomCount(parts.db),
-    ...(more ? { next_batch: `o${offset}` } : {}),
-    ...(start === 0 ? {} : { prev_batch: `o${Math.max(0, start - limit)}` }),
+    ...(isLast ? {} : { next_batch: `o${end}` }),
+    ...(start === 0 ? {} : { prev_batch: `b${start}` }),
   };
 }
 
-function matches(summary: JsonObject, query: PublicRoomsQuery): boolean {
+/** A page of our directory: the offsets that it covers, also of the rooms that the search leaves out. */
+interface DirectoryPage {
+  readonly chunk: JsonObject[];
+  readonly start: number;
+  readonly end: number;
+  /** No room comes after it. */
+  readonly isLast: boolean;
+}
+
+type Search = Pick<PublicRoomsQuery, 'term' | 'roomTypes'>;
+
+async function roomsFrom(parts: RoomParts, query: Search, start: number, limit: number): Promise<DirectoryPage> {
+  const chunk: JsonObject[] = [];
+  let end = start;
+  let isLast = false;
+  while (chunk.length < limit && !isLast && end - start < MAX_SCANNED) {
+    const rooms = await publishedRooms(parts.db, end, SCAN_PAGE);
+    isLast = rooms.length < SCAN_PAGE;
+    for (const summary of await roomSummaries(parts, rooms)) {
+      if (chunk.length === limit) {
+        isLast = false;
+        break;
+      }
+      end += 1;
+      if (matches(summary, query)) chunk.push(summary);
+    }
+  }
+  return { chunk, start, end, isLast };
+}
+
+async function roomsBefore(parts: RoomParts, query: Search, end: number, limit: number): Promise<DirectoryPage> {
+  const chunk: JsonObject[] = [];
+  let start = end;
+  while (chunk.length < limit && start > 0 && end - start < MAX_SCANNED) {
+    const from = Math.max(0, start - SCAN_PAGE);
+    const summaries = await roomSummaries(parts, await publishedRooms(parts.db, from, start - from));
+    for (const summary of summaries.reverse()) {
+      if (chunk.length === limit) break;
+      start -= 1;
+      if (matches(summary, query)) chunk.unshift(summary);
+    }
+    if (summaries.length === 0) start = from;
+  }
+  return { chunk, start, end, isLast: false };
+}
+
+function matches(summary: JsonObject, query: Search): boolean {
   if (query.roomTypes !== undefined && !query.roomTypes.includes((summary.room_type as string | undefined) ?? null))
     return false;
   if (query.term === undefined || query.term === '') return true;

@@ -1,4 +1,4 @@
-import type { UserId } from '../protocol/event.ts';
+import type { Pdu, UserId } from '../protocol/event.ts';
 import { type JsonObject, nearestSafeInteger } from '../protocol/json.ts';
 import { redactEvent } from '../protocol/redaction.ts';
 import { roomVersion } from '../protocol/room-versions.ts';
@@ -18,13 +18,25 @@ export interface ClientEvent extends JsonObject {
 export interface Viewer {
   readonly userId: UserId;
   readonly deviceId: string;
+  /** Wants events as servers exchange them (`event_format` of filters). */
+  readonly wantsPdus?: boolean;
+}
+
+function shownPdu(event: StoredEvent, room: RoomRow, isErased: boolean): Pdu {
+  const version = roomVersion(room.version);
+  if (version === undefined) throw new Error(`room ${room.roomId} has the unknown version ${room.version}`);
+  return event.redactedBy === null && !isErased ? event.pdu : redactEvent(event.pdu, version);
+}
+
+/** The event as servers exchange it, with its id. @param isErased as for `plainClientEvent` */
+export function pduForClient(event: StoredEvent, room: RoomRow, isErased: boolean): ClientEvent {
+  const pdu = shownPdu(event, room, isErased);
+  return { ...pdu, origin_server_ts: nearestSafeInteger(pdu.origin_server_ts), event_id: event.eventId };
 }
 
 /** The event without `unsigned`. @param isErased shows it redacted, though nobody redacted it: see `erasure.ts` */
 export function plainClientEvent(event: StoredEvent, room: RoomRow, isErased = false): ClientEvent {
-  const version = roomVersion(room.version);
-  if (version === undefined) throw new Error(`room ${room.roomId} has the unknown version ${room.version}`);
-  const pdu = event.redactedBy === null && !isErased ? event.pdu : redactEvent(event.pdu, version);
+  const pdu = shownPdu(event, room, isErased);
   const redacts = pdu.redacts ?? (pdu.type === 'm.room.redaction' ? pdu.content.redacts : undefined);
   return {
     type: pdu.type,
@@ -39,8 +51,12 @@ export function plainClientEvent(event: StoredEvent, room: RoomRow, isErased = f
   };
 }
 
-/** The event as `/sync` shows it: the room is named by where it stands. */
-export function withoutRoomId(event: ClientEvent): ClientEvent {
+/** The event as `/sync` shows it: the room is named by where it stands, unless the viewer wants all that servers exchange. */
+export function inSync(viewer: Viewer, event: ClientEvent): ClientEvent {
+  return viewer.wantsPdus === true ? event : withoutRoomId(event);
+}
+
+function withoutRoomId(event: ClientEvent): ClientEvent {
   const { room_id: _, ...rest } = event;
   const unsigned = event.unsigned as JsonObject | undefined;
   const because = unsigned?.redacted_because as ClientEvent | undefined;

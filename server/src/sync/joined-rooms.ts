@@ -1,7 +1,7 @@
 import type { RoomId } from '../protocol/event.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import { clientEvents, clientState } from '../rooms/client-event.ts';
-import { type ClientEvent, withoutRoomId } from '../rooms/plain-client-event.ts';
+import { type ClientEvent, inSync } from '../rooms/plain-client-event.ts';
 import { stateEventAt } from '../rooms/state-at.ts';
 import { timelineToken } from '../rooms/timeline-token.ts';
 import type { StoredEvent } from '../storage/events.ts';
@@ -99,8 +99,9 @@ async function showEvents(
     clientEvents(parts.rooms, sync.viewer, timeline),
     clientState(parts.rooms, sync.viewer, state),
   ]);
-  for (const [index, event] of timelineShown.entries()) shown.set(timeline[index]?.nid ?? 0, withoutRoomId(event));
-  for (const [index, event] of stateShown.entries()) shown.set(state[index]?.nid ?? 0, withoutRoomId(event));
+  for (const [index, event] of timelineShown.entries())
+    shown.set(timeline[index]?.nid ?? 0, inSync(sync.viewer, event));
+  for (const [index, event] of stateShown.entries()) shown.set(state[index]?.nid ?? 0, inSync(sync.viewer, event));
   return shown;
 }
 

@@ -2,9 +2,9 @@ import type { RoomId } from '../protocol/event.ts';
 import { roomEventPasses } from '../protocol/filter.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import { clientEvents, clientState } from '../rooms/client-event.ts';
-import { type ClientEvent, withoutRoomId } from '../rooms/plain-client-event.ts';
+import { type ClientEvent, inSync } from '../rooms/plain-client-event.ts';
 import { timelineToken } from '../rooms/timeline-token.ts';
-import { eventsByNid } from '../storage/events.ts';
+import { eventsByNid, type StoredEvent } from '../storage/events.ts';
 import { roomStatesAt, type SyncRoom } from '../storage/sync-overview.ts';
 import { roomAccountData } from './account-data-section.ts';
 import { changesToTell } from './state-section.ts';
@@ -37,7 +37,7 @@ async function declined(parts: SyncParts, sync: SyncRound, room: SyncRoom): Prom
   const events = await eventsByNid(parts.rooms.db, [room.eventNid]);
   return {
     timeline: {
-      events: (await clientEvents(parts.rooms, sync.viewer, events)).map(withoutRoomId),
+      events: await shown(parts, sync, events),
       limited: false,
       prev_batch: timelineToken(room.position),
     },
@@ -68,17 +68,21 @@ async function leftRoom(
   );
   return {
     timeline: {
-      events: (await clientEvents(parts.rooms, sync.viewer, timeline?.events ?? [])).map(withoutRoomId),
+      events: await shown(parts, sync, timeline?.events ?? []),
       limited: timeline?.isCut === true,
       prev_batch: timelineToken(first?.position == null ? room.position : first.position - 1),
     },
-    ...stateOf(sync, (await clientState(parts.rooms, sync.viewer, state)).map(withoutRoomId)),
+    ...stateOf(sync, await clientState(parts.rooms, sync.viewer, state)),
     account_data: { events: roomAccountData(sync, room, accountData) },
   };
 }
 
+async function shown(parts: SyncParts, sync: SyncRound, events: readonly StoredEvent[]): Promise<ClientEvent[]> {
+  return (await clientEvents(parts.rooms, sync.viewer, events)).map((event) => inSync(sync.viewer, event));
+}
+
 /** Under the key that the client asked for. */
 function stateOf(sync: SyncRound, events: readonly ClientEvent[]): JsonObject {
-  const state = { events: [...events] };
+  const state = { events: events.map((event) => inSync(sync.viewer, event)) };
   return sync.query.stateAfter ? { state_after: state } : { state };
 }

@@ -128,7 +128,7 @@ async function round(
 ): Promise<{ answer: JsonObject; toDevice: number }> {
   const { since } = query;
   const sync: SyncRound = {
-    viewer,
+    viewer: { ...viewer, wantsPdus: query.filter.eventFormat === 'federation' },
     query,
     since: since?.position ?? 0,
     initial: since === undefined,
