@@ -16,13 +16,17 @@ export interface EventCache {
   remember(event: StoredEvent): void;
 }
 
-/** @param capacity in bytes of canonical JSON, roughly */
-export function openEventCache(db: Queryable, capacity = 32 * 1024 * 1024): EventCache {
+/** What an event takes in memory, its own objects and short texts included; each field of its content adds to that. */
+const EVENT_BYTES = 2_000;
+const FIELD_BYTES = 100;
+
+/** @param capacity in bytes of memory, roughly */
+export function openEventCache(db: Queryable, capacity = 48 * 1024 * 1024): EventCache {
   const cache = new LruCache<number, StoredEvent>(capacity);
-  const nids = new LruCache<string, number>(100_000);
+  const nids = new LruCache<string, number>(25_000);
 
   function remember(event: StoredEvent): void {
-    const size = 400 + Object.keys(event.pdu.content).length * 100;
+    const size = EVENT_BYTES + Object.keys(event.pdu.content).length * FIELD_BYTES;
     cache.set(event.nid, event, size);
     nids.set(event.eventId, event.nid);
   }
