@@ -96,8 +96,9 @@ export async function readMembers(
     const [last] = await timelineBackwards(parts.db, room.nid, { after: null, upTo: query.at, limit: 1 });
     if (last?.roomState != null) shown = await parts.snapshots.load(last.roomState);
   }
-  const keys = await parts.stateKeys.resolve([...snapshotEntries(shown).keys()]);
-  const nids = [...snapshotEntries(shown)].flatMap(([key, nid]) =>
+  const entries = snapshotEntries(shown);
+  const keys = await parts.stateKeys.resolve([...entries.keys()]);
+  const nids = [...entries].flatMap(([key, nid]) =>
     keys.get(key)?.startsWith('m.room.member\0') === true ? [nid] : [],
   );
   const { membership: wanted, notMembership: unwanted } = query;

@@ -206,18 +206,24 @@ export function insertBackfilledEvents(tx: Transaction, events: readonly EventRo
   if (events.length > 0) tx.enqueue(INSERT_BACKFILLED, eventColumns(events));
 }
 
+/** Events read at a time: parsing those of a large room's state in one go would hold up everything else. */
+const AT_ONCE = 500;
+
+async function inBatches<K>(db: Queryable, sql: string, keys: readonly K[]): Promise<StoredEvent[]> {
+  const wanted = [...new Set(keys)];
+  const events: StoredEvent[] = [];
+  for (let start = 0; start < wanted.length; start += AT_ONCE)
+    for (const row of await db.query<Row>(sql, [wanted.slice(start, start + AT_ONCE)])) events.push(fromRow(row));
+  return events;
+}
+
 export async function eventsByNid(db: Queryable, nids: readonly number[]): Promise<StoredEvent[]> {
-  if (nids.length === 0) return [];
-  const rows = await db.query<Row>(`SELECT ${COLUMNS} FROM events e WHERE e.nid = ANY ($1::bigint[])`, [nids]);
-  return rows.map(fromRow);
+  return await inBatches(db, `SELECT ${COLUMNS} FROM events e WHERE e.nid = ANY ($1::bigint[])`, nids);
 }
 
 export async function eventsById(db: Queryable, ids: readonly string[]): Promise<StoredEvent[]> {
-  if (ids.length === 0) return [];
-  const rows = await db.query<Row>(`SELECT ${COLUMNS} FROM events e WHERE e.event_id = ANY ($1::text[])`, [
-    ids.map(toStoredText),
-  ]);
-  return rows.map(fromRow);
+  const sql = `SELECT ${COLUMNS} FROM events e WHERE e.event_id = ANY ($1::text[])`;
+  return await inBatches(db, sql, ids.map(toStoredText));
 }
 
 /** The event of this id in this room, whatever its admission. */

@@ -167,9 +167,18 @@ export async function joinedRoomsOf(db: Queryable, userId: string): Promise<Room
   return rows.map((row) => row.room_id);
 }
 
-export async function joinedMembers(db: Queryable, roomNid: number): Promise<MembershipRow[]> {
-  const sql = `SELECT ${COLUMNS} FROM memberships m WHERE m.room_nid = $1 AND m.membership = 'join'`;
-  return (await db.query<Row>(sql, [roomNid])).map(fromRow);
+/** The members of a room as lists show them. There may be very many. */
+export async function joinedMembers(
+  db: Queryable,
+  roomNid: number,
+): Promise<Pick<MembershipRow, 'userId' | 'displayName' | 'avatarUrl'>[]> {
+  const sql = `SELECT user_id, display_name, avatar_url FROM memberships WHERE room_nid = $1 AND membership = 'join'`;
+  const rows = await db.query<Pick<Row, 'user_id' | 'display_name' | 'avatar_url'>>(sql, [roomNid]);
+  return rows.map((row) => ({
+    userId: fromStoredText(row.user_id) as UserId,
+    displayName: row.display_name === null ? null : fromStoredText(row.display_name),
+    avatarUrl: row.avatar_url === null ? null : fromStoredText(row.avatar_url),
+  }));
 }
 
 export async function joinedMembersOfServer(db: Queryable, roomNid: number, server: string): Promise<MembershipRow[]> {
@@ -195,15 +204,16 @@ export async function joinedAmong(db: Queryable, roomNid: number, userIds: reado
   return new Set(rows.map((row) => fromStoredText(row.user_id) as UserId));
 }
 
-/** Number of members by membership, for room summaries. */
+/** Number of members by membership, for room summaries. Cheap also for large rooms: see `joinedCounts`; invites are few. */
 export async function memberCounts(
   db: Queryable,
   roomNids: readonly number[],
 ): Promise<Map<number, { joined: number; invited: number }>> {
   const rows = await db.query<{ room_nid: number; joined: number; invited: number }>(
-    `SELECT room_nid, count(*) FILTER (WHERE membership = 'join')::int AS joined,
-       count(*) FILTER (WHERE membership = 'invite')::int AS invited
-     FROM memberships WHERE room_nid = ANY ($1::bigint[]) AND membership IN ('join', 'invite') GROUP BY room_nid`,
+    `SELECT wanted.room_nid,
+       (SELECT coalesce(sum(s.joined_members), 0) FROM room_servers s WHERE s.room_nid = wanted.room_nid)::int AS joined,
+       (SELECT count(*) FROM memberships m WHERE m.room_nid = wanted.room_nid AND m.membership = 'invite')::int AS invited
+     FROM unnest($1::bigint[]) AS wanted (room_nid)`,
     [roomNids],
   );
   return new Map(rows.map((row) => [row.room_nid, { joined: row.joined, invited: row.invited }]));
