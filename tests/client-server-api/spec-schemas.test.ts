@@ -282,6 +282,7 @@ describe.skipIf(SPECIFICATION === undefined)('every endpoint answers in the form
     await ok(ben, 'PUT', room('send/m.room.message/more'), { msgtype: 'm.text', body: 'more' });
     const toDevice = { messages: { [ana.userId]: { [ana.deviceId]: { n: 1 } } } };
     await ok(ben, 'PUT', 'v3/sendToDevice/m.test/1', toDevice);
+    await ok(ana, 'GET', `v3/keys/changes?from=${first.next_batch}&to=${first.next_batch}`);
     await ok(ana, 'GET', `v3/sync?since=${first.next_batch}`);
     await ok(ana, 'GET', `v3/sync?since=${first.next_batch}&full_state=true&use_state_after=true`);
     const lazy = { room: { state: { lazy_load_members: true }, timeline: { unread_thread_notifications: true } } };

@@ -57,6 +57,8 @@ interface Batch {
   readonly eventIds: readonly EventId[];
   /** Messages to devices in it, which wait until they are deleted. */
   readonly outgoing: readonly number[];
+  /** Where its other EDUs were looked for from. */
+  readonly edusFrom: number;
   readonly transaction: Transaction;
   /** Whether the end of the batch is stored already. */
   readonly isRepeated: boolean;
@@ -123,9 +125,16 @@ export class DestinationQueue {
     this.#edus.lookAgain();
   }
 
-  addReceipt(roomNid: number): void {
-    this.#edus.addReceipt(roomNid);
+  /** There is a receipt in the room at the position of the log. */
+  addReceipt(roomNid: number, position: number): void {
+    this.#edus.addReceipt(roomNid, position);
     this.#startUnlessPaused();
+  }
+
+  /** At the position of the log there is something to tell of the devices of our users. */
+  addDeviceLists(position: number): void {
+    this.#edus.addDeviceLists(position);
+    this.wake();
   }
 
   /** Messages to devices wait in the outbox. */
@@ -200,6 +209,7 @@ export class DestinationQueue {
       if (batch === undefined) return;
       const isSuspect = this.#hasOutage || this.#refusals > 0;
       const outcome = await (isSuspect ? failing : working).run(() => this.#send(batch));
+      if (outcome !== 'sent') this.#edus.lookAgain(batch.edusFrom);
       if (outcome === 'sent') {
         this.#refusals = 0;
         this.#hasOutage = false;
@@ -219,8 +229,8 @@ export class DestinationQueue {
     const end = this.#parts.logPosition();
     if (!isSingle && this.#singleEdus > 0) {
       const [single] = await this.#edus.takeToDevice(end, end, 1);
-      const edus = { edus: single === undefined ? [] : [single.edu], upTo: since, outgoing: single ? [single.id] : [] };
-      if (single !== undefined) return this.#batch([], edus, { since, isRepeated: false, isLast: false });
+      const edus = single && { edus: [single.edu], upTo: since, from: since, outgoing: [single.id] };
+      if (edus !== undefined) return this.#batch([], edus, { since, isRepeated: false, isLast: false });
       this.#singleEdus = 0;
     }
     const head = repeatTo !== null && repeatTo > since && !isSingle ? Math.min(repeatTo, end) : end;
@@ -228,15 +238,17 @@ export class DestinationQueue {
     const pdus = await pendingPdus(db, this.#server, { since, upTo: head, limit });
     const reach = pdus.length === limit ? (pdus.at(-1)?.position ?? head) : head;
     // While single items are tried, receipts are left out: they matter less than finding the item.
-    const edus = isSingle ? { edus: [], upTo: reach, outgoing: [] } : await this.#edus.take(since, reach, end);
+    const edus = isSingle
+      ? { edus: [], upTo: reach, from: since, outgoing: [] }
+      : await this.#edus.take(since, reach, end);
     const { upTo } = edus;
     const events = this.#sendable(pdus.filter((pdu) => pdu.position <= upTo));
 
     if (events.length === 0 && edus.edus.length === 0) {
-      const isMoved = upTo > since && (this.#isBehind || pdus.length > 0 || repeatTo !== null);
+      const isMoved = upTo > since && (this.#isBehind || isSingle || pdus.length > 0 || repeatTo !== null);
       if (isMoved) await this.#settle(since, upTo, []);
       if (upTo === end) this.#isBehind = false;
-      return isMoved && upTo < end ? await this.#nextBatch() : undefined;
+      return isMoved && (upTo < end || isSingle) ? await this.#nextBatch() : undefined;
     }
     const isLast = upTo === end && !this.#edus.hasMore;
     return this.#batch(events, edus, { since, isRepeated: repeatTo === upTo, isLast });
@@ -244,7 +256,7 @@ export class DestinationQueue {
 
   #batch(
     events: readonly PendingPdu[],
-    { edus, upTo, outgoing }: TakenEdus,
+    { edus, upTo, from: edusFrom, outgoing }: TakenEdus,
     place: Pick<Batch, 'since' | 'isRepeated' | 'isLast'>,
   ): Batch {
     const eventIds = events.map((pdu) => pdu.eventId);
@@ -252,7 +264,7 @@ export class DestinationQueue {
     // The range makes it the same when it is repeated; the digest makes it another one when the database is.
     const txnId = `${place.since}-${upTo}-${digest.digest('base64url').slice(0, 12)}`;
     const transaction = { txnId, pdus: events.map((pdu) => pdu.json), edus };
-    return { ...place, upTo, eventIds, outgoing, transaction };
+    return { ...place, upTo, eventIds, outgoing, edusFrom, transaction };
   }
 
   /** Everything up to the position has been delivered, or given up. */

@@ -1,5 +1,6 @@
 import type { RoomId, UserId } from '../protocol/event.ts';
 import type { JsonObject } from '../protocol/json.ts';
+import type { PendingDeviceList } from '../storage/device-list-queue.ts';
 import type { PendingReceipt } from '../storage/federation-queue.ts';
 
 /** Null-prototype object: its keys are ids that users choose. */
@@ -35,4 +36,17 @@ function hasReceipt(content: JsonObject, roomId: RoomId, userId: UserId): boolea
 /** `m.typing` EDU (Server-Server API, "Typing Notifications"). */
 export function typingEdu(roomId: RoomId, userId: UserId, isTyping: boolean): JsonObject {
   return { edu_type: 'm.typing', content: { room_id: roomId, user_id: userId, typing: isTyping } };
+}
+
+/** `m.device_list_update` EDU (Server-Server API, "Device Management"). */
+export function deviceListEdu(list: PendingDeviceList): JsonObject {
+  const content = {
+    user_id: list.userId,
+    device_id: list.deviceId,
+    stream_id: list.position,
+    prev_id: list.previousPosition > 0 ? [list.previousPosition] : [],
+    ...(list.isDeleted ? { deleted: true } : {}),
+    ...(list.displayName === null ? {} : { device_display_name: list.displayName }),
+  };
+  return { edu_type: 'm.device_list_update', content };
 }

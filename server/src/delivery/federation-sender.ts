@@ -8,10 +8,12 @@ import type { ServerName, UserId } from '../protocol/event.ts';
 import { serverNameOf } from '../protocol/identifiers.ts';
 import type { Database } from '../storage/database.ts';
 import { RECOVERY_CHANNEL } from '../storage/destinations.ts';
+import { lastDeviceChanges, serversSharingWith } from '../storage/device-list-queue.ts';
 import { destinationsBehind, localAmong, remoteServers } from '../storage/federation-queue.ts';
 import type { LogFollower, LogRow } from '../storage/log-follower.ts';
 import { allOutgoingServers, outgoingServersAt } from '../storage/to-device-outbox.ts';
 import { DestinationQueue, type QueueParts } from './destination-queue.ts';
+import { LogNews } from './log-news.ts';
 import { ShardLocks } from './shard-locks.ts';
 
 const CONCURRENT_TRANSACTIONS = 512;
@@ -59,13 +61,9 @@ export class FederationSender {
   readonly #queueParts: QueueParts;
   readonly #queues = new Map<ServerName, DestinationQueue>();
   readonly #stopListening: (() => void)[] = [];
-  /** Rooms with new events that nobody has looked at yet. */
-  readonly #changedRooms = new Set<number>();
-  /** Events that changed the membership of somebody from elsewhere, and their server. */
-  readonly #changedMembers = new Map<number, ServerName>();
-  /** Positions of the log at which messages to devices of others came. */
-  readonly #toDevice = new Set<number>();
-  readonly #receiptRooms = new Set<number>();
+  #news = new LogNews();
+  /** Rooms with receipts, and the position of the first of them. */
+  readonly #receiptRooms = new Map<number, number>();
   /** Whether nobody from elsewhere is in a room, and when that was seen, in monotonic milliseconds. */
   readonly #rooms = new Map<number, { isLocal: boolean; seenAt: number }>();
   /** Users who are typing and when that was last said, in monotonic milliseconds. */
@@ -134,6 +132,9 @@ export class FederationSender {
         else this.#queueOf(server)?.wakeLater(outage.waitMs);
       }
       for (const server of await allOutgoingServers(db)) if (gained(server)) this.#queueOf(server)?.addToDevice();
+      const changed = (await lastDeviceChanges(db)).filter((userId) => this.#isOurs(userId));
+      for (const server of await serversSharingWith(db, serverName, changed))
+        if (gained(server)) this.#queueOf(server)?.addDeviceLists(this.#options.follower.position());
     });
   }
 
@@ -155,27 +156,31 @@ export class FederationSender {
   }
 
   #onRows(rows: readonly LogRow[]): void {
-    for (const { position, kind, roomNid, userId, ref } of rows) {
-      if (kind === 'to_device' && userId === null) this.#toDevice.add(position);
-      if (roomNid === null) continue;
-      if (kind === 'event') {
-        if (userId !== null) this.#rooms.delete(roomNid);
-        if (userId !== null && ref !== null && !this.#isOurs(userId))
-          this.#changedMembers.set(ref, serverNameOf(userId as UserId));
-        if (!this.#isLocal(roomNid)) this.#changedRooms.add(roomNid);
-      } else if (kind === 'receipt' && this.#isOurs(userId) && !this.#isLocal(roomNid)) {
-        this.#receiptRooms.add(roomNid);
+    for (const row of rows) {
+      const { position, kind, roomNid, userId } = row;
+      const isOurs = this.#isOurs(userId);
+      if (kind === 'to_device' && userId === null) this.#news.toDevice.add(position);
+      else if (kind === 'device_list' && isOurs) setFirst(this.#news.deviceLists, userId ?? '', position);
+      else if (kind === 'event' && roomNid !== null) this.#onEvent(row, roomNid);
+      else if (kind === 'receipt' && roomNid !== null && isOurs && !this.#isLocal(roomNid)) {
+        setFirst(this.#receiptRooms, roomNid, position);
         this.#receiptTimer ??= setTimeout(() => {
           this.#receiptTimer = undefined;
           this.#run(() => this.#wakeForReceipts());
         }, RECEIPT_DELAY_MS);
       }
     }
-    if (this.#hasNews()) this.#look();
+    if (!this.#news.isEmpty) this.#look();
   }
 
-  #hasNews(): boolean {
-    return this.#changedRooms.size + this.#toDevice.size > 0;
+  /** @param row with the user whose membership the event changed, where it did */
+  #onEvent({ position, userId, ref }: LogRow, roomNid: number): void {
+    if (userId !== null) this.#rooms.delete(roomNid);
+    if (userId !== null && ref !== null && !this.#isOurs(userId))
+      this.#news.members.set(ref, serverNameOf(userId as UserId));
+    if (this.#isLocal(roomNid)) return;
+    this.#news.rooms.add(roomNid);
+    if (this.#isOurs(userId)) setFirst(this.#news.roomsOfOurs, roomNid, position);
   }
 
   #isOurs(userId: string | null): boolean {
@@ -185,31 +190,37 @@ export class FederationSender {
   /** One look at a time: what changes meanwhile is looked at together. */
   #look(): void {
     if (this.#looking !== undefined || this.#stopped) return;
-    const rooms = [...this.#changedRooms];
-    const members = [...this.#changedMembers];
-    const toDevice = [...this.#toDevice];
-    this.#changedRooms.clear();
-    this.#changedMembers.clear();
-    this.#toDevice.clear();
+    const news = this.#news;
+    this.#news = new LogNews();
     let pauseMs = 0;
-    const wake = async () => {
-      if (rooms.length > 0) await this.#wakeForEvents(rooms, new Map(members));
-      if (toDevice.length > 0)
-        for (const server of await outgoingServersAt(this.#options.db, toDevice)) this.#queueOf(server)?.addToDevice();
-    };
-    this.#looking = wake()
+    this.#looking = this.#wakeFor(news)
       .catch((error: unknown) => {
         // Postgres is away: the same is looked at again.
-        for (const room of rooms) this.#changedRooms.add(room);
-        for (const [nid, server] of members) this.#changedMembers.set(nid, server);
-        for (const position of toDevice) this.#toDevice.add(position);
+        this.#news.takeBack(news);
         pauseMs = RETRY_MS;
         this.#onError(error);
       })
       .finally(() => {
         this.#looking = undefined;
-        if (this.#hasNews()) setTimeout(() => this.#look(), pauseMs);
+        if (!this.#news.isEmpty) setTimeout(() => this.#look(), pauseMs);
       });
+  }
+
+  async #wakeFor({ rooms, members, roomsOfOurs, deviceLists, toDevice }: LogNews): Promise<void> {
+    const { db, serverName } = this.#options;
+    if (rooms.size > 0) await this.#wakeForEvents([...rooms], members);
+    if (toDevice.size > 0)
+      for (const server of await outgoingServersAt(db, [...toDevice])) this.#queueOf(server)?.addToDevice();
+    if (roomsOfOurs.size > 0) {
+      const first = Math.min(...roomsOfOurs.values());
+      for (const { server } of await remoteServers(db, serverName, [...roomsOfOurs.keys()]))
+        this.#queueOf(server)?.addDeviceLists(first);
+    }
+    if (deviceLists.size > 0) {
+      const first = Math.min(...deviceLists.values());
+      for (const server of await serversSharingWith(db, serverName, [...deviceLists.keys()]))
+        this.#queueOf(server)?.addDeviceLists(first);
+    }
   }
 
   async #wakeForEvents(rooms: readonly number[], members: ReadonlyMap<number, ServerName>): Promise<void> {
@@ -223,15 +234,15 @@ export class FederationSender {
     const shared = new Set((await remoteServers(db, serverName, unknown)).map(({ roomNid }) => roomNid));
     if (this.#rooms.size > ROOMS_REMEMBERED) this.#rooms.clear();
     for (const room of unknown)
-      if (!this.#changedRooms.has(room)) this.#rooms.set(room, { isLocal: !shared.has(room), seenAt });
+      if (!this.#news.rooms.has(room)) this.#rooms.set(room, { isLocal: !shared.has(room), seenAt });
   }
 
   async #wakeForReceipts(): Promise<void> {
-    const rooms = [...this.#receiptRooms];
+    const rooms = new Map(this.#receiptRooms);
     this.#receiptRooms.clear();
     const { db, serverName } = this.#options;
-    for (const { roomNid, server } of await remoteServers(db, serverName, rooms))
-      this.#queueOf(server)?.addReceipt(roomNid);
+    for (const { roomNid, server } of await remoteServers(db, serverName, [...rooms.keys()]))
+      this.#queueOf(server)?.addReceipt(roomNid, rooms.get(roomNid) ?? 0);
   }
 
   #onTyping(roomNid: number, userId: UserId, isTyping: boolean): void {
@@ -256,4 +267,9 @@ export class FederationSender {
       else this.#typing.delete(key);
     }
   }
+}
+
+/** Keeps the first position that is named for a key. */
+function setFirst<K>(positions: Map<K, number>, key: K, position: number): void {
+  if (!positions.has(key)) positions.set(key, position);
 }

@@ -2,12 +2,14 @@ import type { RoomId, ServerName, UserId } from '../protocol/event.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import { parsePeerJson } from '../protocol/json-parser.ts';
 import type { Database } from '../storage/database.ts';
-import { type PendingReceipt, pendingReceipts } from '../storage/federation-queue.ts';
+import { pendingDeviceLists } from '../storage/device-list-queue.ts';
+import { pendingReceipts } from '../storage/federation-queue.ts';
 import { outgoingEdus } from '../storage/to-device-outbox.ts';
-import { receiptEdus, typingEdu } from './federation-edus.ts';
+import { deviceListEdu, receiptEdus, typingEdu } from './federation-edus.ts';
 
 /** How the 100 EDUs of a transaction (Server-Server API, "Transactions") are divided, even if each receipt needs one of its own. */
-const MAX_RECEIPTS = 60;
+const MAX_RECEIPTS = 40;
+const MAX_DEVICE_LISTS = 20;
 const MAX_TO_DEVICE = 20;
 const MAX_TYPING = 20;
 
@@ -16,6 +18,8 @@ export interface TakenEdus {
   readonly edus: readonly JsonObject[];
   /** Everything of the log up to here that becomes EDUs is in them, or has been before. */
   readonly upTo: number;
+  /** Where the log was looked at from, for `lookAgain`. */
+  readonly from: number;
   /** The rows of `to_device_outbox` among them. */
   readonly outgoing: readonly number[];
 }
@@ -28,18 +32,23 @@ export interface PendingEdusParts {
 }
 
 /**
- * What one destination must be told besides events. Receipts and messages to devices are read from the database, and only if
- * there may be some; typing notifications live here alone.
+ * What one destination must be told besides events. Receipts, changed device lists and messages to devices are read from the
+ * database, and only if there may be some; typing notifications live here alone.
  */
 export class PendingEdus {
   readonly #parts: PendingEdusParts;
   readonly #server: ServerName;
   /** By room and user; insertion order is order of change. */
   readonly #typing = new Map<string, JsonObject>();
-  /** Rooms with receipts that nobody has looked for yet, and the end of the log when they were named. */
-  readonly #receiptRooms = new Map<number, number>();
-  /** Receipts may have come, in any room, while nobody told us. */
-  #mayLackReceipts = true;
+  /**
+   * Position of the log after which there may be receipts and changed device lists to tell; undefined when there are none. It may
+   * lie before the events that the destination has: those may have been sent while it was still looked up who must be told.
+   */
+  #from: number | undefined = Number.POSITIVE_INFINITY;
+  /** The last position that was named. */
+  #named = 0;
+  /** Rooms in which the receipts are; undefined when they may be in any. */
+  #receiptRooms: Set<number> | undefined;
   /** Messages to devices may wait: where the log ended when that was said. Undefined when there are none. */
   #outgoingAt: number | undefined = 0;
 
@@ -48,13 +57,21 @@ export class PendingEdus {
     this.#server = server;
   }
 
-  /** Whether there is something that no later look at the log would find. */
+  /** Whether there may be something for the next transaction already. */
   get hasMore(): boolean {
-    return this.#typing.size > 0 || this.#outgoingAt !== undefined;
+    return this.#typing.size > 0 || this.#outgoingAt !== undefined || this.#from !== undefined;
   }
 
-  addReceipt(roomNid: number): void {
-    this.#receiptRooms.set(roomNid, this.#parts.logPosition());
+  /** There is a receipt in the room at the position of the log. */
+  addReceipt(roomNid: number, position: number): void {
+    this.#receiptRooms?.add(roomNid);
+    this.addDeviceLists(position);
+  }
+
+  /** At the position, devices changed of a user who shares a room with the destination, or such a user came to a room of it. */
+  addDeviceLists(position: number): void {
+    this.#from = Math.min(this.#from ?? position - 1, position - 1);
+    this.#named = Math.max(this.#named, position);
   }
 
   addTyping(roomId: RoomId, userId: UserId, isTyping: boolean): void {
@@ -68,9 +85,14 @@ export class PendingEdus {
     this.#outgoingAt = this.#parts.logPosition();
   }
 
-  /** The destination is left alone for a while, or another process may have served it: what is stored is looked for again. */
-  lookAgain(): void {
-    this.#mayLackReceipts = true;
+  /**
+   * The destination is left alone for a while, or another process may have served it: what is stored is looked for again.
+   *
+   * @param from of EDUs that were taken and have not arrived
+   */
+  lookAgain(from = Number.POSITIVE_INFINITY): void {
+    this.#from = Math.min(this.#from ?? from, from);
+    this.#receiptRooms = undefined;
     this.#outgoingAt = this.#parts.logPosition();
   }
 
@@ -87,10 +109,15 @@ export class PendingEdus {
    * @param end where the log ends
    */
   async take(since: number, reach: number, end: number): Promise<TakenEdus> {
-    const { receipts, upTo } = await this.#takeReceipts(since, reach, end);
+    const from = Math.min(since, this.#from ?? since);
+    const stored = this.#from === undefined ? { edus: [], looked: reach } : await this.#takeStored(from, reach, end);
     const outgoing = this.#outgoingAt === undefined ? [] : await this.takeToDevice(reach, end, MAX_TO_DEVICE);
-    const edus = [...receiptEdus(receipts), ...outgoing.map(({ edu }) => edu), ...this.#takeTyping()];
-    return { edus, upTo, outgoing: outgoing.map(({ id }) => id) };
+    return {
+      edus: [...stored.edus, ...outgoing.map(({ edu }) => edu), ...this.#takeTyping()],
+      upTo: Math.max(since, stored.looked),
+      from,
+      outgoing: outgoing.map(({ id }) => id),
+    };
   }
 
   /** The messages to devices that have waited longest, up to a position. They wait until they are deleted. */
@@ -104,25 +131,21 @@ export class PendingEdus {
     }));
   }
 
-  /** Receipts after `since` and up to `reach`, or to where there are too many of them. */
-  async #takeReceipts(
-    since: number,
-    reach: number,
-    end: number,
-  ): Promise<{ receipts: PendingReceipt[]; upTo: number }> {
-    const rooms = this.#mayLackReceipts ? null : [...this.#receiptRooms.keys()];
-    if (rooms !== null && rooms.length === 0) return { receipts: [], upTo: reach };
+  /** Changed device lists and receipts after `from` and up to `reach`, or to where there are too many of them. */
+  async #takeStored(from: number, reach: number, end: number): Promise<{ edus: JsonObject[]; looked: number }> {
     const { db, serverName } = this.#parts;
-    const span = { since, upTo: reach, limit: MAX_RECEIPTS };
-    if (reach === end) {
-      for (const [room, toldAt] of this.#receiptRooms) if (toldAt <= end) this.#receiptRooms.delete(room);
-      this.#mayLackReceipts = false;
-    }
-    const receipts = await pendingReceipts(db, this.#server, serverName, span, rooms);
-    const last = receipts.length === MAX_RECEIPTS ? receipts.at(-1) : undefined;
-    if (last === undefined) return { receipts, upTo: reach };
-    this.#mayLackReceipts = true;
-    return { receipts, upTo: last.position };
+    const rooms = this.#receiptRooms === undefined ? null : [...this.#receiptRooms];
+    const listSpan = { since: from, upTo: reach, limit: MAX_DEVICE_LISTS };
+    const lists = await pendingDeviceLists(db, this.#server, serverName, listSpan);
+    const upTo = lists.length === MAX_DEVICE_LISTS ? (lists.at(-1)?.at ?? reach) : reach;
+    const span = { since: from, upTo, limit: MAX_RECEIPTS };
+    const receipts = rooms?.length === 0 ? [] : await pendingReceipts(db, this.#server, serverName, span, rooms);
+    const looked = receipts.length === MAX_RECEIPTS ? (receipts.at(-1)?.position ?? upTo) : upTo;
+    const isAll = looked === end && this.#named <= end;
+    this.#from = isAll ? undefined : looked;
+    if (isAll) this.#receiptRooms = new Set();
+    const changed = lists.filter(({ at }) => at <= looked);
+    return { edus: [...changed.map(deviceListEdu), ...receiptEdus(receipts)], looked };
   }
 
   #takeTyping(): JsonObject[] {

@@ -13,6 +13,7 @@ import { profileOf } from '../storage/profiles.ts';
 import { openRooms as openRoomTable } from '../storage/rooms.ts';
 import { openStateKeys } from '../storage/state-keys.ts';
 import { openStateSnapshots } from '../storage/state-snapshots.ts';
+import { watchDeviceLists } from '../sync/device-list-watch.ts';
 import type { SyncParts } from '../sync/sync-parts.ts';
 import { openCountedRooms } from '../sync/unread-counts.ts';
 import { accountDataSince } from '../users/account-data.ts';
@@ -55,6 +56,7 @@ export async function openRooms(common: CommonParts, federation: Federation): Pr
   const sync: SyncParts = {
     rooms: parts,
     typing,
+    deviceLists: watchDeviceLists(db, follower, config.server_name, onError),
     accountData: (userId, since, until) => accountDataSince(db, userId, since, until),
     presenceSince: (userId, token) => presenceEventsSince(db, presence, userId, token),
     presenceToken: () => presence.token(),

@@ -7,6 +7,7 @@ import { capabilitiesRoutes } from '../client-server-api/capabilities.ts';
 import { contentRepositoryRoutes } from '../client-server-api/content-repository.ts';
 import { deviceManagementRoutes } from '../client-server-api/device-management.ts';
 import { filterRoutes } from '../client-server-api/filter.ts';
+import { keyRoutes as clientKeyRoutes } from '../client-server-api/keys.ts';
 import { loginRoutes } from '../client-server-api/login.ts';
 import { logoutRoutes } from '../client-server-api/logout.ts';
 import { openIdRoutes } from '../client-server-api/openid.ts';
@@ -60,7 +61,7 @@ import { versionRoutes } from '../server-server-api/version.ts';
 import { putAccountData } from '../storage/account-data.ts';
 import { findContacts, searchUsers } from '../storage/user-directory.ts';
 import { deleteTag, getAccountData, setAccountData, setTag, tagsOf } from '../users/account-data.ts';
-import { deviceKeysOf, deviceListOf } from '../users/device-lists.ts';
+import { deviceKeysOf, deviceListOf, receiveDeviceListUpdate } from '../users/device-lists.ts';
 import { deleteDevicesOf, deviceOf, devicesOf, renameDeviceOf } from '../users/devices.ts';
 import { newOpenIdToken, openIdUser } from '../users/openid.ts';
 import { changePushRules, pushRulesetOf } from '../users/push-rules.ts';
@@ -171,6 +172,7 @@ function roomRoutes({ common, rooms: { parts, typing, presence, sync }, users }:
       presence,
       maySee: async (viewer, userId) => (await findContacts(parts.db, viewer, [userId])).length > 0,
     }),
+    ...clientKeyRoutes(parts),
     ...syncRoutes(sync, users.filters.find, presence),
   ];
 }
@@ -180,6 +182,8 @@ function eduReceivers({ common: { db, config }, rooms }: RouteParts): EduReceive
   return {
     ...roomEduReceivers(rooms.parts, rooms.typing),
     'm.direct_to_device': (origin, edu) => receiveToDevice(db, config.server_name, origin, edu),
+    'm.device_list_update': (origin, edu) => receiveDeviceListUpdate(db, config.server_name, origin, edu),
+    'm.signing_key_update': (origin, edu) => receiveDeviceListUpdate(db, config.server_name, origin, edu),
   };
 }
 

@@ -54,13 +54,18 @@ export async function insertDevice(
   return rows.length > 0;
 }
 
-/** Deletes those that were seen least lately, with their tokens, beyond the number that a user may have. */
-export async function deleteSurplusDevices(tx: Transaction, userId: string, most: number): Promise<void> {
-  await tx.query(
+interface DeletedRow {
+  device_id: string;
+}
+
+/** Deletes those that were seen least lately, with their tokens, beyond the number that a user may have. @returns their ids */
+export async function deleteSurplusDevices(tx: Transaction, userId: string, most: number): Promise<string[]> {
+  const rows = await tx.query<DeletedRow>(
     `DELETE FROM devices WHERE user_id = $1 AND device_id IN (SELECT device_id FROM devices WHERE user_id = $1
-       ORDER BY coalesce(last_seen_at, created_at) DESC, device_id OFFSET $2)`,
+       ORDER BY coalesce(last_seen_at, created_at) DESC, device_id OFFSET $2) RETURNING device_id`,
     [userId, most],
   );
+  return rows.map((row) => row.device_id);
 }
 
 /** False when there is no such device. */
@@ -77,26 +82,26 @@ export async function renameDevice(
   return rows.length > 0;
 }
 
-/** Deletes devices with their tokens and answers how many there were. */
-export async function deleteDevices(tx: Transaction, userId: string, deviceIds: readonly string[]): Promise<number> {
-  const rows = await tx.query(
+/** Deletes devices with their tokens. @returns the ids of those that there were */
+export async function deleteDevices(tx: Transaction, userId: string, deviceIds: readonly string[]): Promise<string[]> {
+  const rows = await tx.query<DeletedRow>(
     'DELETE FROM devices WHERE user_id = $1 AND device_id = ANY ($2::text[]) RETURNING device_id',
     [userId, deviceIds],
   );
-  return rows.length;
+  return rows.map((row) => row.device_id);
 }
 
-/** Deletes all devices of a user but one, or all of them, and answers how many there were. */
+/** Deletes all devices of a user but one, or all of them. @returns their ids */
 export async function deleteOtherDevices(
   tx: Transaction,
   userId: string,
   keptDeviceId: string | null,
-): Promise<number> {
-  const rows = await tx.query(
+): Promise<string[]> {
+  const rows = await tx.query<DeletedRow>(
     'DELETE FROM devices WHERE user_id = $1 AND device_id IS DISTINCT FROM $2 RETURNING device_id',
     [userId, keptDeviceId],
   );
-  return rows.length;
+  return rows.map((row) => row.device_id);
 }
 
 export interface DeviceSighting {

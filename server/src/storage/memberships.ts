@@ -66,9 +66,9 @@ function fromRow(row: Row): MembershipRow {
 const stored = (text: string | null) => (text === null ? null : toStoredText(text));
 
 const WRITE = `INSERT INTO memberships (room_nid, user_id, membership, event_nid, sender, server, position, display_name,
-    avatar_url, stripped_state, via)
+    avatar_url, stripped_state, via, joined_position)
   SELECT m.room_nid, m.user_id, m.membership, m.event_nid, m.sender, m.server, h.position - $12 + m.place, m.display_name,
-    m.avatar_url, m.stripped_state, m.via
+    m.avatar_url, m.stripped_state, m.via, CASE WHEN m.membership = 'join' THEN h.position - $12 + m.place END
   FROM log_head h, unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::bigint[],
     $8::text[], $9::text[], $10::text[], $11::text[]) AS m (room_nid, user_id, membership, event_nid, sender, server, place,
     display_name, avatar_url, stripped_state, via)
@@ -76,7 +76,8 @@ const WRITE = `INSERT INTO memberships (room_nid, user_id, membership, event_nid
     sender = excluded.sender, position = excluded.position, display_name = excluded.display_name,
     avatar_url = excluded.avatar_url, left_position = CASE WHEN memberships.membership = 'join'
       AND excluded.membership <> 'join' THEN excluded.position ELSE memberships.left_position END, stripped_state = excluded.stripped_state,
-    via = excluded.via, forgotten = false`;
+    via = excluded.via, forgotten = false, joined_position = CASE WHEN memberships.membership = 'join'
+      AND excluded.membership = 'join' THEN memberships.joined_position ELSE excluded.joined_position END`;
 
 /**
  * Which servers a change of memberships brings in or takes out. Counted from the rows, so that a repeat cannot make the

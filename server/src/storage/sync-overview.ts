@@ -16,6 +16,8 @@ export interface SyncRoom {
   readonly position: number;
   /** Timeline position at which the user last stopped being joined. */
   readonly leftPosition: number | null;
+  /** Log position of the change with which they became joined; null where they are not. */
+  readonly joinedPosition: number | null;
   readonly strippedState: string | null;
   /** Snapshot of the room's current state; null where we hold no graph of it. */
   readonly currentState: number | null;
@@ -39,13 +41,14 @@ interface Row {
   sender: string;
   position: number;
   left_position: number | null;
+  joined_position: number | null;
   stripped_state: string | null;
   current_state: number | null;
   last_position: number;
 }
 
 const OVERVIEW = `SELECT h.position AS head, m.room_nid, r.room_id, r.version, m.membership, m.event_nid, m.sender, m.position,
-    m.left_position, m.stripped_state, r.current_state, r.last_position
+    m.left_position, m.joined_position, m.stripped_state, r.current_state, r.last_position
   FROM log_head h LEFT JOIN memberships m ON m.user_id = $1 AND NOT m.forgotten
     AND (m.membership IN ('join', 'invite', 'knock') OR m.position > $2) LEFT JOIN rooms r ON r.nid = m.room_nid`;
 
@@ -69,6 +72,7 @@ export async function syncOverview(db: Queryable, userId: UserId, leftAfter: num
             sender: fromStoredText(row.sender) as UserId,
             position: row.position,
             leftPosition: row.left_position,
+            joinedPosition: row.joined_position,
             strippedState: row.stripped_state,
             currentState: row.current_state,
             lastPosition: row.last_position,

@@ -3,6 +3,7 @@ import type { JsonObject } from '../protocol/json.ts';
 import type { PushRuleset } from '../protocol/push-rules.ts';
 import type { RoomParts } from '../rooms/room-parts.ts';
 import type { Typing } from '../rooms/typing.ts';
+import type { DeviceListWatch } from './device-list-watch.ts';
 import type { CountedRooms } from './unread-counts.ts';
 
 export interface AccountDataEvent {
@@ -14,6 +15,7 @@ export interface AccountDataEvent {
 export interface SyncParts {
   readonly rooms: RoomParts;
   readonly typing: Typing;
+  readonly deviceLists: DeviceListWatch;
   /** Account data changed after `since` and up to `until`; with `since` 0 everything, `m.push_rules` included. */
   accountData(
     userId: UserId,

@@ -6,6 +6,7 @@ import type { Viewer } from '../rooms/plain-client-event.ts';
 import type { TypingUsers } from '../rooms/typing.ts';
 import { type SyncOverview, type SyncRoom, syncOverview } from '../storage/sync-overview.ts';
 import { accountDataSection } from './account-data-section.ts';
+import { deviceListChanges } from './device-list-changes.ts';
 import { invitedRoom, knockedRoom } from './invited-rooms.ts';
 import { joinedRooms } from './joined-rooms.ts';
 import { leftRooms } from './left-rooms.ts';
@@ -148,10 +149,14 @@ async function round(
   };
   const rooms = Object.fromEntries(Object.entries(sections).filter(([, section]) => Object.keys(section).length > 0));
   const toDevice = await toDeviceSection(parts, sync);
+  const deviceLists = sync.initial
+    ? { changed: [], left: [] }
+    : await deviceListChanges(parts.rooms, viewer.userId, sync, overview.rooms);
   const answer = {
     ...(Object.keys(rooms).length > 0 ? { rooms } : {}),
     ...(accountData.global.length > 0 ? { account_data: { events: accountData.global } } : {}),
     ...(toDevice.events.length > 0 ? { to_device: { events: toDevice.events } } : {}),
+    ...(deviceLists.changed.length + deviceLists.left.length > 0 ? { device_lists: { ...deviceLists } } : {}),
   };
   return { answer, toDevice: toDevice.position };
 }

@@ -17,6 +17,8 @@ export async function waitForChange(
   signal: AbortSignal,
 ): Promise<void> {
   const { follower } = parts.rooms;
+  /** Looked at again where it may concern the user: whom a device list concerns is told by the watch, a moment later. */
+  const mayConcern = (row: LogRow) => concerns(row) || (row.kind === 'device_list' && row.position > seen.position);
   const concerns = (row: LogRow) =>
     row.position > seen.position &&
     (row.userId === userId ||
@@ -30,12 +32,16 @@ export async function waitForChange(
     const stopTyping = parts.typing.onChange((roomNid) => {
       if (joined.has(roomNid)) finish();
     });
+    const stopDeviceLists = parts.deviceLists.onChange((contacts) => {
+      if (contacts?.has(userId) !== false) finish();
+    });
     signal.addEventListener('abort', finish);
 
     function finish(): void {
       clearTimeout(timer);
       stopRows();
       stopTyping();
+      stopDeviceLists();
       signal.removeEventListener('abort', finish);
       resolve();
     }
@@ -43,7 +49,7 @@ export async function waitForChange(
     // What came between the answer and this wait. If memory no longer reaches back that far, look again.
     const missed = follower.recent(seen.position);
     const typed = typingDiffers(parts.typing.picture(joined), seen.typing);
-    if (missed === undefined || missed.some(concerns) || typed || signal.aborted) finish();
+    if (missed === undefined || missed.some(mayConcern) || typed || signal.aborted) finish();
   });
 }
 

@@ -11,6 +11,7 @@ import {
   updatePasswordHash,
 } from '../storage/accounts.ts';
 import type { Database, Queryable, Transaction } from '../storage/database.ts';
+import { recordDeviceChanges } from '../storage/device-lists.ts';
 import { deleteOtherDevices } from '../storage/devices.ts';
 import { appendLog } from '../storage/log.ts';
 import type { Passwords } from './passwords.ts';
@@ -135,21 +136,17 @@ export function createAccounts(options: {
       const passwordHash = await passwords.hash(password);
       await db.transaction(async (tx) => {
         await updatePasswordHash(tx, userId, passwordHash);
-        if (!logoutDevices) return;
-        const deleted = await deleteOtherDevices(tx, userId, keepDevice);
-        if (deleted > 0) await appendLog(tx, [{ kind: 'device_list', userId }]);
+        if (logoutDevices) await recordDeviceChanges(tx, userId, await deleteOtherDevices(tx, userId, keepDevice));
       });
     },
 
     async deactivate(userId, erase) {
       await db.transaction(async (tx) => {
         await closeAccount(tx, userId);
-        await deleteOtherDevices(tx, userId, null);
-        const position = await appendLog(tx, [
-          { kind: 'profile', userId },
-          { kind: 'device_list', userId },
-        ]);
+        const deleted = await deleteOtherDevices(tx, userId, null);
+        const position = await appendLog(tx, [{ kind: 'profile', userId }]);
         if (erase) await markErased(tx, userId, position);
+        await recordDeviceChanges(tx, userId, deleted);
       });
     },
   };

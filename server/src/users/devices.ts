@@ -1,8 +1,8 @@
 import { notFound } from '../protocol/errors.ts';
 import type { UserId } from '../protocol/event.ts';
 import type { Database } from '../storage/database.ts';
+import { recordDeviceChanges } from '../storage/device-lists.ts';
 import { type DeviceRow, deleteDevices, findDevice, listDevices, renameDevice } from '../storage/devices.ts';
-import { appendLog } from '../storage/log.ts';
 
 /** A device as the spec shows it to its owner. */
 export interface Device {
@@ -36,14 +36,13 @@ export async function deviceOf(db: Database, userId: UserId, deviceId: string): 
 export async function renameDeviceOf(db: Database, userId: UserId, deviceId: string, name: string): Promise<void> {
   await db.transaction(async (tx) => {
     if (!(await renameDevice(tx, userId, deviceId, name))) throw notFound('There is no such device.');
-    await appendLog(tx, [{ kind: 'device_list', userId }]);
+    await recordDeviceChanges(tx, userId, [deviceId]);
   });
 }
 
 /** Deletes devices with their tokens. Those that the user does not have are left out. */
 export async function deleteDevicesOf(db: Database, userId: UserId, deviceIds: readonly string[]): Promise<void> {
   await db.transaction(async (tx) => {
-    const deleted = await deleteDevices(tx, userId, deviceIds);
-    if (deleted > 0) await appendLog(tx, [{ kind: 'device_list', userId }]);
+    await recordDeviceChanges(tx, userId, await deleteDevices(tx, userId, deviceIds));
   });
 }

@@ -16,8 +16,8 @@ import {
 } from '../storage/access-tokens.ts';
 import { holdAccount } from '../storage/accounts.ts';
 import type { Database, Transaction } from '../storage/database.ts';
+import { recordDeviceChanges } from '../storage/device-lists.ts';
 import { deleteOtherDevices, deleteSurplusDevices, insertDevice } from '../storage/devices.ts';
-import { appendLog } from '../storage/log.ts';
 import { deleteDevicesOf } from './devices.ts';
 import type { LastSeen } from './last-seen.ts';
 import type { Requester } from './requester.ts';
@@ -107,8 +107,7 @@ export function createSessions(options: { db: Database; clock: Clock; lastSeen: 
 
     logoutAll: async (userId) =>
       await db.transaction(async (tx) => {
-        const deleted = await deleteOtherDevices(tx, userId, null);
-        if (deleted > 0) await appendLog(tx, [{ kind: 'device_list', userId }]);
+        await recordDeviceChanges(tx, userId, await deleteOtherDevices(tx, userId, null));
       }),
   };
 }
@@ -125,10 +124,10 @@ async function issue(tx: Transaction, request: SessionRequest, now: number): Pro
   if (account.isDeactivated) throw new MatrixError('M_USER_DEACTIVATED', 'This account has been closed.', 403);
   if (account.isLocked) throw userLocked();
   const isNew = await insertDevice(tx, { userId, deviceId, displayName: request.displayName ?? null, createdAt: now });
-  if (isNew) await deleteSurplusDevices(tx, userId, MAX_DEVICES);
-  else await deleteTokensOfDevice(tx, userId, deviceId);
+  const dropped = isNew ? await deleteSurplusDevices(tx, userId, MAX_DEVICES) : [];
+  if (!isNew) await deleteTokensOfDevice(tx, userId, deviceId);
   const tokens = await insertTokens(tx, { userId, deviceId, parentId: null }, request.withRefreshToken, now);
-  if (isNew) await appendLog(tx, [{ kind: 'device_list', userId }]);
+  if (isNew) await recordDeviceChanges(tx, userId, [...dropped, deviceId]);
   return { user_id: userId, device_id: deviceId, ...tokens };
 }
 
