@@ -11,10 +11,10 @@ export default defineConfig({
     pool: 'forks',
     execArgv: ['--disable-proto=throw'],
     maxWorkers: Math.max(2, Math.floor(availableParallelism() / 2)),
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
-    // Browsers share the processor with everything else.
-    expect: { poll: { timeout: 10_000 } },
+    // What ends too late is a failure on the slowest machine too, so nothing is said here about how fast anything is.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
+    expect: { poll: { timeout: 60_000 } },
     // Node prints the warning about type stripping in every process otherwise.
     env: { NODE_NO_WARNINGS: '1' },
   },

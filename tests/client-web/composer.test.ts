@@ -179,7 +179,7 @@ describe.skipIf(CHROMIUM === undefined)('the composer', { timeout: 120_000 }, as
       .poll(() => page.evaluate(() => Object.keys(localStorage).some((key) => key.includes('draft.'))))
       .toBe(true);
     await page.reload();
-    await expect.poll(() => field(page).textContent(), { timeout: 20_000 }).toBe('half a thought');
+    await expect.poll(() => field(page).textContent()).toBe('half a thought');
     await field(page).click();
     await page.keyboard.press('Control+a');
     await page.keyboard.press('Delete');

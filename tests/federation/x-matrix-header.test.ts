@@ -56,7 +56,8 @@ test.each([
 test('the header is parsed in linear time', () => {
   const started = performance.now();
   for (const part of ['\\a', ' ,', '"', 'a=', ', \t', '=']) parseAuthorization(`X-Matrix a="${part.repeat(200_000)}`);
-  expect(performance.now() - started).toBeLessThan(500);
+  // It takes milliseconds; in quadratic time it would take minutes.
+  expect(performance.now() - started).toBeLessThan(20_000);
 });
 
 test('what is written can be read', () => {

@@ -3,7 +3,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterAll, expect, test } from 'vitest';
 import { enforceBodyDeadline } from '../../server/src/http/body-deadline.ts';
 
-const DEADLINES = { jsonMs: 150, streamIntervalMs: 150, streamIntervalBytes: 100 };
+const DEADLINES = { jsonMs: 1_000, streamIntervalMs: 500, streamIntervalBytes: 100 };
 
 /** Reads bodies to their end and then answers with their length; paths that start with /stream are streams. */
 const server = createServer((request: IncomingMessage, response) => {
@@ -16,7 +16,7 @@ const server = createServer((request: IncomingMessage, response) => {
         size += chunk.length;
       })
       .on('end', () => response.end(String(size)));
-  if (request.url === '/stream-held') setTimeout(read, 500);
+  if (request.url === '/stream-held') setTimeout(read, 1_000);
   else read();
 });
 await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -59,7 +59,7 @@ test('a JSON body that does not arrive in time ends the connection, however busi
 
 test('a stream may take longer as long as it makes progress', async () => {
   const { socket, answer } = open('/stream', 30_000);
-  drip(socket, 'x'.repeat(500), 10);
+  drip(socket, 'x'.repeat(250), 10);
   expect(await answer).toMatch(/\r\n\r\n30000$/);
 });
 

@@ -51,6 +51,7 @@ describe('reading the Content-Disposition of a peer', () => {
     const started = performance.now();
     fileNameOf(';='.repeat(500_000));
     fileNameOf(`x; filename="${'\\"'.repeat(500_000)}`);
-    expect(performance.now() - started).toBeLessThan(2000);
+    // It takes milliseconds; in quadratic time it would take minutes.
+    expect(performance.now() - started).toBeLessThan(20_000);
   });
 });

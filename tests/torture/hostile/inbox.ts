@@ -2,11 +2,11 @@ import type { Person } from '../../harness/person.ts';
 
 /** What somebody's client has been sent, as messages come in. */
 export interface Inbox {
-  /** Follows /sync from where it stands until a message with this text has come. Throws after half a minute. */
+  /** Follows /sync from where it stands until a message with this text has come. Throws after a minute. */
   until(roomId: string, text: string): Promise<void>;
 }
 
-const WAIT_MS = 30_000;
+const WAIT_MS = 60_000;
 
 /** Opens an inbox; one question at a time. */
 export function openInbox(person: Person): Inbox {

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 
-const ANSWER_MS = 20_000;
+const ANSWER_MS = 60_000;
 
 function portOf(serverName: string): number {
   return Number(serverName.slice(serverName.lastIndexOf(':') + 1));
