@@ -10,7 +10,7 @@ import { startSyncers } from './syncers.ts';
 
 const CLIENTS = 10;
 const ROOMS = 5;
-const CATCH_UP_MS = 60_000;
+const CATCH_UP_MS = 300_000;
 
 /** Ten people who write and ten who read along, in five rooms that all of them are in. */
 export interface ChatLoad {

@@ -1,4 +1,4 @@
 import { testGate } from './gate.ts';
 import { h2 } from './scenarios/h2.ts';
 
-testGate(h2, 300_000);
+testGate(h2, 1_800_000);

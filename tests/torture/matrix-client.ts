@@ -28,7 +28,7 @@ const agent = new Agent({
   bodyTimeout: 0,
   headersTimeout: 0,
 });
-const TIMEOUT_MS = 15_000;
+const TIMEOUT_MS = 60_000;
 
 function createClient(urls: readonly string[], first: number, token: string, userId: string): MatrixClient {
   let current = first % urls.length;

@@ -11,8 +11,8 @@ import { freePort } from '../harness/free-port.ts';
 const MAIN = fileURLToPath(new URL('../../server/src/main.ts', import.meta.url));
 /** Where `npm start` keeps compiled modules too. */
 const COMPILED = fileURLToPath(new URL('../../.cache/compiled', import.meta.url));
-const START_TIMEOUT_MS = 60_000;
-const STOP_TIMEOUT_MS = 15_000;
+const START_TIMEOUT_MS = 300_000;
+const STOP_TIMEOUT_MS = 60_000;
 
 export interface ServerProcessOptions {
   /** Folder for the configuration, the data and the log. */

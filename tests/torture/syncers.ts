@@ -90,7 +90,7 @@ function createSyncer(client: MatrixClient, worker: string, log: OperationLog, i
     const { outcome } = await log.record(
       described,
       async () => {
-        const reply = await client.call('GET', `/_matrix/client/v3/sync?${query}`, undefined, LONG_POLL_MS + 15_000);
+        const reply = await client.call('GET', `/_matrix/client/v3/sync?${query}`, undefined, LONG_POLL_MS + 60_000);
         if (reply.status === 200) await accept(reply);
         return reply;
       },

@@ -45,12 +45,14 @@ async function killOnce(data: string, client: MatrixClient): Promise<Outage> {
     accepts = performance.now();
   })();
   for (;;) {
-    const reply = await client.call('GET', '/_matrix/client/v3/account/whoami');
-    if (reply.status === 200 && accepts !== undefined) {
+    const reply = await client.call('GET', '/_matrix/client/v3/account/whoami').catch(() => undefined);
+    if (reply?.status === 200 && accepts !== undefined) {
       await watching;
       return { backAfterMs: Math.max(0, performance.now() - accepts), wrong };
     }
-    if (reply.status !== 200 && !isProper503(reply)) wrong.push(`${reply.status} ${JSON.stringify(reply.body)}`);
+    // No answer in a minute says more about the machine; one that never comes ends the run.
+    if (reply !== undefined && reply.status !== 200 && !isProper503(reply))
+      wrong.push(`${reply.status} ${JSON.stringify(reply.body)}`);
     await delay(POLL_MS);
   }
 }
