@@ -27,9 +27,13 @@ export interface UnsignedPdu extends JsonObject {
   redacts?: EventId;
 }
 
+declare const signedHere: unique symbol;
+
+/** An event that this server has made and signed. Only `hashAndSignEvent` makes one. */
 export interface SignedEvent extends Event {
   /** Canonical JSON of `pdu`: what is stored and sent. */
   readonly json: string;
+  readonly [signedHere]: true;
 }
 
 /**
@@ -53,7 +57,7 @@ export function hashAndSignEvent(
   if (!verdict.ok) throw verdict.fault === 'size' ? tooLarge(verdict.reason) : badJson(verdict.reason);
   const { pdu, json } = verdict;
   const eventId = eventIdOf(pdu, version, bytes);
-  return { eventId, roomId: roomIdOf(pdu, eventId), pdu, json };
+  return { eventId, roomId: roomIdOf(pdu, eventId), pdu, json } as SignedEvent;
 }
 
 /**

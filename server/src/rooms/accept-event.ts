@@ -92,8 +92,7 @@ export async function acceptEvent(
       : await open.derive(stateBefore, new Map([[keyNid, nid]]));
   const event: NewEvent = {
     nid,
-    event: { eventId: pdu.eventId, roomId: pdu.roomId, pdu: pdu.pdu },
-    json: pdu.json,
+    event: pdu,
     admission: verdict.outcome,
     reason: verdict.reason ?? null,
     local: options.passOn ?? false,

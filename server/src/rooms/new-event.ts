@@ -1,7 +1,9 @@
-import type { Event, EventId, UserId } from '../protocol/event.ts';
+import type { EventId, UserId } from '../protocol/event.ts';
+import type { SignedEvent } from '../protocol/event-signing.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import type { Admission } from '../storage/events.ts';
 import type { Snapshot } from '../storage/state-snapshots.ts';
+import type { VerifiedPdu } from './admit-pdu.ts';
 
 /** What a local user wants to say; the room adds the rest. */
 export interface Draft {
@@ -25,9 +27,8 @@ export interface Redacts {
 /** An event about to be written. */
 export interface NewEvent {
   readonly nid: number;
-  readonly event: Event;
-  /** Canonical JSON of the PDU. */
-  readonly json: string;
+  /** One of others that has passed the gate, or one that this server has made: nothing else is written. */
+  readonly event: VerifiedPdu | SignedEvent;
   readonly admission: Admission;
   readonly reason: string | null;
   /** The other servers of the room get it from us. */

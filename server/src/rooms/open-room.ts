@@ -276,7 +276,6 @@ export class OpenRoom {
     this.attach({
       nid,
       event: signed,
-      json: signed.json,
       admission: 'accepted',
       reason: null,
       local: true,

@@ -1,9 +1,11 @@
-import { type Event, type ServerName, stateKey } from '../protocol/event.ts';
+import { type ServerName, stateKey } from '../protocol/event.ts';
+import type { SignedEvent } from '../protocol/event-signing.ts';
 import type { Transaction } from '../storage/database.ts';
 import { eventsById, insertEventsAside } from '../storage/events.ts';
 import { appendLog } from '../storage/log.ts';
 import { serverIsJoined, writeMemberships } from '../storage/memberships.ts';
 import { lockHeads, type RoomRow } from '../storage/rooms.ts';
+import type { VerifiedPdu } from './admit-pdu.ts';
 import { toEventRow, toNewMembership } from './persist.ts';
 import type { RoomParts } from './room-parts.ts';
 
@@ -25,7 +27,7 @@ interface OutlierOptions {
 export async function storeOutlierMembership(
   parts: RoomParts,
   room: RoomRow,
-  event: Event & { readonly json: string },
+  event: VerifiedPdu | SignedEvent,
   options: OutlierOptions,
 ): Promise<void> {
   const [nid] = await parts.eventNids.take(1);
@@ -43,7 +45,7 @@ export async function storeOutlierMembership(
 async function write(
   tx: Transaction,
   room: RoomRow,
-  event: Event & { readonly json: string },
+  event: VerifiedPdu | SignedEvent,
   { nid, keyNid }: { readonly nid: number; readonly keyNid: number },
   options: OutlierOptions,
 ): Promise<void> {
@@ -51,7 +53,6 @@ async function write(
     {
       nid,
       event,
-      json: event.json,
       admission: 'outlier',
       reason: null,
       local: options.local,

@@ -63,7 +63,7 @@ export function toEventRow(added: NewEvent, roomNid: number): EventRow {
     deviceId: added.deviceId,
     transactionId: added.transactionId,
     reason: added.reason,
-    pdu: added.json,
+    pdu: added.event.json,
   };
 }
 

@@ -74,8 +74,7 @@ async function storeAuthorised(
     known.set(pdu.eventId, { nid, event: pdu, rejected: admission.admission === 'rejected' });
     open.addAside({
       nid,
-      event: { eventId: pdu.eventId, roomId: pdu.roomId, pdu: pdu.pdu },
-      json: pdu.json,
+      event: pdu,
       ...admission,
       local: false,
       isFromElsewhere: true,
