@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { EventId } from '../../server/src/protocol/event.ts';
 import { brokenRules } from '../harness/broken-rules.ts';
-import { startHomeserver, type TestHomeserver } from '../harness/homeserver.ts';
+import { spawnHomeserver, startHomeserver, type TestHomeserver } from '../harness/homeserver.ts';
 import { Person } from '../harness/person.ts';
 import { PuppetRoom } from '../harness/puppet-room.ts';
 import { startPuppetServer } from '../harness/puppet-server.ts';
@@ -12,7 +12,11 @@ const creator = puppet.user('creator');
 let names = 0;
 let txns = 0;
 
-async function send(events: readonly { pdu: unknown }[], to: TestHomeserver = alpha, txnId = `t${txns++}`) {
+async function send(
+  events: readonly { pdu: unknown }[],
+  to: Pick<TestHomeserver, 'serverName'> = alpha,
+  txnId = `t${txns++}`,
+) {
   const body = { pdus: events.map((event) => event.pdu) };
   const answer = await puppet.call(to.serverName, 'PUT', `/v1/send/${txnId}`, body as never);
   expect(answer.status, answer.text).toBe(200);
@@ -148,6 +152,58 @@ test('a transaction that is repeated after a restart is answered as it was befor
   const second = await startHomeserver({ databaseUrl: first.databaseUrl, federationPort: first.federationPort });
   expect(await send([good, refused, forged], second, 'repeated')).toEqual(answer);
   expect(await alice.at(second).texts(room.roomId)).toEqual(['good']);
+});
+
+/** Holds back the answer about what is missing before an event, until it is released. */
+function holdBack(missed: { readonly pdu: unknown }) {
+  const release = Promise.withResolvers<void>();
+  const asked = Promise.withResolvers<void>();
+  puppet.answers.set('get_missing_events', async () => {
+    asked.resolve();
+    await release.promise;
+    return { events: [missed.pdu] };
+  });
+  return { asked: asked.promise, release: release.resolve };
+}
+
+test('a room that waits for missing events holds up no other, and takes in its own in their order', async () => {
+  const [other, stalled] = [await joinedRoom(), await joinedRoom()];
+  const missed = stalled.room.message(creator, 'missed');
+  const [first, second] = [stalled.room.message(creator, 'first'), stalled.room.message(creator, 'second')];
+  const { asked, release } = holdBack(missed);
+  const answers = [send([first, other.room.message(creator, 'in the same transaction')])];
+  await asked;
+  answers.push(send([second, other.room.message(creator, 'in the next one')]));
+  await other.alice.untilText(other.room.roomId, 'in the next one');
+  expect(await other.alice.texts(other.room.roomId)).toEqual(['in the same transaction', 'in the next one']);
+  expect(await stalled.alice.texts(stalled.room.roomId)).toEqual([]);
+  release();
+  for (const answer of answers) expect(Object.values(await answer)).toEqual([{}, {}]);
+  expect(await stalled.alice.texts(stalled.room.roomId)).toEqual(['missed', 'first', 'second']);
+});
+
+test('a transaction that kill -9 cuts short is taken in whole when it comes again, and nothing of it twice', async () => {
+  const first = await spawnHomeserver();
+  const room = PuppetRoom.create(puppet);
+  room.serve();
+  const alice = await Person.register(first, `alice${names++}`);
+  await alice.join(room.roomId, [puppet.serverName]);
+  const stored = room.message(creator, 'stored');
+  const missed = room.message(creator, 'missed');
+  const pending = room.message(creator, 'pending');
+  const { asked, release } = holdBack(missed);
+  const cut = puppet.call(first.serverName, 'PUT', '/v1/send/cut', { pdus: [stored.pdu, pending.pdu] } as never);
+  const failed = expect(cut).rejects.toThrow();
+  await asked;
+  await alice.untilText(room.roomId, 'stored');
+  await first.kill('SIGKILL');
+  await failed;
+  release();
+  const { databaseUrl, federationPort } = first;
+  const second = await startHomeserver({ databaseUrl, federationPort });
+  expect(Object.values(await send([stored, pending], second, 'cut'))).toEqual([{}, {}]);
+  expect(await alice.at(second).texts(room.roomId)).toEqual(['stored', 'missed', 'pending']);
+  expect(await brokenRules(second)).toEqual([]);
 });
 
 test('after all this the database agrees with itself', async () => {
