@@ -217,6 +217,16 @@ test('a name without addresses and a closed port say which of the two it was', a
   await expect(get('http://closed.localhost:1/')).rejects.toMatchObject({ kind: 'connect' });
 });
 
+test.each(['99999999999999999999', 'a.999999999999', '2130706433', '0x7f000001', '1.2.3.4.5'])(
+  'A5.1 the server name %s, which no URL may have as its host or which one takes for an address, is looked up as a name',
+  async (host) => {
+    const http = await testOutbound({ names: tableLookup({}) });
+    const same = { host, certificateName: host, hostHeader: host, requestedHost: host };
+    const to = { ...same, protocol: 'https:', port: 8448, path: '/' } as const;
+    await expect(http.request({ to, maxBytes: 1, deadlineMs: 5_000 })).rejects.toMatchObject({ kind: 'name' });
+  },
+);
+
 test('connections and waiting requests per host are capped', async () => {
   let open = 0;
   let most = 0;

@@ -1,4 +1,3 @@
-import { isIP } from 'node:net';
 import { type buildConnector, Pool } from 'undici';
 import type { Endpoint } from './outbound-connect.ts';
 import { OutboundError } from './outbound-error.ts';
@@ -71,9 +70,8 @@ export class HostPools {
   }
 
   #open(endpoint: Endpoint): Pool {
-    const { protocol, port, certificateName } = endpoint;
-    const literal = isIP(certificateName) === 6 ? `[${certificateName}]` : certificateName;
-    return new Pool(`${protocol}//${literal}:${port}`, {
+    // The connector knows where to go. Names of servers may be what a URL cannot have as its host.
+    return new Pool(`${endpoint.protocol}//endpoint.invalid`, {
       connections: this.#options.connectionsPerHost,
       pipelining: 1,
       allowH2: false,
