@@ -51,6 +51,8 @@ export class OpenRoom {
   /** Events of the graph from before what we had, newest first. */
   readonly backfilled: NewEvent[] = [];
   readonly newSnapshots: Snapshot[] = [];
+  /** Those of them that others resolve to (see `resolve-state.ts`). */
+  readonly newResolutions = new Map<string, Snapshot>();
   readonly transactions: { key: Buffer; eventId: string }[] = [];
   /** Further statements that stand or fall with the events. */
   readonly alongside: ((tx: Transaction) => void)[] = [];
@@ -159,6 +161,7 @@ export class OpenRoom {
     for (const { nid } of undone) this.#byNid.delete(nid);
     for (const { event } of undone) this.#byId.delete(event.eventId);
     this.newSnapshots.length = checkpoint.snapshots;
+    this.newResolutions.clear();
     this.transactions.length = checkpoint.transactions;
     this.alongside.length = checkpoint.alongside;
   }

@@ -36,10 +36,27 @@ export async function resolveSnapshots(
   for (const other of distinct.slice(1)) for (const key of snapshotDifference(first, other).keys()) conflicted.add(key);
   if (conflicted.size === 0) return first;
 
+  const key = distinct.map((snapshot) => snapshot?.id ?? UNSTORED).sort((one, other) => one - other);
+  const earlier = await resolvedEarlier(parts, open, key.join());
+  if (earlier !== undefined) return earlier;
   const resolved = await resolveKeys(new ResolutionEvents(parts, open, arriving), distinct, conflicted);
   const changes = new Map<number, number>();
   for (const key of new Set([...conflicted, ...resolved.keys()])) changes.set(key, resolved.get(key) ?? 0);
-  return await storedAs(open, deriveSnapshot(UNSTORED, first, changes), distinct);
+  const state = await storedAs(open, deriveSnapshot(UNSTORED, first, changes), distinct);
+  if (state !== undefined) remember(parts, open, key.join(), state);
+  return state;
+}
+
+/** While branches stay open, every message on one of them asks for the same state. */
+async function resolvedEarlier(parts: RoomParts, open: OpenRoom, key: string): Promise<Snapshot | undefined> {
+  const stored = parts.snapshots.resolutions.get(key);
+  return stored === undefined ? open.newResolutions.get(key) : await parts.snapshots.load(stored);
+}
+
+function remember({ snapshots }: RoomParts, open: OpenRoom, key: string, state: Snapshot): void {
+  // What this transaction has made may never be stored.
+  if (open.newSnapshots.includes(state)) open.newResolutions.set(key, state);
+  else snapshots.resolutions.set(key, state.id);
 }
 
 /** No snapshot has this id. */

@@ -107,6 +107,8 @@ export interface StateSnapshots {
   ids: IdBlocks;
   /** Lets later loads find a snapshot that has been committed. */
   remember(snapshot: Snapshot): void;
+  /** Ids of stored snapshots by what they are resolved from (see `resolve-state.ts`): neither ever changes. */
+  readonly resolutions: LruCache<string, number>;
 }
 
 export function openStateSnapshots(db: Queryable, ids: IdBlocks): StateSnapshots {
@@ -145,6 +147,7 @@ export function openStateSnapshots(db: Queryable, ids: IdBlocks): StateSnapshots
   return {
     ids,
     remember,
+    resolutions: new LruCache(20_000),
     loadAll,
     async load(id) {
       const snapshot = cache.get(id) ?? (await loadAll([id])).get(id);
