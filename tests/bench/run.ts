@@ -1,7 +1,8 @@
 /**
- * `npm run bench [-- --json FILE] [--seconds N] [--client] [--federation]`: starts a server of its own, measures it and prints a
- * table. Speeds are shown as ratios to what the same Postgres on the same machine does in the same run. With `--client` it
- * measures the web client in a browser instead, with `--federation` only what has to do with other servers.
+ * `npm run bench [-- --json FILE] [--seconds N] [--client] [--federation] [--state]`: starts a server of its own, measures it and
+ * prints a table. Speeds are shown as ratios to what the same Postgres on the same machine does in the same run. With `--client`
+ * it measures the web client in a browser instead, with `--federation` only what has to do with other servers, with `--state`
+ * large rooms and long auth chains.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -25,6 +26,7 @@ import { cpuMs, familyCpuMs, residentMiB } from './process-stats.ts';
 import { measureReference, messagePayload } from './reference.ts';
 import { limitRow, plainRow, type Row, ratioRow, table } from './row.ts';
 import { measureSends, send } from './sends.ts';
+import { stateRows } from './state-rows.ts';
 
 const CLIENT_SPEED = fileURLToPath(new URL('../client-web/speed.ts', import.meta.url));
 const CLIENTS = 20;
@@ -157,6 +159,7 @@ async function main(): Promise<void> {
       seconds: { type: 'string', default: '8' },
       client: { type: 'boolean', default: false },
       federation: { type: 'boolean', default: false },
+      state: { type: 'boolean', default: false },
     },
   });
   const folder = await mkdtemp(path.join(tmpdir(), 'parley-bench-'));
@@ -172,8 +175,9 @@ async function main(): Promise<void> {
     const { url: databaseUrl, pid: databasePid } = await findEmbeddedDatabase(data);
     const say = (line: string) => console.error(`• ${line}`);
     const bench = { server, databaseUrl, databasePid, folder, ms: Number(values.seconds) * 1000, say };
-    const only = values.client ? clientRows(server.url) : values.federation ? federationRows(bench) : undefined;
-    const rows = await (only ?? measure(bench));
+    const parts = { client: () => clientRows(server.url), federation: federationRows, state: stateRows } as const;
+    const only = Object.entries(parts).find(([name]) => values[name as keyof typeof parts]);
+    const rows = await (only?.[1] ?? measure)(bench);
     console.log(table(rows));
     if (values.json !== undefined) {
       const result = { date: new Date().toISOString(), ...(await surroundings()), rows };
