@@ -131,6 +131,38 @@ describe.skipIf(CHROMIUM === undefined)('two people in a room', { timeout: 120_0
     await row(benPage, 'a difficult message').waitFor();
   });
 
+  test('messages are sent one after the other, in the order in which they were written', async () => {
+    const gate = await gateRequests(anaPage, /\/send\//);
+    const asked: string[] = [];
+    anaPage.on('request', (request) => {
+      if (/\/send\//.test(request.url())) asked.push(String(request.postDataJSON().body));
+    });
+    const { arrived } = gate.close();
+    await write(anaPage, 'first of all');
+    await write(anaPage, 'and then');
+    await arrived;
+    await row(anaPage, 'and then').waitFor();
+    // A later request, before which the second would have been seen.
+    await anaPage.evaluate(() => fetch('/_matrix/client/versions'));
+    expect(asked).toEqual(['first of all']);
+    gate.open();
+    await row(benPage, 'and then').waitFor();
+    expect(asked).toEqual(['first of all', 'and then']);
+    await anaPage.unroute(/\/send\//);
+  });
+
+  test('what was written without a connection is sent when it is back', async () => {
+    await anaPage.context().setOffline(true);
+    await write(anaPage, 'from the tunnel');
+    await write(anaPage, 'and out of it');
+    await row(anaPage, 'from the tunnel').getByText('Not sent.').waitFor();
+    await anaPage.getByRole('status').getByText('No connection to the server').waitFor();
+    await anaPage.context().setOffline(false);
+    await row(benPage, 'from the tunnel').waitFor();
+    await row(benPage, 'and out of it').waitFor();
+    expect(await anaPage.getByText('Not sent.').count()).toBe(0);
+  });
+
   test('a mention is completed, listed for the server and marked for the one it names', async () => {
     await field(anaPage).click();
     await anaPage.keyboard.type('ask @be');

@@ -1,8 +1,16 @@
+import type { Page } from 'playwright-core';
 import { describe, expect, test, vi } from 'vitest';
 import { CHROMIUM } from '../harness/chromium.ts';
 import { spawnHomeserver } from '../harness/homeserver.ts';
 import { photograph } from './screenshots.ts';
-import { PASSWORD, sharedBrowser, visit } from './visitor.ts';
+import { eventually, PASSWORD, sharedBrowser, visit } from './visitor.ts';
+
+/** Reads what the field that has the focus is called. */
+const focusedLabel = (page: Page) => () =>
+  page.evaluate(() => {
+    const { activeElement } = document;
+    return activeElement instanceof HTMLInputElement ? (activeElement.labels?.[0]?.textContent ?? '') : '';
+  });
 
 describe.skipIf(CHROMIUM === undefined)('the first run of a server', { timeout: 60_000 }, async () => {
   const server = await spawnHomeserver({ settings: { registration: 'token' } });
@@ -30,8 +38,11 @@ describe.skipIf(CHROMIUM === undefined)('the first run of a server', { timeout: 
     await page.getByLabel('Password', { exact: true }).fill('short');
     await page.getByRole('button', { name: 'Create administrator' }).click();
     await page.getByText('Use at least 8 characters.').waitFor();
-    await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
-    await page.getByRole('button', { name: 'Create administrator' }).click();
+    // The keyboard is led to what is wrong.
+    await eventually(focusedLabel(page), 'Password');
+    await page.keyboard.press('Control+a');
+    await page.keyboard.type(PASSWORD);
+    await page.keyboard.press('Enter');
 
     await page.getByRole('heading', { name: 'Welcome, Ana Ruiz' }).waitFor();
     const main = page.getByRole('main');
@@ -50,6 +61,7 @@ describe.skipIf(CHROMIUM === undefined)('the first run of a server', { timeout: 
     await page.getByLabel('Password', { exact: true }).fill('not this one');
     await page.getByRole('button', { name: 'Sign in' }).click();
     await page.getByText('The username or password is not right.').waitFor();
+    await eventually(focusedLabel(page), 'Password');
     await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
     await page.getByRole('button', { name: 'Sign in' }).click();
     await page.getByRole('heading', { name: 'Welcome, Ana Ruiz' }).waitFor();

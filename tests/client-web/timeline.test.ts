@@ -109,4 +109,32 @@ describe.skipIf(CHROMIUM === undefined)('in the timeline', { timeout: 60_000 }, 
     await photograph(page, 'channel-compact');
     await page.context().close();
   });
+
+  test('a room that was read is not marked as read again when one comes back to it', async () => {
+    const [una, vic] = [await registerUser(server, 'Una'), await registerUser(server, 'Vic')];
+    const [read, other] = [await createRoom([una, vic]), await createRoom([una])];
+    await vic.send(read, { msgtype: 'm.text', body: 'the first' });
+    const { page } = await visitAs(browser(), server, una);
+    const marked: string[] = [];
+    page.on('request', (request) => {
+      if (/\/receipt\/|\/read_markers/.test(request.url()) && request.url().includes(encodeURIComponent(read)))
+        marked.push(`${request.url()} ${request.postData()}`);
+    });
+    const comesBack = async (text: string) => {
+      await show(page, other);
+      await composer(page).waitFor();
+      await show(page, read);
+      await message(page, text).waitFor();
+    };
+    await show(page, read);
+    await message(page, 'the first').waitFor();
+    await expect.poll(() => marked.length).toBe(2);
+    for (let n = 0; n < 3; n++) await comesBack('the first');
+    await vic.send(read, { msgtype: 'm.text', body: 'the second' });
+    await message(page, 'the second').waitFor();
+    await expect.poll(() => marked.length).toBe(4);
+    await comesBack('the second');
+    expect(new Set(marked).size).toBe(marked.length);
+    await page.context().close();
+  });
 });

@@ -60,6 +60,8 @@ describe.each(['light', 'dark'] as const)('in the %s theme', (theme) => {
     ['text', 'mention-bg'],
     ['text', 'warning-soft'],
     ['text', 'danger-soft'],
+    ['danger', 'bg-control'],
+    ['danger', 'danger-soft'],
     ['text', 'code-bg'],
   ])('--%s can be read on --%s (4.5:1)', (text, surface) => {
     expect(contrast(color(text), color(surface))).toBeGreaterThanOrEqual(4.5);

@@ -1,4 +1,4 @@
-import { EventStatus, type MatrixEvent, RelationType, type Room } from 'matrix-js-sdk';
+import { ConnectionError, EventStatus, type MatrixEvent, RelationType, type Room } from 'matrix-js-sdk';
 import { field } from './event-content.ts';
 import type { Session } from './session.ts';
 
@@ -99,6 +99,16 @@ export async function retrySending(session: Session, roomId: string): Promise<vo
       return;
     }
   }
+}
+
+/** Tries again, in all rooms, to send what failed for want of a connection. What the server refused stays as it is. */
+export async function resendAfterOutage(session: Session): Promise<void> {
+  const resend = async (room: Room): Promise<void> => {
+    const first = room.getPendingEvents().find((event) => event.status === EventStatus.NOT_SENT);
+    const error: Error | null | undefined = first?.error;
+    if (error instanceof ConnectionError) await retrySending(session, room.roomId);
+  };
+  await Promise.all(session.client.getRooms().map(resend));
 }
 
 /** Forgets a message that was not sent. */

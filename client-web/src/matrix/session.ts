@@ -5,6 +5,7 @@ import {
   IndexedDBStore,
   type MatrixClient,
   type MatrixError,
+  MatrixScheduler,
   MemoryStore,
   PendingEventOrdering,
   SyncState,
@@ -80,6 +81,8 @@ export class Session {
       store,
       timelineSupport: true,
       disableVoip: true,
+      // One after the other in each room: side by side, two messages could change places, and an edit the one it follows.
+      scheduler: new MatrixScheduler(undefined, (event) => event.getRoomId() ?? null),
       logger: quietLogger,
     });
     // There are no calls yet, so nobody needs to look for them in every room or to know how the server carries them.

@@ -1,3 +1,4 @@
+import { resendAfterOutage } from '../matrix/send.ts';
 import { Session } from '../matrix/session.ts';
 import type { SyncStatus } from '../matrix/sync-status.ts';
 import type { Platform } from '../platform/platform.ts';
@@ -50,7 +51,12 @@ export class SessionViewModel extends ViewModel<SessionState> {
     this.ownProfile = new OwnProfileViewModel(session, frame.getState().profile);
     this.notifications = new NotificationsViewModel(session, platform.notifications, this.preferences);
     for (const part of [this.ownProfile, this.notifications]) this.own(() => part.dispose());
-    this.own(session.onSyncStatus(() => this.set({ sync: session.getSyncStatus() })));
+    this.own(
+      session.onSyncStatus(() => {
+        this.set({ sync: session.getSyncStatus() });
+        if (this.getState().sync === 'live') void resendAfterOutage(session);
+      }),
+    );
     this.own(() => void session.close());
   }
 

@@ -86,7 +86,13 @@ function translatorOf(instance: i18n, language: string, namespace: string): Tran
   const known = made.get(key);
   if (known) return known;
   const translate = instance.getFixedT(language, namespace);
-  const translator: Translate = (name, values) => translate(name, { ...values });
+  const plain = new Map<string, string>();
+  const translator: Translate = (name, values) => {
+    if (values) return translate(name, { ...values });
+    const text = plain.get(name) ?? translate(name, {});
+    plain.set(name, text);
+    return text;
+  };
   made.set(key, translator);
   return translator;
 }

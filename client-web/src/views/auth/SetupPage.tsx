@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import { type FormEvent, useState } from 'react';
+import { useState } from 'react';
 import { describeDevice } from '../../platform/device-name.ts';
 import { SetupViewModel } from '../../view-models/auth/setup.ts';
 import { useApp } from '../app-context.tsx';
@@ -9,7 +9,7 @@ import { Button } from '../ui/Button.tsx';
 import { ProblemBanner } from '../ui/ProblemBanner.tsx';
 import { TextField } from '../ui/TextField.tsx';
 import { useOwnedViewModel, useViewModel } from '../ui/use-view-model.ts';
-import styles from './AuthLayout.module.css';
+import { AuthForm } from './AuthForm.tsx';
 import { AuthLayout } from './AuthLayout.tsx';
 import { PasswordField } from './PasswordField.tsx';
 import { minimumPasswordLength, passwordProblem } from './password-rules.ts';
@@ -34,8 +34,7 @@ export function SetupPage({ token }: { token: string }) {
   const [password, setPassword] = useState('');
   const [wasSubmitted, setSubmitted] = useState(false);
 
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
+  const submit = () => {
     setSubmitted(true);
     if (username === '' || passwordProblem(password)) return;
     void viewModel.create({ username, password, displayName: displayName.trim() });
@@ -60,7 +59,7 @@ export function SetupPage({ token }: { token: string }) {
         problem={state.problem}
         {...(state.open === undefined ? { onRetry: () => void viewModel.load() } : {})}
       />
-      <form className={styles.form} onSubmit={submit} noValidate>
+      <AuthForm onSubmit={submit}>
         <TextField
           label={t('displayName')}
           value={displayName}
@@ -96,7 +95,7 @@ export function SetupPage({ token }: { token: string }) {
         <Button type="submit" variant="primary" size="l" isBlock isPending={state.pending}>
           {t('setupCreate')}
         </Button>
-      </form>
+      </AuthForm>
     </AuthLayout>
   );
 }

@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import { type FormEvent, useState } from 'react';
+import { useState } from 'react';
 import { describeDevice } from '../../platform/device-name.ts';
 import { SignInViewModel } from '../../view-models/auth/sign-in.ts';
 import { useApp } from '../app-context.tsx';
@@ -9,7 +9,7 @@ import { Button } from '../ui/Button.tsx';
 import { ProblemBanner } from '../ui/ProblemBanner.tsx';
 import { TextField } from '../ui/TextField.tsx';
 import { useOwnedViewModel, useViewModel } from '../ui/use-view-model.ts';
-import styles from './AuthLayout.module.css';
+import { AuthForm } from './AuthForm.tsx';
 import { AuthLayout } from './AuthLayout.tsx';
 import type { AuthPagesProps } from './AuthPages.tsx';
 import { PasswordField } from './PasswordField.tsx';
@@ -31,8 +31,7 @@ export function SignInPage({ reason, previous }: AuthPagesProps) {
   const [username, setUsername] = useState(previous?.userId ?? '');
   const [password, setPassword] = useState('');
 
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
+  const submit = () => {
     if (username.trim() !== '' && password !== '') void viewModel.signIn(username, password);
   };
 
@@ -54,7 +53,7 @@ export function SignInPage({ reason, previous }: AuthPagesProps) {
         problem={state.problem}
         {...(state.passwordOffered === undefined ? { onRetry: () => void viewModel.loadFlows() } : {})}
       />
-      <form className={styles.form} onSubmit={submit} noValidate>
+      <AuthForm onSubmit={submit}>
         <TextField
           label={t('username')}
           value={username}
@@ -75,7 +74,7 @@ export function SignInPage({ reason, previous }: AuthPagesProps) {
         <Button type="submit" variant="primary" size="l" isBlock isPending={state.pending}>
           {t('signIn')}
         </Button>
-      </form>
+      </AuthForm>
     </AuthLayout>
   );
 }

@@ -1,11 +1,12 @@
 import { Check } from 'lucide-react';
-import { type FormEvent, useState } from 'react';
+import { useState } from 'react';
 import type { SignUpViewModel, UsernameCheck } from '../../view-models/auth/sign-up.ts';
 import { type Translate, useT } from '../i18n.tsx';
 import { Button } from '../ui/Button.tsx';
 import { Spinner } from '../ui/Spinner.tsx';
 import { TextField } from '../ui/TextField.tsx';
 import { useViewModel } from '../ui/use-view-model.ts';
+import { AuthForm } from './AuthForm.tsx';
 import styles from './AuthLayout.module.css';
 import { PasswordField } from './PasswordField.tsx';
 import { minimumPasswordLength, passwordProblem } from './password-rules.ts';
@@ -21,14 +22,13 @@ export function SignUpForm(props: { viewModel: SignUpViewModel; invitationToken:
   const [wasSubmitted, setSubmitted] = useState(false);
   const isShort = wasSubmitted && passwordProblem(password) !== undefined;
 
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
+  const submit = () => {
     setSubmitted(true);
     if (username === '' || passwordProblem(password)) return;
     void viewModel.signUp({ username, password, displayName: displayName.trim(), token });
   };
   return (
-    <form className={styles.form} onSubmit={submit} noValidate>
+    <AuthForm onSubmit={submit}>
       <TextField
         label={t('displayName')}
         value={displayName}
@@ -75,7 +75,7 @@ export function SignUpForm(props: { viewModel: SignUpViewModel; invitationToken:
       <Button type="submit" variant="primary" size="l" isBlock isPending={pending}>
         {t('createAccount')}
       </Button>
-    </form>
+    </AuthForm>
   );
 }
 

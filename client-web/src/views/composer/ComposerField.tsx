@@ -1,6 +1,4 @@
-import { ALargeSmall, Check, Plus, SendHorizontal, Smile } from 'lucide-react';
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
-import { Button } from 'react-aria-components/Button';
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { Editor, type EditorHandle } from '../../composer/Editor.tsx';
 import type { FormatState } from '../../composer/formats.ts';
 import { sanitiseHtml } from '../../platform/message-html.ts';
@@ -14,13 +12,12 @@ import type {
 import { documentFromHtml, documentFromText } from '../../view-models/document-from-html.ts';
 import { useT } from '../i18n.tsx';
 import { classes } from '../ui/classes.ts';
-import { IconButton } from '../ui/IconButton.tsx';
-import { Tooltip } from '../ui/Tooltip.tsx';
+import { useStableCallback } from '../ui/use-stable-callback.ts';
 import { useViewModel } from '../ui/use-view-model.ts';
 import { CompletionList } from './CompletionList.tsx';
+import { ComposerButtons, FileButton } from './ComposerButtons.tsx';
 import styles from './ComposerField.module.css';
 import { ContextBar } from './ContextBar.tsx';
-import { EmojiButton } from './EmojiButton.tsx';
 import { FormatToolbar } from './FormatToolbar.tsx';
 import { UploadTray } from './UploadTray.tsx';
 import { useCompletion } from './use-completion.ts';
@@ -41,16 +38,22 @@ export function ComposerField({ composer }: { composer: ComposerViewModel }) {
   const [formats, setFormats] = useState(NO_FORMATS);
   const [isToolbarOpen, setToolbarOpen] = useState(false);
   const completion = useCompletion(composer, editor);
-  const isDropping = useFileDrop(frame, (files) => composer.uploads.add(files));
   useLoad(editor, composer, state.load);
   useEffect(() => {
     if (state.focusRequest > 0) editor.current?.focus();
   }, [state.focusRequest]);
 
-  const send = (): void => {
+  const send = useStableCallback((): void => {
     const document = editor.current?.document();
     if (document && composer.send(document)) editor.current?.load(undefined);
-  };
+  });
+  const addFiles = useStableCallback((files: File[]) => composer.uploads.add(files));
+  const insertEmoji = useStableCallback((emoji: string): void => {
+    composer.rememberEmoji(emoji);
+    editor.current?.insert({ text: emoji });
+  });
+  const isDropping = useFileDrop(frame, addFiles);
+  const toggleToolbar = useCallback(() => setToolbarOpen((isOpen) => !isOpen), []);
   const canSend = !formats.isEmpty || canBeEmpty(state, items);
   const name = t(composer.threadId ? 'placeholderThread' : 'placeholder', { name: `\u2068${state.roomName}\u2069` });
 
@@ -67,7 +70,7 @@ export function ComposerField({ composer }: { composer: ComposerViewModel }) {
       <ContextBar replyTo={state.replyTo} editing={state.editing} onCancel={() => composer.cancel()} />
       <UploadTray uploads={composer.uploads} />
       <div className={styles.line}>
-        <FileButton onFiles={(files) => composer.uploads.add(files)} />
+        <FileButton onFiles={addFiles} />
         <div className={styles.field}>
           <Editor
             ref={editor}
@@ -86,43 +89,18 @@ export function ComposerField({ composer }: { composer: ComposerViewModel }) {
             onChange={(document) => composer.changed(document)}
             onCompletion={completion.onContext}
             onFormats={(next) => setFormats((now) => (isSameFormats(now, next) ? now : next))}
-            onFiles={(files) => composer.uploads.add(files)}
+            onFiles={addFiles}
             onReady={() => loadInto(editor.current, state.load)}
           />
         </div>
-        <div className={styles.buttons}>
-          <IconButton
-            icon={ALargeSmall}
-            label={t('formatting')}
-            isActive={isToolbarOpen}
-            onPress={() => setToolbarOpen(!isToolbarOpen)}
-          />
-          <EmojiButton
-            icon={Smile}
-            label={t('emoji')}
-            className={styles.emoji ?? ''}
-            iconSize={18}
-            onPick={(emoji) => {
-              composer.rememberEmoji(emoji);
-              editor.current?.insert({ text: emoji });
-            }}
-          />
-          <Tooltip text={state.editing ? t('save') : t('send')}>
-            <Button
-              className={styles.send ?? ''}
-              aria-label={state.editing ? t('save') : t('send')}
-              isDisabled={!canSend}
-              preventFocusOnPress
-              onPress={send}
-            >
-              {state.editing ? (
-                <Check size={18} strokeWidth={2} aria-hidden />
-              ) : (
-                <SendHorizontal size={18} strokeWidth={1.75} aria-hidden />
-              )}
-            </Button>
-          </Tooltip>
-        </div>
+        <ComposerButtons
+          isToolbarOpen={isToolbarOpen}
+          isEditing={state.editing !== undefined}
+          canSend={canSend}
+          onToggleToolbar={toggleToolbar}
+          onEmoji={insertEmoji}
+          onSend={send}
+        />
       </div>
       {isToolbarOpen && (
         <div className={styles.toolbar}>
@@ -187,27 +165,6 @@ function useLoad(editor: React.RefObject<EditorHandle | null>, composer: Compose
     loadInto(editor.current, load);
     if (before.composer !== composer) editor.current?.forget();
   }, [editor, composer, load]);
-}
-
-function FileButton({ onFiles }: { onFiles: (files: File[]) => void }) {
-  const t = useT('composer');
-  const input = useRef<HTMLInputElement>(null);
-  return (
-    <>
-      <IconButton icon={Plus} label={t('attach')} onPress={() => input.current?.click()} />
-      <input
-        ref={input}
-        type="file"
-        multiple
-        hidden
-        onChange={(event) => {
-          onFiles([...(event.target.files ?? [])]);
-          // So that the same file can be chosen again.
-          event.target.value = '';
-        }}
-      />
-    </>
-  );
 }
 
 function FloatingToolbar(

@@ -5,6 +5,7 @@ const hasFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includ
 /**
  * Takes files dropped anywhere on the region that the element is in (the nearest `<main>` or panel).
  *
+ * @param onFiles the same function at every drawing
  * @returns whether files are being held over it
  */
 export function useFileDrop(element: RefObject<HTMLElement | null>, onFiles: (files: File[]) => void): boolean {
@@ -45,6 +46,6 @@ export function useFileDrop(element: RefObject<HTMLElement | null>, onFiles: (fi
       region.removeEventListener('dragleave', onLeave);
       region.removeEventListener('drop', onDrop);
     };
-  });
+  }, [element, onFiles]);
   return isOver;
 }

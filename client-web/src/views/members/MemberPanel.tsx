@@ -102,12 +102,12 @@ function Administration({ state, viewModel, onRemove }: AdministrationProps) {
         />
       )}
       {can.kick && (
-        <Button icon={UserMinus} isBlock onPress={() => onRemove('kick')}>
+        <Button icon={UserMinus} variant="warning" isBlock onPress={() => onRemove('kick')}>
           {t(state.membership === 'invite' ? 'withdrawInvite' : 'kick')}
         </Button>
       )}
       {can.ban && (
-        <Button icon={Ban} isBlock onPress={() => onRemove('ban')}>
+        <Button icon={Ban} variant="warning" isBlock onPress={() => onRemove('ban')}>
           {t('ban')}
         </Button>
       )}

@@ -1,4 +1,5 @@
 import { Bell, X } from 'lucide-react';
+import { memo } from 'react';
 import { useT } from '../i18n.tsx';
 import { useSession } from '../session-context.tsx';
 import { Button } from '../ui/Button.tsx';
@@ -7,7 +8,7 @@ import { useViewModel } from '../ui/use-view-model.ts';
 import styles from './NotificationOffer.module.css';
 
 /** Asks once whether to show notifications, when there is something to be notified of. Never by itself a browser prompt. */
-export function NotificationOffer() {
+export const NotificationOffer = memo(function NotificationOffer() {
   const t = useT('roomList');
   const { notifications, roomList } = useSession();
   const { isOffered } = useViewModel(notifications);
@@ -23,4 +24,4 @@ export function NotificationOffer() {
       <IconButton icon={X} size="s" label={t('offerDismiss')} onPress={() => notifications.dismissOffer()} />
     </aside>
   );
-}
+});

@@ -1,6 +1,6 @@
 import { useParams } from '@tanstack/react-router';
 import { Plus, Search } from 'lucide-react';
-import { Suspense, useCallback, useRef, useState } from 'react';
+import { memo, Suspense, useCallback, useRef, useState } from 'react';
 import { Button } from 'react-aria-components/Button';
 import { listWidthLimits } from '../../view-models/preferences.ts';
 import { useDialogs } from '../dialogs/dialogs-context.ts';
@@ -24,7 +24,6 @@ import { useRoomRows } from './use-room-rows.ts';
 export function RoomList({ place }: { place: 'home' | 'room' | 'settings' }) {
   const t = useT('roomList');
   const frame = useFrame();
-  const { open } = useDialogs();
   const { sections, order, spaces, activeSpaceId } = useViewModel(frame.roomList);
   const { collapsedSections, listWidth } = useViewModel(frame.preferences);
   const { roomId: activeRoomId } = useParams({ strict: false });
@@ -40,20 +39,7 @@ export function RoomList({ place }: { place: 'home' | 'room' | 'settings' }) {
 
   return (
     <nav className={styles.list} style={{ width: listWidth }} aria-label={t('rooms')} data-region data-place={place}>
-      <header className={styles.header}>
-        <span className={styles.self}>
-          <UserMenu placement="bottom start" />
-        </span>
-        <h1 className={styles.title}>{space?.name ?? frame.serverName}</h1>
-        <AddMenu trigger={<IconButton icon={Plus} label={t('add')} />} />
-      </header>
-      <div className={styles.search}>
-        <Button className={styles.searchButton ?? ''} onPress={() => open({ name: 'switcher' })}>
-          <Search size={15} strokeWidth={1.75} aria-hidden />
-          <span>{t('jumpTo')}</span>
-          <kbd>{keyText(['mod', 'K'])}</kbd>
-        </Button>
-      </div>
+      <ListHeader title={space?.name ?? frame.serverName} />
       <div ref={scroller} className={styles.sections} {...listProps}>
         {sections.length === 0 && <RoomListEmpty isSpace={space !== undefined} />}
         {places.map((place) => (
@@ -81,3 +67,27 @@ export function RoomList({ place }: { place: 'home' | 'room' | 'settings' }) {
     </nav>
   );
 }
+
+/** Drawn again only when its title changes, not with each room that is opened. */
+const ListHeader = memo(function ListHeader({ title }: { title: string }) {
+  const t = useT('roomList');
+  const { open } = useDialogs();
+  return (
+    <>
+      <header className={styles.header}>
+        <span className={styles.self}>
+          <UserMenu placement="bottom start" />
+        </span>
+        <h1 className={styles.title}>{title}</h1>
+        <AddMenu trigger={<IconButton icon={Plus} label={t('add')} />} />
+      </header>
+      <div className={styles.search}>
+        <Button className={styles.searchButton ?? ''} onPress={() => open({ name: 'switcher' })}>
+          <Search size={15} strokeWidth={1.75} aria-hidden />
+          <span>{t('jumpTo')}</span>
+          <kbd>{keyText(['mod', 'K'])}</kbd>
+        </Button>
+      </div>
+    </>
+  );
+});

@@ -1,6 +1,7 @@
 import { ChevronDown, Plus } from 'lucide-react';
+import { memo } from 'react';
 import { Button } from 'react-aria-components/Button';
-import type { RoomSection } from '../../view-models/room-list.ts';
+import type { RoomSectionId } from '../../view-models/room-list.ts';
 import { useDialogs } from '../dialogs/dialogs-context.ts';
 import { useT } from '../i18n.tsx';
 import { useFrame } from '../session-context.tsx';
@@ -21,21 +22,9 @@ export interface RoomSectionViewProps {
 export function RoomSectionView(props: RoomSectionViewProps) {
   const { place, activeRoomId, tabStop, menuRoomId, onOpenMenu } = props;
   const { section, isCollapsed } = place;
-  const t = useT('roomList');
-  const { preferences } = useFrame();
   return (
     <section className={styles.section} aria-labelledby={`section-${section.id}`}>
-      <div className={styles.heading}>
-        <Button
-          className={styles.toggle ?? ''}
-          aria-expanded={!isCollapsed}
-          onPress={() => preferences.toggleSection(section.id)}
-        >
-          <ChevronDown size={14} strokeWidth={2} aria-hidden className={styles.chevron} />
-          <h2 id={`section-${section.id}`}>{t(section.id)}</h2>
-        </Button>
-        <SectionAction section={section} />
-      </div>
+      <SectionHeading id={section.id} isCollapsed={isCollapsed} />
       <ul className={styles.rows} style={{ height: place.height }}>
         {place.rows.map(({ room, index, top }) => (
           <RoomRow
@@ -55,15 +44,35 @@ export function RoomSectionView(props: RoomSectionViewProps) {
   );
 }
 
-function SectionAction({ section }: { section: RoomSection }) {
+/** Drawn again only when it changes itself, not with each room that is opened. */
+const SectionHeading = memo(function SectionHeading(props: { id: RoomSectionId; isCollapsed: boolean }) {
+  const { id, isCollapsed } = props;
+  const t = useT('roomList');
+  const { preferences } = useFrame();
+  return (
+    <div className={styles.heading}>
+      <Button
+        className={styles.toggle ?? ''}
+        aria-expanded={!isCollapsed}
+        onPress={() => preferences.toggleSection(id)}
+      >
+        <ChevronDown size={14} strokeWidth={2} aria-hidden className={styles.chevron} />
+        <h2 id={`section-${id}`}>{t(id)}</h2>
+      </Button>
+      <SectionAction id={id} />
+    </div>
+  );
+});
+
+function SectionAction({ id }: { id: RoomSectionId }) {
   const t = useT('roomList');
   const { open } = useDialogs();
-  if (section.id === 'channels') {
+  if (id === 'channels') {
     return (
       <IconButton icon={Plus} size="s" label={t('createChannel')} onPress={() => open({ name: 'create-channel' })} />
     );
   }
-  if (section.id === 'direct') {
+  if (id === 'direct') {
     return <IconButton icon={Plus} size="s" label={t('newMessage')} onPress={() => open({ name: 'direct-message' })} />;
   }
   return null;

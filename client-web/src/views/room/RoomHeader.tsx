@@ -1,4 +1,5 @@
 import { ArrowLeft, Ellipsis, Info, Star, Users } from 'lucide-react';
+import { memo } from 'react';
 import { Button } from 'react-aria-components/Button';
 import { Menu as AriaMenu, MenuTrigger } from 'react-aria-components/Menu';
 import { Popover } from 'react-aria-components/Popover';
@@ -11,6 +12,7 @@ import menuStyles from '../ui/Menu.module.css';
 import { toPresenceMark } from '../ui/presence-mark.ts';
 import { RoomIcon } from '../ui/RoomIcon.tsx';
 import { Tooltip } from '../ui/Tooltip.tsx';
+import { useStableCallback } from '../ui/use-stable-callback.ts';
 import { useViewModel } from '../ui/use-view-model.ts';
 import styles from './RoomHeader.module.css';
 import { RoomMenuItems } from './RoomMenuItems.tsx';
@@ -21,15 +23,17 @@ export function RoomHeader({ roomId, viewModel }: { roomId: string; viewModel: R
   const { summary, presence } = useViewModel(viewModel);
   const { panel } = usePlace();
   const { openPanel, closePanel, openHome } = useNavigation();
-  if (!summary) return null;
   const toggle = (name: PanelName) => (panel === name ? closePanel() : openPanel(name));
+  const toggleMembers = useStableCallback(() => toggle('members'));
+  const toggleSettings = useStableCallback(() => toggle('settings'));
+  if (!summary) return null;
   const isDirect = summary.kind === 'direct';
   return (
     <header className={styles.header}>
       <span className={styles.back}>
         <IconButton icon={ArrowLeft} label={t('back')} tooltip={false} onPress={openHome} />
       </span>
-      <Button className={styles.title ?? ''} onPress={() => toggle('settings')} data-region-focus>
+      <Button className={styles.title ?? ''} onPress={toggleSettings} data-region-focus>
         <RoomIcon room={summary} size={isDirect ? 24 : 20} presence={toPresenceMark(presence)} />
         <h1 className={styles.name}>{summary.name}</h1>
       </Button>
@@ -44,23 +48,17 @@ export function RoomHeader({ roomId, viewModel }: { roomId: string; viewModel: R
         </Tooltip>
       )}
       <span className={styles.spacer} />
-      <Tooltip text={t('members')} placement="bottom">
-        <Button
-          className={styles.members ?? ''}
-          aria-label={t('memberCount', { count: summary.memberCount })}
-          aria-pressed={panel === 'members' || panel === 'member'}
-          onPress={() => toggle('members')}
-        >
-          <Users size={18} strokeWidth={1.75} aria-hidden />
-          {summary.memberCount}
-        </Button>
-      </Tooltip>
+      <MembersButton
+        count={summary.memberCount}
+        isOpen={panel === 'members' || panel === 'member'}
+        onPress={toggleMembers}
+      />
       <IconButton
         icon={Info}
         label={t(isDirect ? 'details' : 'settings')}
         isActive={panel === 'settings'}
         tooltipPlacement="bottom"
-        onPress={() => toggle('settings')}
+        onPress={toggleSettings}
       />
       <MenuTrigger>
         <IconButton icon={Ellipsis} label={t('more')} tooltipPlacement="bottom" />
@@ -73,3 +71,21 @@ export function RoomHeader({ roomId, viewModel }: { roomId: string; viewModel: R
     </header>
   );
 }
+
+const MembersButton = memo(function MembersButton(props: { count: number; isOpen: boolean; onPress: () => void }) {
+  const { count, isOpen, onPress } = props;
+  const t = useT('room');
+  return (
+    <Tooltip text={t('members')} placement="bottom">
+      <Button
+        className={styles.members ?? ''}
+        aria-label={t('memberCount', { count })}
+        aria-pressed={isOpen}
+        onPress={onPress}
+      >
+        <Users size={18} strokeWidth={1.75} aria-hidden />
+        {count}
+      </Button>
+    </Tooltip>
+  );
+});

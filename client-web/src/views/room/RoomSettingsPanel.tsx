@@ -54,7 +54,7 @@ export function RoomSettingsPanel({ roomId, viewModel: room }: { roomId: string;
             {t('invite')}
           </Button>
         )}
-        <Button icon={LogOut} isBlock onPress={() => open({ name: 'leave', roomId })}>
+        <Button icon={LogOut} variant="warning" isBlock onPress={() => open({ name: 'leave', roomId })}>
           {t(summary.kind === 'direct' ? 'leaveDirect' : 'leave')}
         </Button>
       </div>

@@ -1,4 +1,5 @@
 import { WifiOff } from 'lucide-react';
+import { memo } from 'react';
 import { Button } from 'react-aria-components/Button';
 import { useT } from '../i18n.tsx';
 import { useFrame } from '../session-context.tsx';
@@ -6,7 +7,7 @@ import { useViewModel } from '../ui/use-view-model.ts';
 import styles from './ConnectionBar.module.css';
 
 /** A thin line across the top while the server cannot be reached. Reading and writing go on below it. */
-export function ConnectionBar() {
+export const ConnectionBar = memo(function ConnectionBar() {
   const t = useT('shell');
   const frame = useFrame();
   const { sync } = useViewModel(frame);
@@ -26,4 +27,4 @@ export function ConnectionBar() {
       )}
     </div>
   );
-}
+});

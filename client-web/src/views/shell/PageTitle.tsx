@@ -9,10 +9,11 @@ const icons = { none: '/favicon.svg', unread: '/favicon-unread.svg', mention: '/
 /** The tab's title and icon say where one is and whether there is news. */
 export function PageTitle() {
   const t = useT('shell');
-  const { sections, mentions, hasUnread } = useViewModel(useFrame().roomList);
-  const { roomId } = useParams({ strict: false });
-  const room = sections.flatMap((section) => section.rooms).find((summary) => summary.roomId === roomId);
-  const name = room ? t('titleRoom', { name: room.name }) : 'Parley';
+  const { rooms, roomList } = useFrame();
+  const { mentions, hasUnread } = useViewModel(roomList);
+  const { roomId = '' } = useParams({ strict: false });
+  const roomName = rooms.get(roomId)?.name;
+  const name = roomName === undefined ? 'Parley' : t('titleRoom', { name: roomName });
   const count = mentions > 0 ? `(${mentions > 99 ? '99+' : mentions}) ` : hasUnread ? '• ' : '';
   useEffect(() => {
     document.title = count + name;

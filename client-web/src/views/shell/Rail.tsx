@@ -1,5 +1,5 @@
 import { House } from 'lucide-react';
-import type { ReactNode } from 'react';
+import { memo, type ReactNode } from 'react';
 import { Button } from 'react-aria-components/Button';
 import { useT } from '../i18n.tsx';
 import { useNavigation } from '../navigation.ts';
@@ -11,7 +11,7 @@ import styles from './Rail.module.css';
 import { UserMenu } from './UserMenu.tsx';
 
 /** Home and the spaces, and at the bottom oneself. */
-export function Rail() {
+export const Rail = memo(function Rail() {
   const t = useT('shell');
   const { openHome } = useNavigation();
   const { roomList } = useFrame();
@@ -48,7 +48,7 @@ export function Rail() {
       <UserMenu placement="right bottom" />
     </nav>
   );
-}
+});
 
 interface RailItemProps {
   label: string;

@@ -140,7 +140,7 @@ function Option(props: { id: string; entry: Entry; isActive: boolean; onChoose: 
     >
       {entry.icon}
       <span className={styles.label}>{entry.label}</span>
-      <span className={styles.detail}>{entry.detail}</span>
+      {entry.detail && <span className={styles.detail}>{entry.detail}</span>}
       <Badge count={entry.count ?? 0} />
     </div>
   );

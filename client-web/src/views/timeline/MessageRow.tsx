@@ -1,4 +1,4 @@
-import { memo, type PointerEvent, useRef, useState } from 'react';
+import { lazy, memo, type PointerEvent, Suspense, useRef, useState } from 'react';
 import { hueOf } from '../../view-models/sender-hue.ts';
 import type { TimelineEvent } from '../../view-models/timeline.ts';
 import type { MessageItem } from '../../view-models/timeline-items.ts';
@@ -7,7 +7,6 @@ import { useNavigation } from '../navigation.ts';
 import { Avatar } from '../ui/Avatar.tsx';
 import { classes } from '../ui/classes.ts';
 import { ActionBar } from './ActionBar.tsx';
-import { ActionSheet } from './ActionSheet.tsx';
 import { useTimeFormats } from './format-time.ts';
 import { MessageBodyView } from './MessageBodyView.tsx';
 import styles from './MessageRow.module.css';
@@ -16,6 +15,9 @@ import { ReadersView } from './ReadersView.tsx';
 import { ReplyQuoteView } from './ReplyQuoteView.tsx';
 import { ThreadLine } from './ThreadLine.tsx';
 import { useTimelineViewModel } from './timeline-context.ts';
+
+// For fingers only.
+const ActionSheet = lazy(async () => ({ default: (await import('./ActionSheet.tsx')).ActionSheet }));
 
 export interface MessageRowProps {
   item: MessageItem;
@@ -56,7 +58,11 @@ export const MessageRow = memo(function MessageRow({ item, flash, isActive, onOp
       {(attention.isOn || isActive) && event.status === 'sent' && !event.redaction && (
         <ActionBar event={event} onOpenChange={attention.setHeld} />
       )}
-      {attention.isPressed && <ActionSheet event={event} onClose={attention.release} />}
+      {attention.isPressed && (
+        <Suspense>
+          <ActionSheet event={event} onClose={attention.release} />
+        </Suspense>
+      )}
     </div>
   );
 });

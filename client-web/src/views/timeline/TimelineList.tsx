@@ -1,63 +1,77 @@
 import { defaultRangeExtractor, useVirtualizer } from '@tanstack/react-virtual';
-import { memo, useCallback, useMemo, useRef, useState } from 'react';
+import { lazy, memo, Suspense, useCallback, useMemo, useRef, useState } from 'react';
 import type { TimelineState, TimelineViewModel } from '../../view-models/timeline.ts';
 import type { MessageItem, TimelineItem } from '../../view-models/timeline-items.ts';
 import { useT } from '../i18n.tsx';
-import { Lightbox } from '../media/Lightbox.tsx';
+import type { LightboxProps } from '../media/Lightbox.tsx';
 import { useSession } from '../session-context.tsx';
 import { classes } from '../ui/classes.ts';
-import { useViewModel } from '../ui/use-view-model.ts';
+import { useSelected } from '../ui/use-view-model.ts';
 import { ChangesRow } from './ChangesRow.tsx';
 import { DayOverlay } from './DayOverlay.tsx';
 import { useTimeFormats } from './format-time.ts';
 import { JumpButtons } from './JumpButtons.tsx';
 import { MessageRow, type MessageRowProps } from './MessageRow.tsx';
 import { RoomStart, START_HEIGHT, THREAD_START_HEIGHT } from './RoomStart.tsx';
-import { estimateRow } from './row-estimate.ts';
+import type { RowHeights } from './row-heights.ts';
 import { DaySeparator, NewSeparator } from './Separators.tsx';
 import styles from './TimelineList.module.css';
 import { END_THRESHOLD, type ListVirtualizer, useReadingPlace } from './use-reading-place.ts';
 import { useRowFocus } from './use-row-focus.ts';
 
+// Comes with the first picture that is opened.
+const Lightbox = lazy(async () => ({ default: (await import('../media/Lightbox.tsx')).Lightbox }));
+
 const END_PADDING = 8;
 /** Of the timeline, before it is drawn. */
 const GUESSED_WIDTH = 800;
 
-/** The exact height: whole pixels would add up to a visible shift. A row that is known is not measured again here. */
-function measureElement(element: HTMLElement, entry: ResizeObserverEntry | undefined, list: ListVirtualizer): number {
-  const observed = entry?.borderBoxSize[0]?.blockSize;
-  if (observed !== undefined) return observed;
-  const known = list.itemSizeCache.get(list.options.getItemKey(list.indexFromElement(element)));
-  return known ?? element.getBoundingClientRect().height;
+/**
+ * The exact height: whole pixels would add up to a visible shift. A row that is known is not measured again here; the browser
+ * tells if it is another height by now.
+ */
+function measureWith(heights: RowHeights) {
+  return (element: HTMLElement, entry: ResizeObserverEntry | undefined, list: ListVirtualizer): number => {
+    const key = String(list.options.getItemKey(list.indexFromElement(element)));
+    const observed = entry?.borderBoxSize[0]?.blockSize;
+    const height = observed ?? heights.get(key) ?? element.getBoundingClientRect().height;
+    heights.keep(key, height);
+    return height;
+  };
+}
+
+export interface TimelineListProps {
+  timeline: TimelineViewModel;
+  state: TimelineState;
+  heights: RowHeights;
 }
 
 /** The rows, of which only those near the window exist; anchored at the end, as a conversation is read. */
-export function TimelineList({ timeline, state }: { timeline: TimelineViewModel; state: TimelineState }) {
+export function TimelineList({ timeline, state, heights }: TimelineListProps) {
   const t = useT('timeline');
   const { items, focus } = state;
   const isThread = timeline.threadId !== undefined;
-  const { density } = useViewModel(useSession().preferences);
+  const density = useSelected(useSession().preferences, (preferences) => preferences.density);
   const scroller = useRef<HTMLDivElement>(null);
   const list = useRef<HTMLDivElement>(null);
   const focusedIndex = useRef<number>(undefined);
   const [openImage, setOpenImage] = useState<string>();
-  const images = useMemo(() => items.filter(isPicture), [items]);
 
   const virtualizer = useVirtualizer<HTMLDivElement, HTMLElement>({
     count: items.length,
     getScrollElement: () => scroller.current,
     estimateSize: (index) =>
-      items[index] ? estimateRow(items[index], scroller.current?.clientWidth ?? GUESSED_WIDTH) : 0,
+      items[index] ? heights.guess(items[index], scroller.current?.clientWidth ?? GUESSED_WIDTH) : 0,
     getItemKey: useCallback((index: number) => items[index]?.key ?? index, [items]),
     rangeExtractor: (range) => {
       const drawn = defaultRangeExtractor(range);
       const kept = focusedIndex.current;
       return kept === undefined || drawn.includes(kept) ? drawn : [...drawn, kept].sort((a, b) => a - b);
     },
-    measureElement,
+    measureElement: useMemo(() => measureWith(heights), [heights]),
     // What is drawn first is what will be seen, not the top of the list.
     initialRect: { width: 0, height: window.innerHeight },
-    initialOffset: () => openingOffset(items, focus?.key),
+    initialOffset: () => openingOffset(items, focus?.key, heights),
     anchorTo: 'end',
     scrollEndThreshold: END_THRESHOLD,
     overscan: 8,
@@ -127,17 +141,33 @@ export function TimelineList({ timeline, state }: { timeline: TimelineViewModel;
           )
         }
       />
-      <Lightbox images={images} openKey={openImage} onOpen={setOpenImage} />
+      <OpenPicture items={items} openKey={openImage} onOpen={setOpenImage} />
     </div>
   );
 }
 
 /** Where the window will be, as far as can be said before rows are drawn: at its lower edge the end, or in it the row asked for. */
-function openingOffset(items: readonly TimelineItem[], focusKey: string | undefined): number {
+function openingOffset(items: readonly TimelineItem[], focusKey: string | undefined, heights: RowHeights): number {
   const asked = items.findIndex((item) => item.key === focusKey);
   let height = START_HEIGHT;
-  for (const item of asked < 0 ? items : items.slice(0, asked)) height += estimateRow(item, GUESSED_WIDTH);
+  for (const item of asked < 0 ? items : items.slice(0, asked)) height += heights.guess(item, GUESSED_WIDTH);
   return Math.max(0, height - (asked < 0 ? window.innerHeight : window.innerHeight / 2));
+}
+
+interface OpenPictureProps extends Omit<LightboxProps, 'images'> {
+  items: readonly TimelineItem[];
+}
+
+function OpenPicture({ items, ...props }: OpenPictureProps) {
+  // It stays after the first picture, so that it can be seen to close.
+  const [wasOpened, setOpened] = useState(false);
+  if (props.openKey !== undefined && !wasOpened) setOpened(true);
+  if (!wasOpened) return null;
+  return (
+    <Suspense>
+      <Lightbox {...props} images={items.filter(isPicture)} />
+    </Suspense>
+  );
 }
 
 const isPicture = (item: TimelineItem): item is MessageItem =>

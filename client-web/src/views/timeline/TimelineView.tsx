@@ -1,21 +1,23 @@
-import { useEffect, useRef, useState } from 'react';
+import { lazy, Suspense, useEffect, useRef, useState } from 'react';
 import type { TimelineEvent, TimelineViewModel } from '../../view-models/timeline.ts';
 import { useT } from '../i18n.tsx';
 import { useNavigation } from '../navigation.ts';
 import { useSession } from '../session-context.tsx';
 import { Button } from '../ui/Button.tsx';
 import { classes } from '../ui/classes.ts';
-import { Dialog } from '../ui/Dialog.tsx';
 import { EmptyState } from '../ui/EmptyState.tsx';
-import { useToast } from '../ui/Toast.tsx';
 import { useOwnedViewModel, useViewModel } from '../ui/use-view-model.ts';
 import { Announcer } from './Announcer.tsx';
 import { DeleteRequestContext } from './delete-request.ts';
 import { ComingRows } from './RoomStart.tsx';
+import { RowHeights } from './row-heights.ts';
 import { TimelineList } from './TimelineList.tsx';
 import styles from './TimelineView.module.css';
 import { TypingLine } from './TypingLine.tsx';
 import { TimelineContext } from './timeline-context.ts';
+
+// Dialogs come when they are first needed.
+const DeleteDialog = lazy(async () => ({ default: (await import('./DeleteDialog.tsx')).DeleteDialog }));
 
 export interface TimelineViewProps {
   roomId: string;
@@ -29,6 +31,7 @@ export interface TimelineViewProps {
 export function TimelineView({ roomId, eventId, threadId }: TimelineViewProps) {
   const session = useSession();
   const openedAt = useRef(eventId);
+  const [heights] = useState(() => new RowHeights());
   const timeline = useOwnedViewModel(
     () => session.createTimeline(roomId, { eventId, threadId }),
     [session, roomId, threadId],
@@ -39,12 +42,12 @@ export function TimelineView({ roomId, eventId, threadId }: TimelineViewProps) {
   }, [timeline, eventId]);
   return (
     <TimelineContext value={timeline}>
-      <Content key={`${roomId} ${threadId ?? ''}`} timeline={timeline} />
+      <Content key={`${roomId} ${threadId ?? ''}`} timeline={timeline} heights={heights} />
     </TimelineContext>
   );
 }
 
-function Content({ timeline }: { timeline: TimelineViewModel }) {
+function Content({ timeline, heights }: { timeline: TimelineViewModel; heights: RowHeights }) {
   const t = useT('timeline');
   const state = useViewModel(timeline);
   const [toDelete, setToDelete] = useState<TimelineEvent>();
@@ -60,7 +63,7 @@ function Content({ timeline }: { timeline: TimelineViewModel }) {
         className={styles.timeline}
         aria-label={t(isThread ? 'labelThread' : 'label', { name: state.room.name })}
       >
-        {state.status === 'ready' && <TimelineList timeline={timeline} state={state} />}
+        {state.status === 'ready' && <TimelineList timeline={timeline} state={state} heights={heights} />}
         {state.status === 'loading' && (
           <div className={classes(styles.waiting, isThread && styles.fromTop)} aria-busy="true">
             <ComingRows {...(!isThread && { height: 480 })} />
@@ -79,40 +82,9 @@ function Content({ timeline }: { timeline: TimelineViewModel }) {
         <Announcer items={state.items} isAtLiveEnd={state.isAtLiveEnd} />
         <TypingLine people={state.typing} />
       </section>
-      {toDelete && <DeleteDialog timeline={timeline} event={toDelete} onClose={() => setToDelete(undefined)} />}
+      <Suspense>
+        {toDelete && <DeleteDialog timeline={timeline} event={toDelete} onClose={() => setToDelete(undefined)} />}
+      </Suspense>
     </DeleteRequestContext>
-  );
-}
-
-function DeleteDialog(props: { timeline: TimelineViewModel; event: TimelineEvent; onClose: () => void }) {
-  const { timeline, event, onClose } = props;
-  const t = useT('timeline');
-  const toast = useToast();
-  return (
-    <Dialog
-      title={t('deleteTitle')}
-      isOpen
-      onOpenChange={(isOpen) => !isOpen && onClose()}
-      size="s"
-      footer={
-        <>
-          <Button variant="ghost" onPress={onClose}>
-            {t('cancel')}
-          </Button>
-          <Button
-            variant="danger"
-            autoFocus
-            onPress={() => {
-              onClose();
-              timeline.remove(event).catch(() => toast(t('deleteFailed'), { tone: 'danger' }));
-            }}
-          >
-            {t('delete')}
-          </Button>
-        </>
-      }
-    >
-      <p>{t('deleteText')}</p>
-    </Dialog>
   );
 }

@@ -6,7 +6,8 @@ import { classes } from './classes.ts';
 import { Spinner } from './Spinner.tsx';
 
 export interface ButtonProps extends Omit<AriaButtonProps, 'children' | 'className' | 'style'> {
-  variant?: 'primary' | 'secondary' | 'ghost' | 'danger';
+  /** `danger` destroys something at once, `warning` opens the question whether to. */
+  variant?: 'primary' | 'secondary' | 'ghost' | 'danger' | 'warning';
   size?: 's' | 'm' | 'l';
   icon?: LucideIcon;
   /** Takes the whole width of its container. */

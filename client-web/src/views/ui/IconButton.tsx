@@ -1,5 +1,5 @@
 import type { LucideIcon } from 'lucide-react';
-import type { Ref } from 'react';
+import { memo, type Ref } from 'react';
 import { Button as AriaButton, type ButtonProps as AriaButtonProps } from 'react-aria-components/Button';
 import { classes } from './classes.ts';
 import styles from './IconButton.module.css';
@@ -21,7 +21,8 @@ export interface IconButtonProps extends Omit<AriaButtonProps, 'children' | 'cla
 
 const iconSizes = { s: 16, m: 18, l: 20 } as const;
 
-export function IconButton({
+/** Drawn again only when a property is another one: give it a handler that stays the same where it is drawn often. */
+export const IconButton = memo(function IconButton({
   label,
   icon: Icon,
   size = 'm',
@@ -47,4 +48,4 @@ export function IconButton({
       {button}
     </Tooltip>
   );
-}
+});

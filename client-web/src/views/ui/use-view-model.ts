@@ -6,6 +6,11 @@ export function useViewModel<State>(viewModel: Observable<State>): State {
   return useSyncExternalStore(viewModel.subscribe, viewModel.getState);
 }
 
+/** One value of the view model's state; the component is drawn again only when that changes. `select` must not make new objects. */
+export function useSelected<State, Value>(viewModel: Observable<State>, select: (state: State) => Value): Value {
+  return useSyncExternalStore(viewModel.subscribe, () => select(viewModel.getState()));
+}
+
 /**
  * A view model that lives as long as the component and as `dependencies` stay the same.
  * It is made while drawing, so that the first picture is already complete, and let go of afterwards.
