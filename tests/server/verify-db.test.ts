@@ -94,6 +94,11 @@ const DAMAGES: Readonly<Record<string, readonly string[]>> = {
     `UPDATE events SET admission = 'rejected' WHERE nid = ${STATE_EVENT('m.room.create')}`,
     `UPDATE events SET admission = 'soft_failed', prev_events = '{}' WHERE nid >= ${STATE_EVENT('m.room.topic')}`,
   ],
+  'every state that events, rooms and other states name is there': [
+    `UPDATE events SET state_after = -1 WHERE nid = ${MESSAGE}`,
+    'UPDATE rooms SET current_state = -1',
+    `DELETE FROM state_snapshots WHERE id = ${OLDEST_SNAPSHOT}`,
+  ],
   'no state, past or present, holds what was rejected or stands under another key': [
     `UPDATE events SET admission = 'rejected' WHERE nid = (SELECT min(nid) FROM events WHERE sender LIKE '@ben:%')`,
     `UPDATE events SET state_key_nid = (SELECT min(nid) FROM state_keys) WHERE nid = ${STATE_EVENT('m.room.topic')}`,

@@ -1,5 +1,8 @@
 import type { Queryable, Transaction } from './database.ts';
 
+/** Without it no state can be replayed. */
+export const STATES_ARE_THERE = 'every state that events, rooms and other states name is there';
+
 /** What must be true of every database at any time, as SQL: each query answers the violations, one text per row. */
 export const INVARIANTS: readonly { readonly name: string; readonly query: string }[] = [
   {
@@ -38,6 +41,12 @@ export const INVARIANTS: readonly { readonly name: string; readonly query: strin
     query: `SELECT e.event_id AS violation FROM current_state s JOIN events e ON e.nid = s.event_nid
       WHERE e.admission <> 'accepted' AND NOT (e.admission = 'soft_failed' AND EXISTS (SELECT FROM events later
         WHERE later.room_nid = e.room_nid AND e.nid = ANY (later.prev_events)))`,
+  },
+  {
+    name: STATES_ARE_THERE,
+    query: `SELECT 'snapshot ' || named.id AS violation FROM (SELECT state_before AS id FROM events UNION SELECT state_after FROM events
+        UNION SELECT current_state FROM rooms UNION SELECT parent FROM state_snapshots) named
+      WHERE named.id IS NOT NULL AND NOT EXISTS (SELECT FROM state_snapshots s WHERE s.id = named.id)`,
   },
   {
     name: 'no state, past or present, holds what was rejected or stands under another key',
