@@ -116,6 +116,14 @@ describe('inviting, removing and banning', () => {
     expect([status, body.errcode]).toEqual([403, 'M_FORBIDDEN']);
   });
 
+  it('nobody of another server is invited into a room that is not federated', async () => {
+    const roomId = await ana.createRoom({ creation_content: { 'm.federate': false } });
+    const request = { user_id: '@far:127.0.0.1:1' };
+    const { status, body } = await ana.request('POST', `v3/rooms/${enc(roomId)}/invite`, request);
+    expect([status, body.errcode]).toEqual([403, 'M_FORBIDDEN']);
+    await ana.ok('POST', `v3/rooms/${enc(roomId)}/invite`, { user_id: ben.userId });
+  });
+
   it('kick, ban and unban do what they say, with a reason, and need the power to', async () => {
     const roomId = await ana.createRoom({ preset: 'public_chat' });
     await ben.join(roomId);

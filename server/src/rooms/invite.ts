@@ -67,6 +67,12 @@ async function requireNotJoined(open: OpenRoom, invitee: UserId): Promise<void> 
   if (current?.pdu.content.membership === 'join') throw forbidden('This user is in the room already.');
 }
 
+/** The auth rules let the invite pass, and would let nobody in with it. */
+async function requireFederated(open: OpenRoom): Promise<void> {
+  const create = await open.stateEvent('m.room.create', '');
+  if (create?.pdu.content['m.federate'] === false) throw forbidden('Nobody of other servers may enter this room.');
+}
+
 /**
  * Builds the invite on the head as it is now, without holding the room, and has the other server sign it. Events that come
  * in between make it a fork, which the room's state resolution settles.
@@ -81,6 +87,7 @@ async function signByInvitee(
   const open = await parts.writer.peek(roomNid);
   requireGraph(open);
   await requireNotJoined(open, invitee);
+  await requireFederated(open);
   const ours = hashAndSignEvent(await open.template(draft), open.version, parts.serverName, parts.signingKey);
   // Ask our own rules first: nobody else should hear of an invite that is not allowed.
   await open.check(ours);
