@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { onTestFinished } from 'vitest';
-import { systemClock } from '../../server/src/base/clock.ts';
+import { type Clock, systemClock } from '../../server/src/base/clock.ts';
 import { KeyedLock } from '../../server/src/base/keyed-lock.ts';
 import type { Logger } from '../../server/src/base/logger.ts';
 import { loadConfig } from '../../server/src/config.ts';
@@ -110,12 +110,12 @@ export interface Process extends RoomsAndSync {
 }
 
 /** The rooms and the sender of a process; several of them on one database are one homeserver. */
-export async function startProcess(url: string): Promise<Process> {
+export async function startProcess(url: string, clock: Clock = systemClock): Promise<Process> {
   const db = openDatabase({ connection: url, poolSize: 6 });
   const config = await loadConfig({}, { PARLEY_SERVER_NAME: SERVER });
-  const federation = await testFederation(db, { serverName: SERVER });
+  const federation = await testFederation(db, { serverName: SERVER, clock });
   const onError = () => {};
-  const rooms = await openRooms({ config, db, clock: systemClock, rateLimits: noRateLimits, onError }, federation);
+  const rooms = await openRooms({ config, db, clock, rateLimits: noRateLimits, onError }, federation);
   const alarms: unknown[] = [];
   const quiet = () => {};
   const logger: Logger = {
@@ -135,7 +135,7 @@ export async function startProcess(url: string): Promise<Process> {
     typing: rooms.typing,
     client,
     backoff,
-    clock: systemClock,
+    clock,
     random: () => 0,
     logger,
   });

@@ -198,6 +198,24 @@ describe('what follows', () => {
     await alice.untilInvited(room.roomId);
   });
 
+  test('an invite is declined even while the server of the inviter is away, or tells lies about it', async () => {
+    const [alice, away] = [await newPerson(), await startPuppetServer()];
+    for (const isUp of [false, true]) {
+      const room = PuppetRoom.create(away);
+      away.answers.set('make_leave', () => ({ room_version: room.version.id, event: { type: 'm.room.message' } }));
+      const sender = away.user('creator');
+      expect((await sendInvite(room, inviteOf(room, alice.userId, sender), { from: away })).status).toBe(200);
+      await alice.untilInvited(room.roomId);
+      away.isUp = isUp;
+      await alice.roomOk('POST', room.roomId, 'leave', {});
+      const sync = await alice.ok('GET', '/sync');
+      expect(sync.rooms?.invite?.[room.roomId]).toBeUndefined();
+      expect(await alice.room('POST', room.roomId, 'forget', {})).toMatchObject({ status: 200 });
+      away.isUp = true;
+    }
+    expect(away.calls).not.toContain('send_leave');
+  });
+
   test('a wrong room version in an invite does not stand in the way of a later join', async () => {
     const alice = await newPerson();
     const room = PuppetRoom.create(puppet, '11');

@@ -2,7 +2,15 @@ import { authEventKeys } from '../protocol/auth-events.ts';
 import { authorize } from '../protocol/auth-rules.ts';
 import { authStateOf } from '../protocol/authorization.ts';
 import { forbidden } from '../protocol/errors.ts';
-import { type Event, type EventId, type EventReference, type Pdu, type StateKey, stateKey } from '../protocol/event.ts';
+import {
+  type Event,
+  type EventId,
+  type EventReference,
+  type Pdu,
+  type ServerName,
+  type StateKey,
+  stateKey,
+} from '../protocol/event.ts';
 import { referenceTo } from '../protocol/event-hashes.ts';
 import { hashAndSignEvent, nextDepth, type SignedEvent, type UnsignedPdu } from '../protocol/event-signing.ts';
 import { nearestSafeInteger } from '../protocol/json.ts';
@@ -39,6 +47,8 @@ interface Checkpoint {
  * written before `persist`; until then a checkpoint can be restored.
  */
 export class OpenRoom {
+  /** This server. */
+  readonly serverName: ServerName;
   readonly room: RoomRow;
   /** As it stands in the database, or will once the room that this one continues is written. */
   readonly headAtOpening: RoomHeadRow;
@@ -72,6 +82,7 @@ export class OpenRoom {
     state: Snapshot | undefined,
   ) {
     this.#parts = parts;
+    this.serverName = parts.serverName;
     this.room = head;
     this.headAtOpening = head;
     const version = roomVersion(head.version);

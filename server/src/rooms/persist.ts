@@ -13,7 +13,7 @@ import {
   insertLiveEvents,
   type StoredEvent,
 } from '../storage/events.ts';
-import { type MembershipState, type NewMembership, writeMemberships } from '../storage/memberships.ts';
+import { countServers, type MembershipState, type NewMembership, writeMemberships } from '../storage/memberships.ts';
 import { writeMessages } from '../storage/messages.ts';
 import {
   fillMissingPrevEvents,
@@ -145,6 +145,11 @@ export async function persist(
   );
   insertAuthChains(tx, chains);
   writeCurrentState(tx, state.changes);
+  writeMemberships(
+    tx,
+    state.bystanders.map((membership) => ({ ...membership, place: 0 })),
+    0,
+  );
   insertBackfilledEvents(tx, toRows(backfilled.filter(accepted)));
   insertTransactions(
     tx,
@@ -160,6 +165,7 @@ export async function persist(
     live.length,
   );
   writeMemberships(tx, state.memberships, live.length);
+  countServers(tx, [...state.bystanders, ...state.memberships], live.length);
   applyRedactions(tx, [...backfilled, ...live]);
   for (const room of changed) for (const write of room.alongside) write(tx);
   return async () => toPersisted(live, await first);
@@ -250,27 +256,38 @@ function missingPrevs({ room, added }: Added, leadsBack: boolean): MissingPrevEv
   return added.missingPrevEvents.map((eventId) => ({ ...named, eventId }));
 }
 
+interface ChangedState {
+  readonly changes: StateChange[];
+  readonly memberships: NewMembership[];
+  /**
+   * Members of other servers who came before the events that are written: whoever enters a room finds so many of them that the
+   * log must not be locked while they are written. At which position of it they came matters to nobody.
+   */
+  readonly bystanders: NewMembership[];
+}
+
 /** What changes in the current state of the rooms, and which memberships with it. */
-async function changedState(
-  rooms: readonly OpenRoom[],
-  live: readonly Added[],
-): Promise<{ changes: StateChange[]; memberships: NewMembership[] }> {
-  const changes: StateChange[] = [];
-  const memberships: NewMembership[] = [];
+async function changedState(rooms: readonly OpenRoom[], live: readonly Added[]): Promise<ChangedState> {
+  const all: ChangedState = { changes: [], memberships: [], bystanders: [] };
   const places = new Map(live.map((event, index) => [event.added.nid, index + 1]));
   for (const room of rooms) {
     const difference = snapshotDifference(room.stateAtOpening, room.state);
     if (difference.size === 0) continue;
-    for (const [stateKeyNid, eventNid] of difference) changes.push({ roomNid: room.room.nid, stateKeyNid, eventNid });
+    for (const [stateKeyNid, eventNid] of difference)
+      all.changes.push({ roomNid: room.room.nid, stateKeyNid, eventNid });
     // An older event that state resolution brought back counts from the event that led to it.
     const last = live.findLastIndex((event) => event.room === room) + 1;
     const nids = [...difference.values()].filter((nid) => nid !== 0);
-    const changed = [...(await room.eventsByNid(nids))].flatMap(
-      ([nid, { event }]) => toNewMembership(room.room.nid, nid, event.pdu, places.get(nid) ?? last) ?? [],
-    );
-    memberships.push(...changed, ...(await lostMemberships(room, difference, last)));
+    for (const [nid, { event }] of await room.eventsByNid(nids)) {
+      const place = places.get(nid);
+      const membership = toNewMembership(room.room.nid, nid, event.pdu, place ?? last);
+      if (membership === undefined) continue;
+      const isFromBefore = place === undefined && membership.membership === 'join';
+      (isFromBefore && membership.server !== room.serverName ? all.bystanders : all.memberships).push(membership);
+    }
+    all.memberships.push(...(await lostMemberships(room, difference, last)));
   }
-  return { changes, memberships };
+  return all;
 }
 
 /** State resolution may take a membership out of the state without putting another in its place: that user is not in the room. */

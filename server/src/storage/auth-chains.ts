@@ -1,3 +1,4 @@
+import { int8Array, textArray } from './binary-arrays.ts';
 import type { Queryable, Transaction } from './database.ts';
 
 /**
@@ -100,10 +101,10 @@ const INSERT = `INSERT INTO auth_chains (event_nid, chain, sequence, links)
 export function insertAuthChains(tx: Transaction, rows: readonly AuthChainRow[]): void {
   if (rows.length === 0) return;
   tx.enqueue(INSERT, [
-    rows.map((row) => row.nid),
-    rows.map((row) => row.chain),
-    rows.map((row) => row.sequence),
-    rows.map((row) => `{${row.links.join(',')}}`),
+    int8Array(rows.map((row) => row.nid)),
+    int8Array(rows.map((row) => row.chain)),
+    int8Array(rows.map((row) => row.sequence)),
+    textArray(rows.map((row) => `{${row.links.join(',')}}`)),
   ]);
 }
 

@@ -1,3 +1,4 @@
+import { int8Array } from './binary-arrays.ts';
 import type { Queryable, Transaction } from './database.ts';
 
 export interface StateChange {
@@ -14,16 +15,16 @@ export function writeCurrentState(tx: Transaction, changes: readonly StateChange
     tx.enqueue(
       `DELETE FROM current_state c USING unnest($1::bigint[], $2::bigint[]) AS g (room_nid, state_key_nid)
        WHERE c.room_nid = g.room_nid AND c.state_key_nid = g.state_key_nid`,
-      [gone.map((change) => change.roomNid), gone.map((change) => change.stateKeyNid)],
+      [int8Array(gone.map((change) => change.roomNid)), int8Array(gone.map((change) => change.stateKeyNid))],
     );
   if (set.length > 0)
     tx.enqueue(
       `INSERT INTO current_state (room_nid, state_key_nid, event_nid) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[])
        ON CONFLICT (room_nid, state_key_nid) DO UPDATE SET event_nid = excluded.event_nid`,
       [
-        set.map((change) => change.roomNid),
-        set.map((change) => change.stateKeyNid),
-        set.map((change) => change.eventNid),
+        int8Array(set.map((change) => change.roomNid)),
+        int8Array(set.map((change) => change.stateKeyNid)),
+        int8Array(set.map((change) => change.eventNid)),
       ],
     );
 }

@@ -1,4 +1,5 @@
 import type { RoomId, UserId } from '../protocol/event.ts';
+import { int8Array, textArray } from './binary-arrays.ts';
 import type { Queryable, Transaction } from './database.ts';
 import type { RoomRow } from './rooms.ts';
 import { fromStoredText, toStoredText } from './text.ts';
@@ -84,9 +85,8 @@ const WRITE = `INSERT INTO memberships (room_nid, user_id, membership, event_nid
  * count drift. A server that is out keeps its row up to the position of the event that took it out: that one is still
  * to be delivered.
  */
-const COUNT_SERVERS = `WITH touched AS (SELECT t.room_nid, t.server, max(h.position - $4 + t.place) AS position
-    FROM log_head h, unnest($1::bigint[], $2::text[], $3::bigint[]) AS t (room_nid, server, place)
-    GROUP BY t.room_nid, t.server),
+const COUNT_SERVERS = `WITH touched AS (SELECT t.room_nid, t.server, h.position - $4 + t.place AS position
+    FROM log_head h, unnest($1::bigint[], $2::text[], $3::bigint[]) AS t (room_nid, server, place)),
   counted AS (SELECT t.room_nid, t.server, t.position, (SELECT count(*) FROM memberships m
     WHERE m.room_nid = t.room_nid AND m.server = t.server AND m.membership = 'join') AS joined FROM touched t)
   INSERT INTO room_servers (room_nid, server, joined_members, since_position, until_position)
@@ -107,30 +107,46 @@ export interface NewMembership
 }
 
 /**
- * Sets memberships, one row per (room, user), and which servers are in the rooms.
+ * Sets memberships, one row per (room, user). `countServers` has to follow.
  *
- * @param appended how many entries the transaction has just appended to the log: their positions are its last ones
+ * @param appended how many entries the transaction has just appended to the log: their positions are its last ones. With 0, and
+ *   0 as the place of each, the position is one from before what the transaction is about to append
  */
 export function writeMemberships(tx: Transaction, rows: readonly NewMembership[], appended: number): void {
   if (rows.length === 0) return;
   tx.enqueue(WRITE, [
-    rows.map((row) => row.roomNid),
-    rows.map((row) => toStoredText(row.userId)),
-    rows.map((row) => row.membership),
-    rows.map((row) => row.eventNid),
-    rows.map((row) => toStoredText(row.sender)),
-    rows.map((row) => row.server),
-    rows.map((row) => row.place),
-    rows.map((row) => stored(row.displayName)),
-    rows.map((row) => stored(row.avatarUrl)),
-    rows.map((row) => row.strippedState),
-    rows.map((row) => row.via),
+    int8Array(rows.map((row) => row.roomNid)),
+    textArray(rows.map((row) => toStoredText(row.userId))),
+    textArray(rows.map((row) => row.membership)),
+    int8Array(rows.map((row) => row.eventNid)),
+    textArray(rows.map((row) => toStoredText(row.sender))),
+    textArray(rows.map((row) => row.server)),
+    int8Array(rows.map((row) => row.place)),
+    textArray(rows.map((row) => stored(row.displayName))),
+    textArray(rows.map((row) => stored(row.avatarUrl))),
+    textArray(rows.map((row) => row.strippedState)),
+    textArray(rows.map((row) => row.via)),
     appended,
   ]);
+}
+
+/** Writes which servers are in the rooms, once memberships have been written. @param appended as above */
+export function countServers(
+  tx: Transaction,
+  changed: readonly Pick<NewMembership, 'roomNid' | 'server' | 'place'>[],
+  appended: number,
+): void {
+  if (changed.length === 0) return;
+  const last = new Map<string, (typeof changed)[number]>();
+  for (const change of changed) {
+    const key = `${change.roomNid} ${change.server}`;
+    if (change.place >= (last.get(key)?.place ?? 0)) last.set(key, change);
+  }
+  const touched = [...last.values()];
   tx.enqueue(COUNT_SERVERS, [
-    rows.map((row) => row.roomNid),
-    rows.map((row) => row.server),
-    rows.map((row) => row.place),
+    int8Array(touched.map((change) => change.roomNid)),
+    textArray(touched.map((change) => change.server)),
+    int8Array(touched.map((change) => change.place)),
     appended,
   ]);
 }

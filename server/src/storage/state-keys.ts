@@ -1,5 +1,6 @@
 import { LruCache } from '../base/lru-cache.ts';
 import { type StateKey, stateKey } from '../protocol/event.ts';
+import { textArray } from './binary-arrays.ts';
 import type { Queryable } from './database.ts';
 import { fromStoredText, toStoredText } from './text.ts';
 
@@ -57,8 +58,9 @@ export function openStateKeys(db: Queryable, capacity = 200_000): StateKeys {
       if (missing.length === 0) break;
       // Always in the same order, so that two who make the same pairs cannot wait for each other in a circle.
       const pairs = missing.sort().map(split);
-      const values = [pairs.map(([type]) => toStoredText(type)), pairs.map(([, key]) => toStoredText(key))];
-      for (const [nid, key] of remember(await db.query<Row>(sql, values))) known.set(key, nid);
+      const types = textArray(pairs.map(([type]) => toStoredText(type)));
+      const stateKeys = textArray(pairs.map(([, key]) => toStoredText(key)));
+      for (const [nid, key] of remember(await db.query<Row>(sql, [types, stateKeys]))) known.set(key, nid);
       missing = missing.filter((key) => !known.has(key));
     }
     return known;
