@@ -3,7 +3,7 @@ import { authorize, authorizeByAuthEvents } from '../protocol/auth-rules.ts';
 import { authStateOf, type KnownEvent } from '../protocol/authorization.ts';
 import { authEventIds, type Event, type EventId, prevEventIds, type StateKey, stateKey } from '../protocol/event.ts';
 import { redactionTarget } from '../protocol/redaction.ts';
-import { type Admission, behindUnaccepted, eventsByNid } from '../storage/events.ts';
+import { type Admission, behindUnaccepted } from '../storage/events.ts';
 import type { Snapshot } from '../storage/state-snapshots.ts';
 import type { VerifiedPdu } from './admit-pdu.ts';
 import type { NewEvent, Redacts } from './new-event.ts';
@@ -13,7 +13,7 @@ import { resolveSnapshots } from './resolve-state.ts';
 import type { RoomParts } from './room-parts.ts';
 import { mayRedact } from './send.ts';
 
-import { fromNew, fromStored, type Held, inGraph, type Surroundings, surroundingsOf } from './surroundings.ts';
+import { type Held, inGraph, type Surroundings, surroundingsOf } from './surroundings.ts';
 
 import { withoutTakenIds } from './taken-ids.ts';
 
@@ -133,12 +133,8 @@ async function attachToGraph(
     open.attach({ ...event, roomState: event.stateAfter }, replaced);
     return;
   }
-  const held = await heldByNid(
-    parts,
-    open,
-    others.map((extremity) => extremity.nid),
-  );
-  const states = await statesAfter(parts, open, held);
+  const held = surroundings.held(others.map((extremity) => extremity.eventId));
+  const states = await statesAfter(parts, open, [...held.values()]);
   const all = isReferenced ? states : [event.stateAfter, ...states];
   const roomState = await resolveSnapshots(parts, open, all, event);
   open.attach({ ...event, roomState: roomState ?? event.stateAfter }, replaced, !isReferenced);
@@ -174,16 +170,6 @@ function isPreviousOfAccepted(open: OpenRoom, eventId: EventId, surroundings: Su
   for (const added of open.allAdded())
     if (added.admission === 'accepted' && added.missingPrevEvents.includes(eventId)) return true;
   return surroundings.isMissingFromHistory(eventId);
-}
-
-async function heldByNid(parts: RoomParts, open: OpenRoom, nids: readonly number[]): Promise<Held[]> {
-  const added = nids.flatMap((nid) => open.addedByNid(nid) ?? []).map(fromNew);
-  // From the rows as well: an event that was cached before it had a place in the graph has no state there.
-  const stored = await eventsByNid(
-    parts.db,
-    nids.filter((nid) => open.addedByNid(nid) === undefined),
-  );
-  return [...added, ...stored.map((event) => fromStored(open, event))];
 }
 
 async function statesAfter(parts: RoomParts, open: OpenRoom, held: readonly Held[]): Promise<Snapshot[]> {

@@ -55,7 +55,7 @@ async function resolvedEarlier(parts: RoomParts, open: OpenRoom, key: string): P
 
 function remember({ snapshots }: RoomParts, open: OpenRoom, key: string, state: Snapshot): void {
   // What this transaction has made may never be stored.
-  if (open.newSnapshots.includes(state)) open.newResolutions.set(key, state);
+  if (open.newSnapshots.some(({ id }) => id === state.id)) open.newResolutions.set(key, state);
   else snapshots.resolutions.set(key, state.id);
 }
 

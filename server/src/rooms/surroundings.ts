@@ -19,7 +19,7 @@ export interface Held {
   readonly stateAfter: { readonly id: number } | Snapshot | undefined;
 }
 
-export function fromStored(open: OpenRoom, stored: StoredEvent): Held {
+function fromStored(open: OpenRoom, stored: StoredEvent): Held {
   return {
     nid: stored.nid,
     eventId: stored.eventId,
@@ -30,7 +30,7 @@ export function fromStored(open: OpenRoom, stored: StoredEvent): Held {
   };
 }
 
-export function fromNew(added: NewEvent): Held {
+function fromNew(added: NewEvent): Held {
   return { ...added, eventId: added.event.eventId };
 }
 
@@ -50,14 +50,19 @@ export interface Surroundings {
   isMissingFromHistory(id: EventId): boolean;
 }
 
-/** @throws Error from `held` for ids that none of the given events names: nobody has looked for those */
+/**
+ * Looks for the events, those that they name, and the room's forward extremities, beside which they may come to stand.
+ *
+ * @throws Error from `held` for others that have not been added in this transaction: nobody has looked for those
+ */
 export async function surroundingsOf(
   parts: RoomParts,
   open: OpenRoom,
   pdus: readonly VerifiedPdu[],
 ): Promise<Surroundings> {
   const own = pdus.map((pdu) => pdu.eventId);
-  const wanted = new Set(pdus.flatMap(({ eventId, pdu }) => [eventId, ...prevEventIds(pdu), ...authEventIds(pdu)]));
+  const named = pdus.flatMap(({ eventId, pdu }) => [eventId, ...prevEventIds(pdu), ...authEventIds(pdu)]);
+  const wanted = new Set([...named, ...open.extremities.map((extremity) => extremity.eventId)]);
   // From the rows, not from the cache: admission may have changed.
   const [rows, missing] = await Promise.all([
     eventsById(parts.db, [...wanted]),
@@ -70,8 +75,8 @@ export async function surroundingsOf(
     held(ids) {
       const held = new Map<EventId, Held>();
       for (const id of ids) {
-        if (!wanted.has(id)) throw new Error(`nobody has looked for ${id}`);
         const added = open.addedById(id);
+        if (added === undefined && !wanted.has(id)) throw new Error(`nobody has looked for ${id}`);
         const found = added === undefined ? stored.get(id) : fromNew(added);
         if (found !== undefined) held.set(id, found);
       }
