@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { eventIdOf } from '../../server/src/protocol/event-hashes.ts';
 import { hashAndSignEvent, type UnsignedPdu } from '../../server/src/protocol/event-signing.ts';
-import { supportedRoomVersions } from '../../server/src/protocol/room-versions.ts';
+import { type JoinRule, supportedRoomVersions } from '../../server/src/protocol/room-versions.ts';
 import { signJson } from '../../server/src/protocol/signing.ts';
 import { brokenRules } from '../harness/broken-rules.ts';
 import { startHomeserver } from '../harness/homeserver.ts';
@@ -216,22 +216,27 @@ describe('send_join that may leave out members', () => {
 });
 
 describe('restricted rooms', () => {
-  const restrictedTo = (roomIds: readonly string[]) => ({
-    join_rule: 'restricted',
+  const restrictedTo = (roomIds: readonly string[], rule: JoinRule = 'restricted') => ({
+    join_rule: rule,
     allow: roomIds.map((room_id) => ({ type: 'm.room_membership', room_id })),
   });
 
-  async function clubAndRoom(version = '12') {
+  async function clubAndRoom(version = '12', rule: JoinRule = 'restricted') {
     const alice = await newPerson();
     const club = await alice.createRoom({ room_version: version });
     const roomId = await alice.createRoom({ room_version: version });
-    await alice.setState(roomId, 'm.room.join_rules', restrictedTo([club]));
+    await alice.setState(roomId, 'm.room.join_rules', restrictedTo([club], rule));
     return { alice, club, roomId };
   }
 
-  for (const version of allVersions.filter((id) => versionNamed(id).restrictedJoins)) {
-    test(`a member of the right room gets in, signed for by one of ours (room version ${version})`, async () => {
-      const { alice, club, roomId } = await clubAndRoom(version);
+  const rules = allVersions.flatMap((version) =>
+    (['restricted', 'knock_restricted'] as const)
+      .filter((rule) => versionNamed(version).joinRules.includes(rule))
+      .map((rule) => [rule, version] as const),
+  );
+  for (const [rule, version] of rules) {
+    test(`a member of the right room gets in, signed for by one of ours (${rule}, room version ${version})`, async () => {
+      const { alice, club, roomId } = await clubAndRoom(version, rule);
       const userId = newUser();
       await PuppetRoom.join(puppet, alpha.serverName, club, userId);
       const join = await signedJoin(roomId, userId);
