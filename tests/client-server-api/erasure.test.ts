@@ -7,10 +7,11 @@ import { startPuppetServer } from '../harness/puppet-server.ts';
 
 const server = await startHomeserver();
 const puppet = await startPuppetServer();
-const clients = await Promise.all(['ana', 'ben', 'cyn', 'dan'].map((name) => registerClient(server.baseUrl, name)));
-const [ana, ben, cyn, dan] = clients as [TestClient, TestClient, TestClient, TestClient];
+const names = ['ana', 'ben', 'cyn', 'dan', 'eve'];
+const clients = await Promise.all(names.map((name) => registerClient(server.baseUrl, name)));
+/** Ben was there when Dan wrote and is not when Dan closes his account, Eve the other way round; Cyn comes after that. */
+const [ana, ben, cyn, dan, eve] = clients as [TestClient, TestClient, TestClient, TestClient, TestClient];
 
-/** Somebody who was there before the message, after it, or only once it had been erased. */
 let roomId: string;
 let message: string;
 let edit: string;
@@ -28,6 +29,7 @@ beforeAll(async () => {
   const content = { ...replaced, ...relation };
   edit = (await dan.ok('PUT', `v3/rooms/${enc(roomId)}/send/m.room.message/edit`, content)).event_id;
   await ben.ok('POST', `v3/rooms/${enc(roomId)}/leave`, {});
+  await eve.join(roomId);
   const auth = { type: 'm.login.password', identifier: { type: 'm.id.user', user: 'dan' }, password: 'a good one' };
   await dan.ok('POST', 'v3/account/deactivate', { auth, erase: true });
   await ana.syncUntil(
@@ -41,7 +43,7 @@ const eventFor = async (client: TestClient, eventId: string) =>
   await client.ok('GET', `v3/rooms/${enc(roomId)}/event/${enc(eventId)}`);
 
 test('who was in the room goes on seeing what an erased user sent', async () => {
-  for (const client of [ana, ben]) {
+  for (const client of [ana, ben, eve]) {
     const event = await eventFor(client, message);
     expect(event.content.body).toBe('my secret');
     expect(event.unsigned['m.relations']['m.replace'].content.body).toBe('my other secret');

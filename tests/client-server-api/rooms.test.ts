@@ -270,6 +270,23 @@ describe('relations', () => {
     expect(all['m.thread'].count).toBe(2);
   });
 
+  it('A3.3 of who was away while only members could read, edits and threads of that time are not shown', async () => {
+    const roomId = await roomWith(0, visibility('joined'));
+    await ben.join(roomId);
+    const eventId = await ana.say(roomId, 'first');
+    await ben.ok('POST', `v3/rooms/${enc(roomId)}/leave`, {});
+    for (const relType of ['m.replace', 'm.thread'])
+      await ana.ok('PUT', `v3/rooms/${enc(roomId)}/send/m.room.message/away${relType}`, {
+        msgtype: 'm.text',
+        body: 'while away',
+        'm.relates_to': { rel_type: relType, event_id: eventId },
+      });
+    await ben.join(roomId);
+    const shown = await ben.ok('GET', `v3/rooms/${enc(roomId)}/event/${enc(eventId)}`);
+    expect(shown.content.body).toBe('first');
+    expect(JSON.stringify(shown)).not.toContain('while away');
+  });
+
   it('are listed page by page, by type', async () => {
     const roomId = await roomWith(0);
     const eventId = await ana.say(roomId, 'like me');
