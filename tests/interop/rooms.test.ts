@@ -172,6 +172,37 @@ describeWithSynapse('a room of Parley and Synapse', async () => {
       }
     });
 
+    test('that is private and may be knocked on lets in who knocks and is then invited', async () => {
+      const { host, guest } = await pair(home, away);
+      const roomId = await host.createRoom({ preset: 'private_chat', name: 'Club' });
+      await host.setState(roomId, 'm.room.join_rules', { join_rule: 'knock' });
+      const path = `/knock/${encodeURIComponent(roomId)}?via=${encodeURIComponent(home.serverName)}`;
+      expect(await guest.ok('POST', path, { reason: 'please' })).toEqual({ room_id: roomId });
+      const stripped: SeenEvent[] = await guest.untilSync(
+        (answer) => answer.rooms?.knock?.[roomId]?.knock_state.events,
+        'the knock',
+      );
+      expect(stripped.find((event) => event.type === 'm.room.name')?.content.name).toBe('Club');
+      await host.untilMembership(roomId, guest.userId, 'knock');
+      await host.roomOk('POST', roomId, 'invite', { user_id: guest.userId });
+      await guest.untilInvited(roomId);
+      await guest.join(roomId);
+      await host.untilMembership(roomId, guest.userId, 'join');
+      await talk(roomId, { host, guest });
+    });
+
+    test('lets nobody in whose knock is refused', async () => {
+      const { host, guest } = await pair(home, away);
+      const roomId = await host.createRoom({ preset: 'private_chat' });
+      await host.setState(roomId, 'm.room.join_rules', { join_rule: 'knock' });
+      const path = `/knock/${encodeURIComponent(roomId)}?via=${encodeURIComponent(home.serverName)}`;
+      await guest.ok('POST', path, {});
+      await host.untilMembership(roomId, guest.userId, 'knock');
+      await host.roomOk('POST', roomId, 'kick', { user_id: guest.userId });
+      const join = `/join/${encodeURIComponent(roomId)}?via=${encodeURIComponent(home.serverName)}`;
+      expect((await guest.call('POST', join, {})).status).toBe(403);
+    });
+
     test('restricted to the members of another is joined by those and nobody else', async () => {
       const { host, guest } = await pair(home, away);
       const team = await sharedRoom({ host, guest });

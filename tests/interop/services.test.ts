@@ -89,5 +89,69 @@ describeWithSynapse('between Parley and Synapse', async () => {
       expect((await look(name)).body).toMatchObject({ room_id: roomId, servers: [home.serverName] });
       expect(await look(`no-${name}`)).toMatchObject({ status: 404, body: { errcode: 'M_NOT_FOUND' } });
     });
+
+    test('a space shows its rooms, those on the other server too', async () => {
+      const { host, guest } = await pair(home, away);
+      const space = await sharedRoom({ host, guest }, { name: 'House', creation_content: { type: 'm.space' } });
+      const open = await host.createRoom({ name: 'Kitchen', topic: 'Food' });
+      const closed = await host.createRoom({ preset: 'private_chat', name: 'Safe' });
+      for (const child of [open, closed]) {
+        await host.setState(space, 'm.space.child', { via: [home.serverName] }, child);
+        await guest.untilEvent(space, (event) => event.state_key === child, 'the room in the space');
+      }
+      const response = await guest.fetch(`/client/v1/rooms/${encodeURIComponent(space)}/hierarchy`);
+      const body = (await response.json()) as { rooms: Record<string, unknown>[] };
+      expect(response.status, JSON.stringify(body)).toBe(200);
+      const [root, child, ...more] = body.rooms;
+      expect(root).toMatchObject({ room_id: space, name: 'House', room_type: 'm.space' });
+      expect(child).toMatchObject({ room_id: open, name: 'Kitchen', topic: 'Food', num_joined_members: 1 });
+      expect(more).toEqual([]);
+    });
+
+    test('the event of a moment is found in history that only the other server has', async () => {
+      const { host, guest } = await pair(home, away);
+      const roomId = await host.createRoom();
+      const early = await host.say(roomId, 'early');
+      const { origin_server_ts: ts } = await host.roomOk('GET', roomId, `event/${encodeURIComponent(early)}`);
+      for (let n = 0; n < 30; n++) await host.say(roomId, `later ${n}`);
+      await guest.join(roomId, [home.serverName]);
+      await host.untilMembership(roomId, guest.userId, 'join');
+      const path = `/client/v1/rooms/${encodeURIComponent(roomId)}/timestamp_to_event?ts=${ts}&dir=f`;
+      const response = await guest.fetch(path);
+      expect(await response.json()).toEqual({ event_id: early, origin_server_ts: ts });
+    });
+
+    test('messages reach the devices they are for, once', async () => {
+      const { host, guest } = await pair(home, away);
+      const { device_id: deviceId } = await guest.ok('GET', '/account/whoami');
+      for (const [n, device] of [deviceId, '*'].entries()) {
+        const body = { messages: { [guest.userId]: { [device]: { n } } } };
+        for (const _ of ['sent', 'repeated']) await host.ok('PUT', `/sendToDevice/org.example.test/${n}`, body);
+      }
+      const found: unknown[] = [];
+      await guest.untilSync((answer) => {
+        found.push(...(answer.to_device?.events ?? []));
+        return found.length >= 2;
+      }, 'the messages');
+      const message = { type: 'org.example.test', sender: host.userId };
+      expect(found).toEqual([0, 1].map((n) => ({ ...message, content: { n } })));
+    });
+
+    test('a new device of a user is told to those who share a room with them', async () => {
+      const { host, guest } = await pair(home, away);
+      await sharedRoom({ host, guest });
+      const login = {
+        type: 'm.login.password',
+        identifier: { type: 'm.id.user', user: host.userId },
+        password: `password of ${host.userId.slice(1).split(':')[0]}`,
+      };
+      let signedIn: Promise<unknown> | undefined;
+      await guest.untilSync((answer) => {
+        // From the first answer on, what changes is told.
+        signedIn ??= host.ok('POST', '/login', login);
+        return answer.device_lists?.changed?.includes(host.userId);
+      }, 'the new device');
+      await signedIn;
+    });
   });
 });
