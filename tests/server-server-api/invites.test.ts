@@ -66,6 +66,23 @@ for (const version of supportedRoomVersions) {
   });
 }
 
+test('by the first version of the call an invite is answered in a list, and to rooms of the first two versions only', async () => {
+  const alice = await newPerson();
+  const send = async (version: string) => {
+    const room = PuppetRoom.create(puppet, version);
+    const { eventId, pdu } = inviteOf(room, alice.userId);
+    const body = { ...pdu, unsigned: { invite_room_state: stateOf(room) } };
+    const path = `/v1/invite/${encodeURIComponent(room.roomId)}/${encodeURIComponent(eventId)}`;
+    return { room, answer: await puppet.call(alpha.serverName, 'PUT', path, body as never) };
+  };
+  const { room, answer } = await send('1');
+  expect(answer).toMatchObject({ status: 200, body: [200, { event: { sender: creator, room_id: room.roomId } }] });
+  const [, { event }] = answer.body;
+  expect(Object.keys(event.signatures).sort()).toEqual([alpha.serverName, puppet.serverName].sort());
+  await alice.untilInvited(room.roomId);
+  expect((await send('11')).answer.status).toBe(400);
+});
+
 describe('what is signed', () => {
   test('A1.3 nothing but an invite of our user by a user of the calling server', async () => {
     const alice = await newPerson();

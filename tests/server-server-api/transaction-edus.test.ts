@@ -130,3 +130,39 @@ test('A4.1 EDUs of a server that the ACL shuts out are dropped', async () => {
   const content = await receipts(alice, roomId, (found) => said in found);
   expect(content[said]['m.read'][userId].ts).toBe(99);
 });
+
+const presence = (...push: object[]) => ({ edu_type: 'm.presence', content: { push } });
+const presenceOf = async (viewer: Person, userId: string) =>
+  (await viewer.call('GET', `/presence/${encodeURIComponent(userId)}/status`)).body;
+
+test('presence of another server’s user is shown to those who share a room', async () => {
+  const { alice, userId } = await sharedRoom();
+  await sendEdus([
+    presence(
+      { user_id: userId, presence: 'online', last_active_ago: 0 },
+      { user_id: userId, presence: 'unavailable', status_msg: 'at lunch', last_active_ago: 5_000 },
+    ),
+  ]);
+  const shown = { presence: 'unavailable', status_msg: 'at lunch', last_active_ago: expect.any(Number) };
+  expect(await presenceOf(alice, userId)).toEqual(shown);
+  const content = await alice.untilSync(
+    (answer) => answer.presence?.events.find((event: { sender: string }) => event.sender === userId)?.content,
+    'the presence',
+  );
+  expect(content).toEqual(shown);
+});
+
+test('A2.1 A2.2 presence of users of other servers, of strangers and of another form is dropped', async () => {
+  const { alice, roomId, userId } = await sharedRoom();
+  const online = (user: unknown, state: unknown = 'online') => ({ user_id: user, presence: state, last_active_ago: 0 });
+  const stranger = puppet.user(`stranger${names++}`);
+  await sendEdus([presence(online(userId), online(alice.userId))]);
+  await sendEdus([presence(online(userId))], rogue);
+  await sendEdus([
+    presence(online(userId, 'busy'), online(stranger)),
+    { edu_type: 'm.presence', content: { push: 7 } },
+  ]);
+  expect(await presenceOf(alice, userId)).toEqual({ presence: 'offline' });
+  await PuppetRoom.join(puppet, alpha.serverName, roomId, stranger);
+  expect(await presenceOf(alice, stranger)).toEqual({ presence: 'offline' });
+});

@@ -64,6 +64,7 @@ import { deleteTag, getAccountData, setAccountData, setTag, tagsOf } from '../us
 import { deviceKeysOf, deviceListOf, receiveDeviceListUpdate } from '../users/device-lists.ts';
 import { deleteDevicesOf, deviceOf, devicesOf, renameDeviceOf } from '../users/devices.ts';
 import { newOpenIdToken, openIdUser } from '../users/openid.ts';
+import { receivePresence } from '../users/presence-events.ts';
 import { changePushRules, pushRulesetOf } from '../users/push-rules.ts';
 import { receiveToDevice, sendToDevice } from '../users/to-device.ts';
 import type { CommonParts } from './common-parts.ts';
@@ -183,6 +184,7 @@ function eduReceivers({ common: { db, config }, rooms }: RouteParts): EduReceive
     ...roomEduReceivers(rooms.parts, rooms.typing),
     'm.direct_to_device': (origin, edu) => receiveToDevice(db, config.server_name, origin, edu),
     'm.device_list_update': (origin, edu) => receiveDeviceListUpdate(db, config.server_name, origin, edu),
+    'm.presence': (origin, edu) => receivePresence(db, config.server_name, rooms.presence, origin, edu),
     'm.signing_key_update': (origin, edu) => receiveDeviceListUpdate(db, config.server_name, origin, edu),
   };
 }

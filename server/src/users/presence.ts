@@ -23,6 +23,8 @@ export interface Presence {
   of(userId: UserId): ShownPresence | undefined;
   /** What the user says about themselves (`PUT /presence/{userId}/status`). */
   set(userId: UserId, presence: PresenceState, statusMsg: string | undefined): Promise<void>;
+  /** What another server says of its user, which holds until it says something else or falls silent. */
+  hear(userId: UserId, said: ShownPresence): Promise<void>;
   /** A client of the user syncs. `offline`: it does not want to count. */
   syncing(userId: UserId, presence: PresenceState): Promise<void>;
   /**
@@ -46,6 +48,8 @@ const APART_MS = 30_000;
 
 /** Without a sync for this long a user is offline: longer than the longest poll and the interval of renewals together. */
 const OFFLINE_AFTER_MS = 240_000;
+/** Servers repeat that a user is still there after 25 minutes. */
+const REMOTE_OFFLINE_AFTER_MS = 35 * 60_000;
 /** How often the other processes are told that a user is still there. */
 const RENEW_AFTER_MS = 100_000;
 const FORGET_AFTER_MS = 24 * 60 * 60 * 1000;
@@ -59,6 +63,8 @@ interface Entry {
   /** When the user last did something, and when a client of theirs last synced: milliseconds since 1970. */
   readonly activeAt: number;
   readonly syncedAt: number;
+  /** Of another server, which has said it: then `syncedAt` is when it did. */
+  readonly isRemote?: boolean;
 }
 
 interface Known {
@@ -128,6 +134,14 @@ export async function openPresence(
       const now = clock.now();
       // At once for this process, so that the client that made the change reads it back.
       picture.put(userId, { presence, statusMsg, activeAt: now, syncedAt: now });
+      await tell([userId]);
+    },
+
+    async hear(userId, { presence, statusMsg, lastActiveAgoMs }) {
+      own.add(userId);
+      const now = clock.now();
+      const activeAt = now - Math.min(lastActiveAgoMs, now);
+      picture.put(userId, { presence, statusMsg, activeAt, syncedAt: now, isRemote: true });
       await tell([userId]);
     },
 
@@ -229,7 +243,8 @@ class Picture {
   }
 
   #state(entry: Entry | undefined): PresenceState {
-    if (entry === undefined || this.#clock.now() - entry.syncedAt > OFFLINE_AFTER_MS) return 'offline';
-    return entry.presence;
+    if (entry === undefined) return 'offline';
+    const lastsMs = entry.isRemote === true ? REMOTE_OFFLINE_AFTER_MS : OFFLINE_AFTER_MS;
+    return this.#clock.now() - entry.syncedAt > lastsMs ? 'offline' : entry.presence;
   }
 }
