@@ -232,7 +232,25 @@ describe.skipIf(CHROMIUM === undefined)('the composer', { timeout: 120_000 }, as
     await page.keyboard.press('ArrowDown');
     await expect.poll(focused).toBe(String(last));
     await page.locator('article:focus').getByRole('toolbar').waitFor();
+    const isInFeed = () => page.evaluate(() => document.activeElement?.closest('[role="feed"]') !== null);
     await page.keyboard.press('Shift+Tab');
-    expect(await page.evaluate(() => document.activeElement?.closest('[role="feed"]'))).toBeNull();
+    expect(await isInFeed()).toBe(false);
+    // Forwards: back to the row, its toolbar as one stop, and on to what follows the list.
+    await page.keyboard.press('Tab');
+    await expect.poll(focused).toBe(String(last));
+    await page.keyboard.press('ArrowDown');
+    await page.locator('article:focus').getByRole('toolbar').waitFor();
+    const stops: (string | null)[] = [];
+    for (let times = 0; times < 8 && (await isInFeed()); times += 1) {
+      await page.keyboard.press('Tab');
+      stops.push(
+        await page.evaluate(() => document.activeElement?.closest('[role="toolbar"], form, main')?.role ?? null),
+      );
+    }
+    expect(await isInFeed()).toBe(false);
+    expect(stops.filter((stop) => stop === 'toolbar')).toHaveLength(1);
+    await ben.send(roomId, { msgtype: 'm.text', body: 'the focus stays where it is' });
+    await row(page, 'the focus stays where it is').waitFor();
+    expect(await isInFeed()).toBe(false);
   });
 });

@@ -11,6 +11,7 @@ export interface RowFocus {
   /** Key of that row if the keyboard brought the focus, so that its actions are to be shown. */
   activeKey: string | undefined;
   listProps: {
+    onKeyDownCapture: (event: KeyboardEvent<HTMLElement>) => void;
     onKeyDown: (event: KeyboardEvent<HTMLElement>) => void;
     onFocus: (event: FocusEvent<HTMLElement>) => void;
     onBlur: (event: FocusEvent<HTMLElement>) => void;
@@ -44,14 +45,16 @@ export function useRowFocus(
     (index: number): void => {
       const item = items[index];
       if (!item) return;
-      wanted.current = item.key;
-      setFocusedKey(item.key);
       virtualizer.scrollToIndex(index, { align: 'auto' });
+      const row = rowElement(item.key);
+      wanted.current = row ? undefined : item.key;
+      if (row) row.focus({ preventScroll: true });
+      else setFocusedKey(item.key);
     },
-    [items, virtualizer],
+    [items, virtualizer, rowElement],
   );
 
-  // The row may only now have been drawn.
+  // The row was not drawn yet when it was to take the focus.
   useEffect(() => {
     const row = rowElement(wanted.current);
     if (!row) return;
@@ -62,10 +65,6 @@ export function useRowFocus(
   const onKeyDown = (event: KeyboardEvent<HTMLElement>): void => {
     const row = (event.target as HTMLElement).closest<HTMLElement>('[data-key]');
     if (!row || event.defaultPrevented || !list.current?.contains(event.target as Node)) return;
-    if (event.key === 'Tab') {
-      isLeaving.current = leaveAtEdge(row, event);
-      return;
-    }
     const index = items.findIndex((item) => item.key === row.dataset.key);
     const target = targetOf(event, row, index, items.length);
     if (target === undefined) return;
@@ -73,10 +72,22 @@ export function useRowFocus(
     focusRow(target);
   };
 
+  // Before the controls of the row see it: a toolbar keeps Tab to itself.
+  const onKeyDownCapture = (event: KeyboardEvent<HTMLElement>): void => {
+    const row = (event.target as HTMLElement).closest<HTMLElement>('[data-key]');
+    if (event.key !== 'Tab' || !row || !list.current?.contains(row) || !isAtEdge(row, event)) return;
+    event.stopPropagation();
+    const sentinels = row.closest('[data-timeline]')?.querySelectorAll<HTMLElement>('[data-sentinel]');
+    isLeaving.current = true;
+    sentinels?.[event.shiftKey ? 0 : 1]?.focus({ preventScroll: true });
+    isLeaving.current = false;
+  };
+
   return {
     focusedIndex: indexOf(items, focusedKey),
     activeKey: isByKeyboard ? focusedKey : undefined,
     listProps: {
+      onKeyDownCapture,
       onKeyDown,
       onFocus: (event) => {
         const key = event.target.closest<HTMLElement>('[data-key]')?.dataset.key;
@@ -90,10 +101,7 @@ export function useRowFocus(
       },
     },
     onSentinelFocus: () => {
-      if (isLeaving.current) {
-        isLeaving.current = false;
-        return;
-      }
+      if (isLeaving.current) return;
       const index = indexOf(items, lastKey.current) ?? items.findLastIndex((item) => item.kind === 'message');
       focusRow(index);
     },
@@ -124,16 +132,15 @@ function targetOf(event: KeyboardEvent, row: HTMLElement, index: number, count: 
 }
 
 /**
- * At a row's last control (or with Shift at the row itself) hands the focus to the sentinel on that side, from which
- * the browser's own Tab then goes on.
+ * Whether Tab leads out of the list from here: at a row's last control, or with Shift at the row itself. The focus then goes to
+ * the sentinel on that side, from which the browser's own Tab goes on. A toolbar is one stop.
  */
-function leaveAtEdge(row: HTMLElement, event: KeyboardEvent): boolean {
+function isAtEdge(row: HTMLElement, event: KeyboardEvent): boolean {
+  if (event.shiftKey) return event.target === row;
   const controls = [...row.querySelectorAll<HTMLElement>(FOCUSABLE)].filter(
     (element) => element.tabIndex >= 0 && element.getClientRects().length > 0,
   );
-  const isAtEdge = event.shiftKey ? event.target === row : event.target === (controls.at(-1) ?? row);
-  if (!isAtEdge) return false;
-  const sentinels = row.closest('[data-timeline]')?.querySelectorAll<HTMLElement>('[data-sentinel]');
-  (event.shiftKey ? sentinels?.[0] : sentinels?.[1])?.focus({ preventScroll: true });
-  return true;
+  const last = controls.at(-1) ?? row;
+  const toolbar = last.closest('[role="toolbar"]');
+  return event.target === last || (toolbar?.contains(event.target as Node) ?? false);
 }
