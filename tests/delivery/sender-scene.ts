@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { onTestFinished } from 'vitest';
 import { type Clock, systemClock } from '../../server/src/base/clock.ts';
-import { KeyedLock } from '../../server/src/base/keyed-lock.ts';
 import type { Logger } from '../../server/src/base/logger.ts';
 import { loadConfig } from '../../server/src/config.ts';
 import { FederationSender } from '../../server/src/delivery/federation-sender.ts';
@@ -14,7 +13,7 @@ import { cosignEvent, hashAndSignEvent } from '../../server/src/protocol/event-s
 import type { JsonObject } from '../../server/src/protocol/json.ts';
 import { roomVersion } from '../../server/src/protocol/room-versions.ts';
 import { createRoom } from '../../server/src/rooms/create-room.ts';
-import { receivePdus } from '../../server/src/rooms/receive.ts';
+import { newReceiving, receivePdus } from '../../server/src/rooms/receive.ts';
 import { sendMessage } from '../../server/src/rooms/send.ts';
 import { type Database, openDatabase } from '../../server/src/storage/database.ts';
 import {
@@ -205,7 +204,13 @@ export async function receiveFrom(
     auth_events: auth.map((row) => row.event_id),
   };
   const { pdu } = hashAndSignEvent(template, version, receiver.serverName, key);
-  const [result] = await receivePdus(parts, new KeyedLock(), receiver.serverName, [pdu], AbortSignal.timeout(10_000));
+  const [result] = await receivePdus(
+    parts,
+    newReceiving(parts.clock),
+    receiver.serverName,
+    [pdu],
+    AbortSignal.timeout(10_000),
+  );
   if (result?.error !== undefined) throw new Error(`The event was refused: ${result.error}`);
 }
 

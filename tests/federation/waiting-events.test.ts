@@ -122,6 +122,33 @@ test('of too many that one server brings the oldest are given up', async () => {
   expect(await waitingIn()).toBe(50);
 });
 
+test('A1.14 a gap without an end costs twenty requests at most, and then its server is not asked for a while', async () => {
+  const { room } = await silentRoom();
+  room.serve();
+  for (const call of ['state_ids', 'state']) puppet.answers.delete(call);
+  const forked = [...room.latest];
+  room.latest = ['$nowhere'];
+  for (let n = 0; n < 1_000; n++) room.message(creator, `${n}`);
+  const ends = ['first', 'second', 'third'].map((body) =>
+    room.know(room.build({ type: 'm.room.message', sender: creator, content: { body } }).pdu),
+  );
+  const requestsFor = async (event: { pdu: unknown } | undefined) => {
+    const before = puppet.calls.length;
+    if (event !== undefined) await send([event]);
+    return puppet.calls.length - before;
+  };
+  const first = await requestsFor(ends[0]);
+  expect(first).toBeGreaterThan(5);
+  expect(first).toBeLessThanOrEqual(20);
+  clock.advance(MINUTE - 1);
+  expect(await requestsFor(ends[1])).toBe(0);
+  // What does not have to be looked for is taken in as ever.
+  const near = room.build({ type: 'm.room.message', sender: creator, prevEvents: forked });
+  expect(await send([near])).toEqual({ [near.eventId]: {} });
+  clock.advance(1);
+  expect(await requestsFor(ends[2])).toBeGreaterThan(5);
+});
+
 test('after all this the database agrees with itself', async () => {
   expect(await brokenRules(alpha)).toEqual([]);
 });

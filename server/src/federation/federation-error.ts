@@ -123,3 +123,9 @@ export function backingOff(destination: ServerName): FederationError {
   const error = new MatrixError('M_UNKNOWN', `The server ${destination} could not be reached lately.`, 502);
   return new FederationError(destination, 'backing_off', error);
 }
+
+/** Enough has been asked of the server for one purpose. */
+export function askedEnough(destination: ServerName): FederationError {
+  const error = new MatrixError('M_UNKNOWN', `The server ${destination} leads nowhere.`, 502);
+  return new FederationError(destination, 'aborted', error);
+}

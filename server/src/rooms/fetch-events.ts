@@ -1,3 +1,4 @@
+import { askedEnough } from '../federation/federation-error.ts';
 import type { CallOptions } from '../federation/signed-request.ts';
 import type { EventId, ServerName } from '../protocol/event.ts';
 import { type RoomVersion, roomVersion } from '../protocol/room-versions.ts';
@@ -11,6 +12,29 @@ import { storeAuthChain, storeStateEvents } from './store-state-events.ts';
 
 /** Events that one missing piece may cost in requests of their own; more are fetched as a whole state. */
 const MAX_SINGLE_FETCHES = 50;
+/** Requests that are not spent on single events of a state. */
+const SPARED = 3;
+
+/** Requests that may still be made for one purpose. */
+export interface FetchBudget {
+  left: number;
+  /** More would have been needed. */
+  isOverdrawn: boolean;
+}
+
+export interface FetchOptions extends CallOptions {
+  readonly budget?: FetchBudget;
+}
+
+/** Notes that a server is about to be asked. @throws FederationError when it has been asked enough */
+export function spend(server: ServerName, { budget }: FetchOptions, requests = 1): void {
+  if (budget === undefined) return;
+  if (budget.left < requests) {
+    budget.isOverdrawn = true;
+    throw askedEnough(server);
+  }
+  budget.left -= requests;
+}
 
 export function versionOf(room: RoomRow): RoomVersion {
   const version = roomVersion(room.version);
@@ -37,9 +61,10 @@ export async function fetchStateBefore(
   room: RoomRow,
   server: ServerName,
   eventId: EventId,
-  options?: CallOptions,
+  options: FetchOptions,
 ): Promise<RemoteState> {
   const version = versionOf(room);
+  spend(server, options);
   const ids = await parts.federation.stateIds(server, { roomId: room.roomId, eventId }, options);
   const wanted = [...new Set([...ids.pduIds, ...ids.authChainIds])];
   const held = new Set(
@@ -48,7 +73,8 @@ export async function fetchStateBefore(
       .map((event) => event.eventId),
   );
   const missing = wanted.filter((id) => !held.has(id));
-  if (missing.length > MAX_SINGLE_FETCHES) {
+  if (missing.length > Math.min(MAX_SINGLE_FETCHES, (options.budget?.left ?? Infinity) - SPARED)) {
+    spend(server, options);
     const whole = await parts.federation.state(server, { roomId: room.roomId, eventId }, options);
     const admit = async (pdus: readonly unknown[]) =>
       (await admitPdus(parts, version, pdus, room.roomId)).filter(isAdmitted);
@@ -69,8 +95,9 @@ export async function fetchEvents(
   room: RoomRow,
   server: ServerName,
   ids: readonly EventId[],
-  options?: CallOptions,
+  options: FetchOptions,
 ): Promise<VerifiedPdu[]> {
+  spend(server, options, ids.length);
   const answers = await Promise.allSettled(
     ids.slice(0, MAX_SINGLE_FETCHES).map((eventId) => parts.federation.event(server, { eventId }, options)),
   );
@@ -92,8 +119,9 @@ export async function fetchAuthChain(
   room: RoomRow,
   server: ServerName,
   eventId: EventId,
-  options?: CallOptions,
+  options: FetchOptions,
 ): Promise<void> {
+  spend(server, options);
   const chain = await parts.federation.eventAuth(server, { roomId: room.roomId, eventId }, options);
   const admitted = (await admitPdus(parts, versionOf(room), chain, room.roomId)).filter(isAdmitted);
   await parts.writer.writeAlone(room.nid, async (open) => await storeAuthChain(parts, open, admitted));

@@ -1,12 +1,20 @@
-import type { CallOptions } from '../federation/signed-request.ts';
 import { type EventId, prevEventIds, type ServerName } from '../protocol/event.ts';
 import { eventsById } from '../storage/events.ts';
 import type { RoomRow } from '../storage/rooms.ts';
 import { type Acceptance, acceptEvent } from './accept-event.ts';
 import { admitPdus, isAdmitted, type VerifiedPdu } from './admit-pdu.ts';
-import { fetchAuthChain, fetchStateBefore, storeRemoteState, versionOf } from './fetch-events.ts';
+import {
+  type FetchBudget,
+  type FetchOptions,
+  fetchAuthChain,
+  fetchStateBefore,
+  spend,
+  storeRemoteState,
+  versionOf,
+} from './fetch-events.ts';
 import { leadingBackFrom, orderedAfter } from './graph-order.ts';
 import type { OpenRoom } from './open-room.ts';
+import type { Patience } from './patience.ts';
 import type { RoomParts } from './room-parts.ts';
 import { tieExtremities } from './tie-extremities.ts';
 
@@ -15,8 +23,15 @@ export interface Source {
   readonly room: RoomRow;
   readonly server: ServerName;
   readonly signal: AbortSignal;
+  readonly patience: Patience;
 }
 
+interface SourceOfOne extends Source {
+  readonly budget: FetchBudget;
+}
+
+/** Requests to other servers that one inbound event may cost. */
+const MOST_REQUESTS = 20;
 /** Events that one `get_missing_events` asks for, and how often it is repeated to close one gap. */
 const MISSING_EVENTS = 50;
 const MAX_ROUNDS = 10;
@@ -27,19 +42,35 @@ const DEADLINE_MS = 20_000;
 
 /**
  * Takes an event in, with what it builds on. A gap before it is filled by the missing events themselves, as far as they can be
- * had, and then by the state before it (Server-Server API, "Backfilling and retrieving missing events").
+ * had, and then by the state before it (Server-Server API, "Backfilling and retrieving missing events"). Where the gap has no
+ * end, the server that brought the event is asked nothing more about the room for a while (A1.14).
  *
  * @throws FederationError when what is missing cannot be had
  */
 export async function acceptWithFetches(parts: RoomParts, source: Source, pdu: VerifiedPdu): Promise<Acceptance> {
-  let outcome = await accept(parts, source.room, pdu);
+  const outcome = await accept(parts, source.room, pdu);
   if (outcome.outcome !== 'missing') return outcome;
-  if (outcome.prevEvents.length > 0) {
-    await fillGap(parts, source, pdu);
-    outcome = await accept(parts, source.room, pdu);
-    if (outcome.outcome !== 'missing') return outcome;
+  const key = `${source.room.nid} ${source.server}`;
+  if (!source.patience.hasFor(key)) return outcome;
+  const budget = { left: MOST_REQUESTS, isOverdrawn: false };
+  try {
+    return await fetchAndAccept(parts, { ...source, budget }, pdu, outcome);
+  } finally {
+    if (budget.isOverdrawn) source.patience.lose(key);
+    else source.patience.restore(key);
   }
-  return await acceptWithState(parts, source, pdu, outcome);
+}
+
+async function fetchAndAccept(
+  parts: RoomParts,
+  source: SourceOfOne,
+  pdu: VerifiedPdu,
+  missing: Extract<Acceptance, { outcome: 'missing' }>,
+): Promise<Acceptance> {
+  if (missing.prevEvents.length === 0) return await acceptWithState(parts, source, pdu, missing);
+  await fillGap(parts, source, pdu);
+  const outcome = await accept(parts, source.room, pdu);
+  return outcome.outcome === 'missing' ? await acceptWithState(parts, source, pdu, outcome) : outcome;
 }
 
 /**
@@ -66,7 +97,7 @@ function followsHead(open: OpenRoom, { pdu }: VerifiedPdu): boolean {
 
 async function acceptWithState(
   parts: RoomParts,
-  source: Source,
+  source: SourceOfOne,
   pdu: VerifiedPdu,
   missing: Extract<Acceptance, { outcome: 'missing' }>,
 ): Promise<Acceptance> {
@@ -81,7 +112,7 @@ async function acceptWithState(
 }
 
 /** Takes in the events between those that we hold and this one, oldest first, as far as they can be had. */
-async function fillGap(parts: RoomParts, source: Source, pdu: VerifiedPdu): Promise<void> {
+async function fillGap(parts: RoomParts, source: SourceOfOne, pdu: VerifiedPdu): Promise<void> {
   const events = await fetchGap(parts, source, pdu);
   let states = 0;
   for (const event of orderedAfter(events, ({ pdu }) => prevEventIds(pdu))) {
@@ -95,7 +126,7 @@ async function fillGap(parts: RoomParts, source: Source, pdu: VerifiedPdu): Prom
 }
 
 /** `POST /get_missing_events`, as often as it takes to get back to events that we hold. */
-async function fetchGap(parts: RoomParts, source: Source, pdu: VerifiedPdu): Promise<VerifiedPdu[]> {
+async function fetchGap(parts: RoomParts, source: SourceOfOne, pdu: VerifiedPdu): Promise<VerifiedPdu[]> {
   const { room, server } = source;
   const open = await parts.writer.peek(room.nid);
   const earliestEvents = open.extremities.map((extremity) => extremity.eventId).slice(0, 20);
@@ -104,6 +135,7 @@ async function fetchGap(parts: RoomParts, source: Source, pdu: VerifiedPdu): Pro
   for (let round = 0; round < MAX_ROUNDS && edge.length > 0; round++) {
     const latestEvents = edge.map((event) => event.eventId).slice(0, 20);
     const request = { roomId: room.roomId, earliestEvents, latestEvents, limit: MISSING_EVENTS };
+    spend(server, callOptions(source));
     const answer = await parts.federation.getMissingEvents(server, request, callOptions(source));
     const admitted = await admitPdus(parts, versionOf(room), answer.slice(0, MISSING_EVENTS), room.roomId);
     const wanted = edge.flatMap((event) => prevEventIds(event.pdu));
@@ -111,6 +143,7 @@ async function fetchGap(parts: RoomParts, source: Source, pdu: VerifiedPdu): Pro
     for (const event of leadingBackFrom(admitted.filter(isAdmitted), wanted)) found.set(event.eventId, event);
     if (found.size === before) break;
     edge = await withUnknownPrevs(parts, [...found.values()], found);
+    source.budget.isOverdrawn = round === MAX_ROUNDS - 1 && edge.length > 0;
   }
   return [...found.values()];
 }
@@ -127,6 +160,6 @@ async function withUnknownPrevs(
   return events.filter((event) => prevEventIds(event.pdu).some((id) => unknown.has(id)));
 }
 
-function callOptions({ signal }: Source): CallOptions {
-  return { signal, deadlineMs: DEADLINE_MS };
+function callOptions({ signal, budget }: SourceOfOne): FetchOptions {
+  return { signal, deadlineMs: DEADLINE_MS, budget };
 }

@@ -1,8 +1,7 @@
-import { KeyedLock } from '../base/keyed-lock.ts';
 import { LruCache } from '../base/lru-cache.ts';
 import { limitExceeded } from '../protocol/errors.ts';
 import type { EventId, ServerName } from '../protocol/event.ts';
-import { receivePdus } from './receive.ts';
+import { newReceiving, receivePdus } from './receive.ts';
 import { type EduReceivers, receiveEdus } from './receive-edus.ts';
 import type { RoomParts } from './room-parts.ts';
 
@@ -35,12 +34,12 @@ const FETCH_MS = 40_000;
 
 /** Receives transactions of other servers (Server-Server API, "Transactions"). One per process. */
 export function openTransactionReceiver(parts: RoomParts, eduReceivers: EduReceivers): TransactionReceiver {
-  const locks = new KeyedLock<string>();
+  const receiving = newReceiving(parts.clock);
   const underWay = new Map<ServerName, number>();
   const results = new LruCache<string, Promise<TransactionResult>>(REMEMBERED);
 
   async function process(origin: ServerName, { pdus, edus }: ReceivedTransaction): Promise<TransactionResult> {
-    const outcomes = await receivePdus(parts, locks, origin, pdus, AbortSignal.timeout(FETCH_MS));
+    const outcomes = await receivePdus(parts, receiving, origin, pdus, AbortSignal.timeout(FETCH_MS));
     await receiveEdus(parts, eduReceivers, origin, edus);
     const result = new Map<EventId, string | undefined>();
     for (const { eventId, error } of outcomes) if (eventId !== undefined) result.set(eventId, error);

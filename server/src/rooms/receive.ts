@@ -1,4 +1,5 @@
-import type { KeyedLock } from '../base/keyed-lock.ts';
+import type { Clock } from '../base/clock.ts';
+import { KeyedLock } from '../base/keyed-lock.ts';
 import { FederationError } from '../federation/federation-error.ts';
 import { MatrixError } from '../protocol/errors.ts';
 import { authEventIds, type EventId, prevEventIds, type RoomId, type ServerName } from '../protocol/event.ts';
@@ -13,6 +14,7 @@ import { versionOf } from './fetch-events.ts';
 import { acceptWithFetches } from './fill-gap.ts';
 import type { OpenRoom } from './open-room.ts';
 import { storeOutlierMembership } from './outlier-membership.ts';
+import { newPatience, type Patience } from './patience.ts';
 import { isSanctioned } from './policy-server.ts';
 import { withRoomPolicy } from './policy-signatures.ts';
 import type { RoomParts } from './room-parts.ts';
@@ -34,8 +36,16 @@ export interface PduResult {
  */
 const HOLD_MS = 250;
 
-/** Order of the events that one server sends to one room. A server that answers slowly keeps only itself waiting. */
-export type ReceiveLocks = KeyedLock<string>;
+/** What one transaction leaves to the next. One per process. */
+export interface Receiving {
+  /** Order of the events that one server sends to one room. A server that answers slowly keeps only itself waiting. */
+  readonly order: KeyedLock<string>;
+  readonly patience: Patience;
+}
+
+export function newReceiving(clock: Clock): Receiving {
+  return { order: new KeyedLock(), patience: newPatience(clock) };
+}
 
 /** What must hold for all PDUs of one call and one room. */
 interface Delivery {
@@ -43,6 +53,7 @@ interface Delivery {
   readonly origin: ServerName;
   /** Aborted when the time for fetching what is missing is up. */
   readonly signal: AbortSignal;
+  readonly patience: Patience;
 }
 
 /** Rounds of looking again at events that waited for others: those that came may be what still others waited for. */
@@ -57,7 +68,7 @@ const MAX_ROUNDS = 10;
  */
 export async function receivePdus(
   parts: RoomParts,
-  locks: ReceiveLocks,
+  { order, patience }: Receiving,
   origin: ServerName,
   pdus: readonly unknown[],
   signal: AbortSignal,
@@ -69,9 +80,10 @@ export async function receivePdus(
       const room = roomId === undefined ? undefined : await parts.rooms.byId(roomId);
       if (room === undefined) return;
       const ofRoom = entries.map(([, pdu]) => pdu);
-      const outcomes = await locks.run(`${room.nid} ${origin}`, async () => {
-        const received = await receiveInRoom(parts, { room, origin, signal }, ofRoom);
-        await receiveWaiting(parts, { room, origin, signal });
+      const delivery = { room, origin, signal, patience };
+      const outcomes = await order.run(`${room.nid} ${origin}`, async () => {
+        const received = await receiveInRoom(parts, delivery, ofRoom);
+        await receiveWaiting(parts, delivery);
         return received;
       });
       for (const [index, [at]] of entries.entries()) results[at] = outcomes[index] ?? (results[at] as PduResult);
@@ -105,7 +117,8 @@ async function receiveInRoom(parts: RoomParts, delivery: Delivery, pdus: readonl
 }
 
 /** Looks again at events that were refused because something was missing: it may have arrived, or be had now. */
-async function receiveWaiting(parts: RoomParts, { room, origin, signal }: Delivery): Promise<void> {
+async function receiveWaiting(parts: RoomParts, delivery: Delivery): Promise<void> {
+  const { room, origin } = delivery;
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const due = await takeWaitingPdus(parts.db, room.nid, origin, parts.clock.now());
     if (due.length === 0) return;
@@ -113,8 +126,8 @@ async function receiveWaiting(parts: RoomParts, { room, origin, signal }: Delive
     for (const [index, pdu] of (await admitPdus(parts, versionOf(room), pdus, room.roomId)).entries()) {
       const waiting = due[index];
       if (waiting === undefined) continue;
-      const delivery = { room, origin: waiting.origin, signal };
-      const stillWaits = isAdmitted(pdu) && (await receive(parts, delivery, pdu)).mayWait;
+      const stillWaits =
+        isAdmitted(pdu) && (await receive(parts, { ...delivery, origin: waiting.origin }, pdu)).mayWait;
       if (!stillWaits || waiting.isLastTry) await dropWaitingPdu(parts.db, room.nid, waiting.eventId);
     }
   }
@@ -209,7 +222,7 @@ interface Reception {
 
 /** Takes in one event. */
 async function receive(parts: RoomParts, delivery: Delivery, pdu: VerifiedPdu): Promise<Reception> {
-  const { room, origin, signal } = delivery;
+  const { room, origin, signal, patience } = delivery;
   const refused = (error: string | undefined): Reception => ({ error, mayWait: false });
   try {
     const refusal = await refusalByAcl(parts, room, origin, pdu);
@@ -218,7 +231,7 @@ async function receive(parts: RoomParts, delivery: Delivery, pdu: VerifiedPdu): 
     if (!(await serverIsJoined(parts.db, room.nid, parts.serverName)))
       return refused(await endInvite(parts, room, pdu));
     const signed = await withRoomPolicy(parts, { nid: room.nid, version: versionOf(room) }, pdu, { signal });
-    const outcome = await acceptWithFetches(parts, { room, server: origin, signal }, signed);
+    const outcome = await acceptWithFetches(parts, { room, server: origin, signal, patience }, signed);
     const mayWait = outcome.outcome === 'missing' || (outcome.outcome === 'rejected' && outcome.isProvisional === true);
     if (mayWait) await keepWaiting(parts, delivery, pdu);
     return { error: refusalIn(outcome), mayWait };
