@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { PendingEdus } from '../../server/src/delivery/pending-edus.ts';
 import type { UserId } from '../../server/src/protocol/event.ts';
 import { joinRoom } from '../../server/src/rooms/join.ts';
 import type { Database } from '../../server/src/storage/database.ts';
@@ -11,6 +12,7 @@ import {
   type Process,
   publicRoom,
   type Receiver,
+  SERVER,
   say,
   startProcess,
   startReceiver,
@@ -108,6 +110,25 @@ test('several devices that change at once are told as one change after another t
   await receiver.until(() => updates(receiver).some(({ device_id: id }) => id === 'FOUR'));
   const last = updates(receiver).at(-1);
   expect(last?.prev_id).toEqual([(last?.stream_id ?? 0) - 1]);
+});
+
+test('a change that is named while the log is looked at further on is looked for the next time', async () => {
+  const { process, receiver } = await scene();
+  await process.sender.stop();
+  await change(process, ALICE, 'ONE');
+  const { db, follower } = process.parts;
+  const [log] = await db.query<{ position: number }>('SELECT position FROM log_head');
+  const position = log?.position ?? 0;
+  const parts = { db, serverName: SERVER, logPosition: () => follower.position() };
+  const edus = new PendingEdus(parts, receiver.serverName);
+  const end = position + 5;
+  // Events up to the end have been sent while it was looked up whom the change concerns.
+  const underWay = edus.take(end, end, end);
+  edus.addDeviceLists(position);
+  expect((await underWay).edus).toEqual([]);
+  expect(edus.hasMore).toBe(true);
+  expect((await edus.take(end, end, end)).edus).toMatchObject([{ content: { user_id: ALICE, device_id: 'ONE' } }]);
+  expect((await edus.take(end, end, end)).edus).toEqual([]);
 });
 
 test('a change that nobody was told of before the process ended is told afterwards', async () => {

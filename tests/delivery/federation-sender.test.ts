@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { inviteUser } from '../../server/src/rooms/invite.ts';
 import { ban, kick } from '../../server/src/rooms/membership.ts';
 import { sendReceipt } from '../../server/src/rooms/receipts.ts';
@@ -262,6 +262,32 @@ test('a process that loses its locks takes them again', async () => {
   );
   await say(process, roomId, 'after');
   await receiver.until(({ texts }) => texts().length === 1);
+});
+
+test('a process that loses its locks while there is more to send leaves it to whoever has them, and goes on with all else', async () => {
+  const { process, roomId, receiver } = await scene();
+  let answer = () => {};
+  receiver.answer = (_transaction, response) => {
+    answer = () => sendJson(response, { pdus: {} });
+  };
+  await say(process, roomId, 'under way');
+  await receiver.until(({ seen }) => seen.length === 1);
+  await say(process, roomId, 'more');
+  // Whoever takes the locks has waited for them, so that the process does not get them back.
+  const thief = await process.parts.db.connect(() => {});
+  onTestFinished(() => thief.close());
+  await thief.query(
+    `WITH ended AS MATERIALIZED (SELECT count(pg_terminate_backend(pid)) AS n FROM
+       (SELECT DISTINCT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = 7265391
+          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) AS holders)
+     SELECT pg_advisory_lock(7265391, shard) FROM generate_series(0, 63 + 0 * (SELECT n FROM ended)::int) AS shard`,
+  );
+  answer();
+  await receiver.until(({ taken }) => taken.length === 1);
+  await say(process, roomId, 'unsent');
+  await thief.close();
+  receiver.answer = undefined;
+  await receiver.until(({ texts }) => texts().length === 3);
 });
 
 test('read receipts are sent, those of a thread apart, private ones not', async () => {

@@ -178,7 +178,8 @@ export class DestinationQueue {
       })
       .finally(() => {
         this.#running = undefined;
-        if (this.#wokenAgain) this.#startUnlessPaused();
+        // Without the lock nothing is sent: whoever gets it looks for what there is.
+        if (this.#wokenAgain && this.#parts.owns(this.#server)) this.#startUnlessPaused();
       });
   }
 

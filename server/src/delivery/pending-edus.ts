@@ -135,15 +135,20 @@ export class PendingEdus {
   async #takeStored(from: number, reach: number, end: number): Promise<{ edus: JsonObject[]; looked: number }> {
     const { db, serverName } = this.#parts;
     const rooms = this.#receiptRooms === undefined ? null : [...this.#receiptRooms];
+    // What is named from here on, while the database is asked, is looked for the next time.
+    this.#from = undefined;
+    this.#receiptRooms = new Set();
     const listSpan = { since: from, upTo: reach, limit: MAX_DEVICE_LISTS };
     const lists = await pendingDeviceLists(db, this.#server, serverName, listSpan);
     const upTo = lists.length === MAX_DEVICE_LISTS ? (lists.at(-1)?.at ?? reach) : reach;
     const span = { since: from, upTo, limit: MAX_RECEIPTS };
     const receipts = rooms?.length === 0 ? [] : await pendingReceipts(db, this.#server, serverName, span, rooms);
     const looked = receipts.length === MAX_RECEIPTS ? (receipts.at(-1)?.position ?? upTo) : upTo;
-    const isAll = looked === end && this.#named <= end;
-    this.#from = isAll ? undefined : looked;
-    if (isAll) this.#receiptRooms = new Set();
+    if (looked < end || this.#named > end) {
+      this.#from = Math.min(this.#from ?? looked, looked);
+      const added: ReadonlySet<number> | undefined = this.#receiptRooms;
+      this.#receiptRooms = rooms === null || added === undefined ? undefined : new Set([...rooms, ...added]);
+    }
     const changed = lists.filter(({ at }) => at <= looked);
     return { edus: [...changed.map(deviceListEdu), ...receiptEdus(receipts)], looked };
   }
