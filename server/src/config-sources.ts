@@ -3,9 +3,10 @@ import path from 'node:path';
 import type { TObject, TSchema } from 'typebox';
 import { Check } from 'typebox/value';
 import { parseDocument } from 'yaml';
+import { OperatorError } from './base/operator-error.ts';
 
 /** What is wrong with the configuration, one sentence each. */
-export class ConfigError extends Error {
+export class ConfigError extends OperatorError {
   readonly problems: readonly string[];
   constructor(problems: readonly string[]) {
     super(problems.join('\n'));

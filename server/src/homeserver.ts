@@ -1,4 +1,4 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,14 +6,15 @@ import type { FastifyInstance } from 'fastify';
 import type { Clock } from './base/clock.ts';
 import type { Logger } from './base/logger.ts';
 import { systemNameLookup } from './base/name-lookup.ts';
+import { OperatorError } from './base/operator-error.ts';
 import { createOutboundHttp, type OutboundHttp } from './base/outbound-http.ts';
 import { type Repeated, repeat } from './base/repeat.ts';
 import { type Config, isDevelopmentServerName } from './config.ts';
-import { ConfigError } from './config-sources.ts';
 import { FederationSender } from './delivery/federation-sender.ts';
 import { type Federation, openFederation } from './federation/federation.ts';
 import { type FederationTls, federationTls } from './federation/federation-tls.ts';
 import type { CommonParts } from './homeserver/common-parts.ts';
+import { prepareDataFolder } from './homeserver/data-folder.ts';
 import { openMedia } from './homeserver/open-media.ts';
 import { openRateLimits } from './homeserver/open-rate-limits.ts';
 import { openRooms } from './homeserver/open-rooms.ts';
@@ -71,13 +72,13 @@ function portOf(app: FastifyInstance): number {
   return (app.server.address() as AddressInfo).port;
 }
 
-/** @throws ConfigError where somebody else listens there */
+/** @throws OperatorError where somebody else listens there */
 async function listen(app: FastifyInstance, host: string, port: number, option: string): Promise<void> {
   try {
     await app.listen({ host, port });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-    throw new ConfigError([`Port ${port} is taken by another program. Choose another one with ${option}.`]);
+    throw new OperatorError(`Port ${port} is taken by another program. Choose another one with ${option}.`);
   }
 }
 
@@ -92,8 +93,7 @@ function publicBaseUrl(config: Config, port: number): string {
 export async function createHomeserver(config: Config, surroundings: Surroundings): Promise<Homeserver> {
   const { clock } = surroundings;
   const logger = withoutOutages(surroundings.logger);
-  // Postgres may run as another user, who must be able to pass through but not to look around.
-  await mkdir(config.data, { recursive: true, mode: 0o711 });
+  await prepareDataFolder(config.data);
   const store = await openStore(config, logger, clock);
   const parts = await openParts(config, store, { logger, clock }).catch(async (error: unknown) => {
     await store.close();

@@ -1,13 +1,3 @@
-import { createUser } from './cli/create-user.ts';
-import { serve } from './cli/serve.ts';
-import { verifyDb } from './cli/verify-db.ts';
+import { runCommand } from './cli/run-command.ts';
 
-const COMMANDS = new Map([
-  ['serve', serve],
-  ['create-user', createUser],
-  ['verify-db', verifyDb],
-]);
-
-const [name = '', ...rest] = process.argv.slice(2);
-const command = COMMANDS.get(name);
-process.exitCode = command === undefined ? await serve(process.argv.slice(2)) : await command(rest);
+process.exitCode = await runCommand(process.argv.slice(2));

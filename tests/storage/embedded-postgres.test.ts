@@ -171,7 +171,7 @@ describe('after a crash', () => {
 test('a second Parley on the same folder is refused and does not disturb the first', async () => {
   const folder = path.join(root, 'twice');
   const first = await start(folder);
-  await expect(startEmbeddedPostgres({ folder, report: () => {} })).rejects.toThrow('Another Parley is running');
+  await expect(startEmbeddedPostgres({ folder, report: () => {} })).rejects.toThrow('Another Parley (process');
   expect(await query(first, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
 });
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, link, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { OperatorError } from './operator-error.ts';
 
 /** What is wrong with a file that must be ours alone, or undefined. Windows has no such modes and is not asked. */
 async function exposure(path: string): Promise<string | undefined> {
@@ -17,7 +18,7 @@ async function exposure(path: string): Promise<string | undefined> {
 export async function readPrivateFile(path: string): Promise<string | undefined> {
   try {
     const problem = await exposure(path);
-    if (problem !== undefined) throw new Error(`${path} is not private: ${problem}`);
+    if (problem !== undefined) throw new OperatorError(`${path} is not private: ${problem}`);
     return await readFile(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;

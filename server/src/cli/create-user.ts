@@ -1,6 +1,5 @@
 import { parseArgs } from 'node:util';
 import { createLogger } from '../base/logger.ts';
-import { ConfigError } from '../config.ts';
 import { createAccount } from '../homeserver/create-account.ts';
 import { MatrixError } from '../protocol/errors.ts';
 import { FAILED, MISCONFIGURED, OK } from './exit-codes.ts';
@@ -27,7 +26,7 @@ export async function createUser(args: readonly string[]): Promise<number> {
     console.log(await createAccount(config, logger, { username, password, isAdmin: own.admin }));
     return OK;
   } catch (error) {
-    if (!(error instanceof MatrixError || error instanceof ConfigError)) throw error;
+    if (!(error instanceof MatrixError)) throw error;
     console.error(error.message);
     return FAILED;
   }

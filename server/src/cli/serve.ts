@@ -1,7 +1,7 @@
 import { systemClock } from '../base/clock.ts';
 import { createLogger, type Logger } from '../base/logger.ts';
+import { OperatorError } from '../base/operator-error.ts';
 import type { Config } from '../config.ts';
-import { ConfigError } from '../config-sources.ts';
 import { createHomeserver, type Homeserver } from '../homeserver.ts';
 import { FAILED, OK } from './exit-codes.ts';
 import { helpText } from './options.ts';
@@ -26,7 +26,7 @@ async function runUntilStopped(config: Config, logger: Logger): Promise<number> 
     logger.info(`Parley is ready at ${homeserver.publicBaseUrl()}/`);
     if (setupLink !== undefined) logger.info(`Open this once to create the first administrator: ${setupLink}`);
   } catch (error) {
-    if (error instanceof ConfigError) logger.fatal(error.message);
+    if (error instanceof OperatorError) logger.fatal(error.message);
     else logger.fatal({ err: error }, 'Parley could not start');
     await homeserver?.stop();
     return FAILED;

@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isLocalhost } from '../base/address-policy.ts';
 import type { Clock } from '../base/clock.ts';
+import { OperatorError } from '../base/operator-error.ts';
 import { createPrivateFile, readPrivateFile } from '../base/private-file.ts';
 import { signCertificate } from './certificate.ts';
 
@@ -52,7 +53,7 @@ function createAuthority(now: number): string {
 function parseAuthority(stored: string): Authority {
   const certificate = stored.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/)?.[0];
   if (certificate === undefined)
-    throw new Error('The file of the development CA is damaged. Remove it to get a new one.');
+    throw new OperatorError('The file of the development CA is damaged. Remove it to get a new one.');
   return { key: createPrivateKey(stored), certificate: new X509Certificate(certificate) };
 }
 

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
+import { OperatorError } from '../base/operator-error.ts';
 import { createPrivateFile, readPrivateFile } from '../base/private-file.ts';
 import type { ServerName } from '../protocol/event.ts';
 import type { JsonObject } from '../protocol/json.ts';
@@ -39,7 +40,9 @@ export async function loadSigningKey(path: string): Promise<SigningKey> {
   const [algorithm, version, encodedSeed, ...rest] = stored.trim().split(/\s+/);
   const seed = encodedSeed === undefined ? undefined : decodeBase64(encodedSeed);
   if (algorithm !== 'ed25519' || version === undefined || seed === undefined || rest.length > 0)
-    throw new Error(`${path} does not hold one line "ed25519 <version> <seed>".`);
+    throw new OperatorError(
+      `${path} does not hold one line "ed25519 <version> <seed>". Restore it, or remove it to get a new signing key.`,
+    );
   const key = signingKeyFromSeed(version, seed);
   const signed = signJson({ check: randomBytes(16).toString('hex') }, 'self.check', key);
   if (!verifyJson(signed, 'self.check', () => key.publicKey).ok)
@@ -65,7 +68,9 @@ export async function openOwnKeys(options: {
 
   async function use(): Promise<void> {
     if (!(await useOwnSigningKey(db, signingKey, clock.now())))
-      throw new Error(`Another signing key of this server has the id ${signingKey.keyId} already.`);
+      throw new OperatorError(
+        `Another signing key of this server has the id ${signingKey.keyId} already. Remove the file signing.key to get a new one.`,
+      );
   }
   await use();
   const timer = setInterval(() => void use().catch(onError), USE_INTERVAL_MS);

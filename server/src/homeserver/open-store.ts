@@ -4,7 +4,7 @@ import type { Logger } from '../base/logger.ts';
 import type { Config } from '../config.ts';
 import { type Database, openDatabase } from '../storage/database.ts';
 import { startEmbeddedPostgres } from '../storage/embedded-postgres.ts';
-import { bindServerName, checkServer } from '../storage/installation.ts';
+import { bindServerName, checkServer, requireConnection } from '../storage/installation.ts';
 import { migrate } from '../storage/migrate.ts';
 import { reportOutages } from './report-outage.ts';
 
@@ -15,7 +15,11 @@ export interface Store {
   close(): Promise<void>;
 }
 
-/** Opens `database_url`, or the embedded Postgres in the data folder, and brings its schema up to date. */
+/**
+ * Opens `database_url`, or the embedded Postgres in the data folder, and brings its schema up to date.
+ *
+ * @throws OperatorError where whoever runs the server has to do something about it first
+ */
 export async function openStore(config: Config, logger: Logger, clock: Clock): Promise<Store> {
   logger.info(config.database_url === undefined ? 'Starting PostgreSQL' : 'Connecting to the database');
   const embedded =
@@ -35,6 +39,7 @@ export async function openStore(config: Config, logger: Logger, clock: Clock): P
     await embedded?.stop();
   };
   try {
+    await requireConnection(db);
     await checkServer(db);
     await migrate(db);
     await bindServerName(db, config.server_name);

@@ -4,6 +4,7 @@ import { open, readFile, rename, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
+import { OperatorError } from '../base/operator-error.ts';
 import { findPostgresBinaries } from './postgres-binaries.ts';
 import {
   createCluster,
@@ -57,11 +58,17 @@ function socketUrl(socketFolder: string, database: string): string {
   return `postgresql:///${database}?user=${PARLEY}&host=${encodeURIComponent(socketFolder)}`;
 }
 
-/** Connects and tries to become the owner. False when another process is; undefined when Postgres does not answer. */
-async function claim(socketFolder: string): Promise<pg.Client | false | undefined> {
+const HOLDER = `SELECT a.application_name AS name FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+  WHERE l.locktype = 'advisory' AND l.classid = 0 AND l.objid = $1 AND l.granted`;
+
+/** The connection that holds the lock of the owner, or the name of the process that is the owner. */
+type Claim = { readonly client: pg.Client } | { readonly heldBy: string };
+
+/** Connects and tries to become the owner. Undefined when Postgres does not answer. */
+async function claim(socketFolder: string): Promise<Claim | undefined> {
   const client = new pg.Client({
     connectionString: socketUrl(socketFolder, 'postgres'),
-    application_name: 'parley-owner',
+    application_name: `Parley (process ${process.pid})`,
     connectionTimeoutMillis: 5_000,
     query_timeout: 5_000,
     keepAlive: true,
@@ -71,25 +78,29 @@ async function claim(socketFolder: string): Promise<pg.Client | false | undefine
   try {
     await client.connect();
     const result = await client.query<{ granted: boolean }>('SELECT pg_try_advisory_lock($1) AS granted', [OWNER_LOCK]);
-    if (result.rows[0]?.granted === true) return client;
+    if (result.rows[0]?.granted === true) return { client };
+    const holder = await client.query<{ name: string }>(HOLDER, [OWNER_LOCK]);
     await client.end();
-    return false;
+    return { heldBy: holder.rows[0]?.name ?? 'Parley' };
   } catch {
     client.end().catch(() => {});
     return undefined;
   }
 }
 
-/** Ends a postmaster that a killed Parley left behind. Throws when a living Parley uses it. */
+function inUse(folder: string, heldBy: string): OperatorError {
+  return new OperatorError(`Another ${heldBy} is running on ${folder}. Stop it, or choose another folder with --data.`);
+}
+
+/** Ends a postmaster that a killed Parley left behind. @throws OperatorError when a living Parley uses it */
 async function endPredecessor(place: Place, report: (message: string) => void): Promise<void> {
   const postmaster = await readPostmaster(place);
   if (postmaster === undefined) return;
   if (await worksOn(place, postmaster.pid)) {
-    const owner = await claim(postmaster.socketFolder);
-    if (owner === false)
-      throw new Error(`Another Parley is running on ${place.folder} (its Postgres is process ${postmaster.pid}).`);
+    const claimed = await claim(postmaster.socketFolder);
+    if (claimed !== undefined && 'heldBy' in claimed) throw inUse(place.folder, claimed.heldBy);
     report('Stopping the Postgres that a killed Parley left running');
-    await owner?.end();
+    await claimed?.client.end();
     const deadline = performance.now() + PREDECESSOR_TIMEOUT_MS;
     process.kill(postmaster.pid, 'SIGINT');
     while (await worksOn(place, postmaster.pid)) {
@@ -153,7 +164,7 @@ async function launchWhenFree(
     const outcome = await launch(place, binaries, settings);
     if (typeof outcome !== 'string') return outcome;
     const held = /pre-existing shared memory block|lock file ".*" already exists|is another postmaster/.test(outcome);
-    if (!held || performance.now() > deadline) throw new Error(`Postgres did not start:\n${outcome}`);
+    if (!held || performance.now() > deadline) throw new OperatorError(`Postgres did not start:\n${outcome}`);
     await endOrphans(place);
     await delay(10 * POLL_MS);
   }
@@ -181,13 +192,14 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const onExit = () => server.child.kill('SIGINT');
   process.on('exit', onExit);
 
-  let owner: pg.Client | false | undefined;
+  let owner: pg.Client | undefined;
   /** The connection ends with Postgres, or when Postgres restarts its backends after one crashed. */
   async function own(): Promise<void> {
     for (let attempt = 0; !stopping; attempt++) {
-      owner = await claim(socketFolder);
-      if (owner === false) throw new Error(`Another Parley has taken over ${place.folder}.`);
-      if (owner !== undefined) {
+      const claimed = await claim(socketFolder);
+      if (claimed !== undefined && 'heldBy' in claimed) throw inUse(place.folder, claimed.heldBy);
+      if (claimed !== undefined) {
+        owner = claimed.client;
         owner.once('end', () => {
           if (!stopping) own().catch((error: Error) => report(error.message));
         });

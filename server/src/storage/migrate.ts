@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
+import { OperatorError } from '../base/operator-error.ts';
 import type { Database } from './database.ts';
 
 const FOLDER = new URL('./migrations/', import.meta.url);
@@ -24,8 +25,9 @@ async function readMigrations(): Promise<Migration[]> {
 }
 
 /**
- * Brings the schema up to date, each migration in a transaction of its own. Refuses a database that was migrated by newer
- * code or by a migration file that has since been edited.
+ * Brings the schema up to date, each migration in a transaction of its own.
+ *
+ * @throws OperatorError for a database that was migrated by newer code, or by a migration file that has since been edited
  */
 export async function migrate(db: Database): Promise<void> {
   const migrations = await readMigrations();
@@ -38,11 +40,15 @@ export async function migrate(db: Database): Promise<void> {
   for (const row of done) {
     const migration = known.get(row.version);
     if (migration === undefined)
-      throw new Error(
-        `The database has migration ${row.name}, which this version of Parley does not know. Use a newer one.`,
+      throw new OperatorError(
+        `A newer version of Parley has used this database (migration ${row.name} is not known here). ` +
+          'Start that version or a newer one, or restore a backup from before.',
       );
     if (migration.checksum !== row.checksum)
-      throw new Error(`Migration ${row.name} was changed after it had been applied. Restore the file.`);
+      throw new OperatorError(
+        `Migration ${row.name} was changed after it had been applied to this database. ` +
+          'Restore the file as it was, or start with another --data folder or database_url.',
+      );
   }
   const applied = new Set(done.map((row) => row.version));
   for (const migration of migrations) {

@@ -3,6 +3,7 @@ import { cp, mkdir, mkdtemp, readFile, rename, rm, stat, symlink } from 'node:fs
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { OperatorError } from '../base/operator-error.ts';
 
 const run = promisify(execFile);
 
@@ -35,7 +36,7 @@ export async function chooseRunAs(cluster: string): Promise<RunAs> {
       // No such user: the next one is tried.
     }
   }
-  throw new Error(
+  throw new OperatorError(
     'Postgres refuses to run as root, and this machine has none of the users parley, postgres and nobody to run it as. ' +
       'Start Parley as an ordinary user, or set database_url.',
   );
@@ -58,7 +59,7 @@ function packageFolder(): string {
     // The package exports only `dist/index.js`.
     return path.join(path.dirname(require.resolve(name)), '..');
   } catch {
-    throw new Error(
+    throw new OperatorError(
       `There is no embedded Postgres for ${process.platform}-${process.arch} (package ${name}). ` +
         'Install the dependencies again with optional ones included, or set database_url.',
     );
@@ -105,6 +106,8 @@ export async function findPostgresBinaries(runAs: RunAs): Promise<string> {
     await rm(unfinished, { recursive: true, force: true });
   }
   if (!(await canEnter(path.join(copy, 'bin'), runAs)))
-    throw new Error(`Postgres cannot run as uid ${runAs.uid}: neither ${native} nor ${copy} is open to that user.`);
+    throw new OperatorError(
+      `Postgres cannot run as uid ${runAs.uid}: neither ${native} nor ${copy} is open to that user.`,
+    );
   return copy;
 }

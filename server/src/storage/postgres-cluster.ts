@@ -16,6 +16,7 @@ import {
 import { tmpdir, totalmem } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { OperatorError } from '../base/operator-error.ts';
 import { canEnter, chooseRunAs, type RunAs, SHARED_FOLDER } from './postgres-binaries.ts';
 
 const run = promisify(execFile);
@@ -51,8 +52,25 @@ async function giveTo(runAs: RunAs, folder: string): Promise<void> {
 /**
  * Makes the folder where it is missing. When Parley runs as root and the folder above is closed to the user that runs
  * Postgres, the folder becomes a link to one under `SHARED_FOLDER`.
+ *
+ * @throws OperatorError where Parley or Postgres may not use it
  */
 export async function preparePlace(folder: string): Promise<Place> {
+  try {
+    return await openPlace(folder);
+  } catch (error) {
+    if (!REFUSALS.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    throw new OperatorError(
+      `The folder ${folder} cannot be used (${(error as Error).message}). ` +
+        'Start Parley as the user that it belongs to, or choose another folder with --data.',
+    );
+  }
+}
+
+/** How the system says that a folder is closed to this user. */
+const REFUSALS = new Set(['EACCES', 'EPERM', 'EROFS']);
+
+async function openPlace(folder: string): Promise<Place> {
   const runAs = await chooseRunAs(path.join(folder, 'cluster'));
   if (!(await exists(folder))) {
     const above = path.dirname(path.resolve(folder));
@@ -67,7 +85,7 @@ export async function preparePlace(folder: string): Promise<Place> {
   const real = await realpath(folder);
   await giveTo(runAs, real);
   if (!(await canEnter(real, runAs)))
-    throw new Error(
+    throw new OperatorError(
       `Postgres runs as uid ${runAs.uid}, which cannot enter ${real}. Open the folders above it to that user (chmod o+x), ` +
         'choose another data folder, or start Parley as the owner of the folder.',
     );
@@ -82,8 +100,9 @@ export async function createCluster(place: Place, binaries: string): Promise<voi
   if (await exists(place.cluster)) {
     const version = (await readFile(path.join(place.cluster, 'PG_VERSION'), 'utf8')).trim();
     if (version !== MAJOR_VERSION)
-      throw new Error(
-        `${place.cluster} was made by PostgreSQL ${version}; this version of Parley has ${MAJOR_VERSION}.`,
+      throw new OperatorError(
+        `${place.cluster} was made by PostgreSQL ${version}, and this version of Parley has ${MAJOR_VERSION}. ` +
+          'Start the version of Parley that made it, or choose another folder with --data.',
       );
     return;
   }

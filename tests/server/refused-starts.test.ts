@@ -1,0 +1,101 @@
+import { once } from 'node:events';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { OperatorError } from '../../server/src/base/operator-error.ts';
+import { openDatabase } from '../../server/src/storage/database.ts';
+import { startEmbeddedPostgres } from '../../server/src/storage/embedded-postgres.ts';
+import { spawnHomeserver, startHomeserver } from '../harness/homeserver.ts';
+import { createTestDatabase, testDatabase } from '../harness/test-database.ts';
+
+const folder = await mkdtemp(path.join(tmpdir(), 'parley-refused-'));
+await chmod(folder, 0o711);
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const DATABASE = 'postgresql://someone:secret@127.0.0.1';
+
+/** What a server says that will not start for a reason that its operator can mend. */
+async function refusal(settings: Record<string, string>): Promise<string> {
+  const started = startHomeserver({ databaseUrl: settings.database_url ?? `${DATABASE}:1/none`, settings });
+  const error = await started.then(
+    () => new Error('It has started.'),
+    (reason: Error) => reason,
+  );
+  expect(error).toBeInstanceOf(OperatorError);
+  expect(error.message).not.toContain('secret');
+  return error.message;
+}
+
+/** Answers whoever connects as Postgres refuses somebody. */
+async function refusingPostgres(code: string, message: string): Promise<{ port: number; close(): void }> {
+  const fields = Buffer.from(`SFATAL\0C${code}\0M${message}\0\0`);
+  const length = Buffer.alloc(4);
+  length.writeInt32BE(fields.length + 4);
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => socket.end(Buffer.concat([Buffer.from('E'), length, fields])));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return { port: (server.address() as AddressInfo).port, close: () => void server.close() };
+}
+
+test('a data folder that another Parley uses is named together with its process', async () => {
+  const data = path.join(folder, 'twice');
+  const first = await startEmbeddedPostgres({ folder: path.join(data, 'postgres'), report: () => {} });
+  const second = spawnHomeserver({ databaseUrl: '', settings: { data } });
+  await expect(second).rejects.toThrow(
+    `Another Parley (process ${process.pid}) is running on ${data}/postgres. Stop it, or choose another folder with --data.`,
+  );
+  await expect(second).rejects.toThrow('The homeserver ended with 1:');
+  await expect(second).rejects.not.toThrow('    at ');
+  await first.stop();
+});
+
+test('a data folder that cannot be written to is named, with what to do', async () => {
+  const said = await refusal({ data: '/dev/null/data' });
+  expect(said).toContain('The data folder /dev/null/data cannot be used (ENOTDIR');
+  expect(said).toContain('choose another folder with --data.');
+});
+
+test('a database that does not answer is told apart from one that lets nobody in', async () => {
+  expect(await refusal({ database_url: `${DATABASE}:1/parley` })).toContain(
+    'The database cannot be used (connect ECONNREFUSED 127.0.0.1:1). Start PostgreSQL, or correct database_url.',
+  );
+  const refusing = await refusingPostgres('28P01', 'password authentication failed for user "someone"');
+  expect(await refusal({ database_url: `${DATABASE}:${refusing.port}/parley` })).toContain(
+    'failed for user "someone"). Correct the user name or the password in database_url.',
+  );
+  refusing.close();
+  const { url, drop } = await createTestDatabase();
+  await drop();
+  expect(await refusal({ database_url: url })).toContain('does not exist). Create the database, or correct its name');
+});
+
+test('a database in which the user may make no tables is refused with the statement that lets it', async () => {
+  const { url, drop } = await createTestDatabase({ migrated: false });
+  const administrator = openDatabase({ connection: url, poolSize: 1 });
+  await administrator.query('CREATE ROLE parley_guest LOGIN');
+  try {
+    const guest = new URL(url);
+    guest.searchParams.set('user', 'parley_guest');
+    const said = await refusal({ database_url: guest.href });
+    expect(said).toContain(
+      'user parley_guest may not create tables. Make it the owner of the database: ALTER DATABASE',
+    );
+  } finally {
+    await administrator.query('DROP ROLE parley_guest');
+    await administrator.close();
+    await drop();
+  }
+});
+
+test('a database that a newer Parley has used, or that other migrations have made, is refused', async () => {
+  const db = await testDatabase();
+  await db.query(`INSERT INTO migrations (version, name, checksum) VALUES (9999, '9999-newer.sql', 'x')`);
+  expect(await refusal({ database_url: db.url })).toContain('A newer version of Parley has used this database');
+  await db.query('DELETE FROM migrations WHERE version = 9999');
+  await db.query(`UPDATE migrations SET checksum = 'x' WHERE version = 1`);
+  expect(await refusal({ database_url: db.url })).toContain('Restore the file as it was, or start with another --data');
+});
