@@ -18,6 +18,7 @@ export function roomSendRoutes(parts: RoomParts): ClientRoute[] {
       auth: 'access_token',
       guests: true,
       rateLimit: 'message',
+      writesWithToken: true,
       body: AnyObject,
       bodyIsContent: true,
       bodyLimitBytes: EVENT_BODY_BYTES,

@@ -72,7 +72,7 @@ function addRoute(
     onRequest: async (request, reply) => {
       reply.headers(route.replyHeaders ?? {});
       checkParams(route, request.params as Record<string, string>);
-      const requester = await identify(route, request, services.authenticate);
+      const requester = await identify(route, request, services.authenticate, route.writesWithToken === true);
       if (requester !== undefined) {
         requesters.set(request, requester);
         request.requesterId = requester.userId;
@@ -84,12 +84,17 @@ function addRoute(
     },
     handler: async (request, reply) =>
       await runWithDeadline(reply, { timeoutMs: route.timeoutMs, longPolls }, async (signal) => {
-        const call = { ...read(request, reply, signal), requester: requesters.get(request) };
-        if (route.body === 'stream')
-          return await route.handle({ ...call, stream: boundedStream(route, request, reply) });
-        const answer = await route.handle(call);
-        if (route.longPoll === true) await identify(route, request, services.authenticate);
-        return answer;
+        try {
+          const call = { ...read(request, reply, signal), requester: requesters.get(request) };
+          if (route.body === 'stream')
+            return await route.handle({ ...call, stream: boundedStream(route, request, reply) });
+          const answer = await route.handle(call);
+          if (route.longPoll === true) await identify(route, request, services.authenticate);
+          return answer;
+        } catch (error) {
+          if (route.writesWithToken === true) await identify(route, request, services.authenticate);
+          throw error;
+        }
       }),
   });
 }
@@ -98,6 +103,7 @@ async function identify(
   route: ClientRoute,
   request: FastifyRequest,
   authenticate: Authenticate,
+  fromMemory = false,
 ): Promise<Requester | undefined> {
   if (route.auth === 'none') return undefined;
   const requester = await authenticate({
@@ -106,6 +112,7 @@ async function identify(
     ip: request.ip,
     isOptional: route.auth === 'optional',
     whenLocked: route.whenLocked === true,
+    fromMemory,
   });
   if (requester?.isGuest === true && !route.guests)
     throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN', 'Guests may not do this.', 403);

@@ -62,6 +62,11 @@ export interface ClientRoute<B extends TSchema = TSchema, Q extends TSchema = TS
   readonly guests: boolean;
   /** Whether it stays open to a locked account: only logging out does (Client-Server API, "Account locking"). */
   readonly whenLocked?: boolean;
+  /**
+   * Who sent the request may be answered from memory: the handler succeeds only with a write that fails once the token has
+   * ended. When it fails, the token is looked up after all, so that an ended session learns nothing else.
+   */
+  readonly writesWithToken?: boolean;
   /** Schema of the JSON body. Schemas are open (more keys are fine) and bound every string by `maxLength`. */
   readonly body?: B | 'stream';
   /** The body becomes event content: what canonical JSON forbids is refused with `M_BAD_JSON`. */

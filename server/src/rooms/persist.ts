@@ -183,7 +183,12 @@ async function insertAside(tx: Transaction, events: readonly Added[]): Promise<v
  * Writes messages that have been added to rooms of which `OpenRoom.hasOnlyMessages` holds, if these are still as they were when
  * they were opened: see `writeMessages` for what it throws. It is a transaction of its own.
  */
-export async function persistMessages(db: Queryable, rooms: readonly OpenRoom[], origin: string): Promise<Persisted[]> {
+export async function persistMessages(
+  db: Queryable,
+  rooms: readonly OpenRoom[],
+  tokens: readonly number[],
+  origin: string,
+): Promise<Persisted[]> {
   const changed = rooms.filter((room) => room.hasChanged());
   if (changed.length === 0) return [];
   if (!changed.every((room) => room.hasOnlyMessages())) throw new Error('there is more to write than messages');
@@ -192,6 +197,7 @@ export async function persistMessages(db: Queryable, rooms: readonly OpenRoom[],
     events: toRows(live),
     rooms: changed.map((room) => ({ before: room.headAtOpening, change: headChange(room, live) })),
     transactions: changed.flatMap((room) => room.transactions),
+    tokens,
   };
   return toPersisted(live, await writeMessages(db, batch, origin));
 }

@@ -2,31 +2,28 @@ import { setImmediate } from 'node:timers/promises';
 import { Limiter } from '../base/limiter.ts';
 import { LruCache } from '../base/lru-cache.ts';
 import { unavailable } from '../protocol/errors.ts';
-import { findTransactions } from '../storage/client-transactions.ts';
-import { type Database, isDatabaseAway, type Transaction } from '../storage/database.ts';
+import type { Database, Transaction } from '../storage/database.ts';
 import type { LogRow } from '../storage/log-follower.ts';
-import { isStaleHead } from '../storage/messages.ts';
-import { lockHeads, type RoomHeadRow, roomHead } from '../storage/rooms.ts';
+import { isStale } from '../storage/messages.ts';
+import { type RoomHeadRow, roomHead } from '../storage/rooms.ts';
 import { OpenRoom } from './open-room.ts';
 import { type Persisted, persist, persistMessages } from './persist.ts';
 import { AwaitsPolicyServer } from './policy-server.ts';
 import { acceptSigned, signByPolicyServer } from './policy-signatures.ts';
 import type { RoomParts } from './room-parts.ts';
-
-/** Adds events to a room that is locked and open. What it throws undoes its own additions only. */
-export type RoomWork<T> = (room: OpenRoom) => Promise<T>;
-
-interface Job {
-  readonly roomNid: number;
-  readonly work: RoomWork<unknown>;
-  readonly transactionKey: Buffer | undefined;
-  /** The work asks nothing but the room, so it need not wait until the room is locked. */
-  mayRunAhead: boolean;
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-type Outcome = { readonly job: Job; readonly value: unknown } | { readonly job: Job; readonly error: unknown };
+import {
+  isAway,
+  type LockedRooms,
+  lockAndFind,
+  type Outcome,
+  type RoomWork,
+  refuseUnknownToken,
+  runJob,
+  settle,
+  tokensOf,
+  type WriteJob,
+  type WriteRequest,
+} from './write-job.ts';
 
 /** Jobs in one transaction at most. */
 const BATCH = 128;
@@ -49,7 +46,7 @@ const ASKS_AFTER_CHANGE = 50;
 export class RoomWriter {
   readonly #db: Database;
   readonly #partsOf: () => RoomParts;
-  readonly #queue: Job[] = [];
+  readonly #queue: WriteJob[] = [];
   readonly #alone = new Limiter(MOST_ALONE);
   /** Heads as our last transactions left them: a guess as soon as there are other processes. */
   readonly #heads = new LruCache<number, RoomHeadRow>(REMEMBERED_HEADS);
@@ -66,28 +63,28 @@ export class RoomWriter {
   /**
    * Runs `work` on the room, in the order of the calls, and answers what it returned once that is durable.
    *
-   * @param transactionKey answers the earlier event id without running `work` if this key has led to one
+   * @throws MatrixError M_UNKNOWN_TOKEN when the request's access token has ended
    */
-  write<T>(roomNid: number, work: RoomWork<T>, transactionKey?: Buffer): Promise<T | { eventId: string }> {
-    return this.#write(roomNid, work, transactionKey, false);
+  write<T>(roomNid: number, work: RoomWork<T>, request?: WriteRequest): Promise<T | { eventId: string }> {
+    return this.#write(roomNid, work, request, false);
   }
 
   /** The same for work that asks nothing but the room that it gets: it may run on top of what is about to be written. */
-  writeMessage<T>(roomNid: number, work: RoomWork<T>, transactionKey: Buffer): Promise<T | { eventId: string }> {
-    return this.#write(roomNid, work, transactionKey, true);
+  writeMessage<T>(roomNid: number, work: RoomWork<T>, request: WriteRequest): Promise<T | { eventId: string }> {
+    return this.#write(roomNid, work, request, true);
   }
 
   async #write<T>(
     roomNid: number,
     work: RoomWork<T>,
-    transactionKey: Buffer | undefined,
+    request: WriteRequest | undefined,
     mayRunAhead: boolean,
   ): Promise<T | { eventId: string }> {
     try {
-      return await this.#enqueue(roomNid, work, transactionKey, mayRunAhead);
+      return await this.#enqueue(roomNid, work, request, mayRunAhead);
     } catch (error) {
       if (!(error instanceof AwaitsPolicyServer)) throw error;
-      return await this.#writeSigned(roomNid, error, transactionKey);
+      return await this.#writeSigned(roomNid, error, request);
     }
   }
 
@@ -95,19 +92,19 @@ export class RoomWriter {
   async #writeSigned(
     roomNid: number,
     awaiting: AwaitsPolicyServer,
-    transactionKey: Buffer | undefined,
+    request: WriteRequest | undefined,
   ): Promise<{ eventId: string }> {
     const parts = this.#partsOf();
     const { version } = await this.peek(roomNid);
     const signed = await signByPolicyServer(parts, version, awaiting);
     const work = (open: OpenRoom) => acceptSigned(parts, open, signed, awaiting.origin);
-    return await this.#writeAlone(roomNid, work, transactionKey);
+    return await this.#writeAlone(roomNid, work, request);
   }
 
   #enqueue<T>(
     roomNid: number,
     work: RoomWork<T>,
-    transactionKey: Buffer | undefined,
+    request: WriteRequest | undefined,
     mayRunAhead: boolean,
   ): Promise<T | { eventId: string }> {
     return new Promise((resolve, reject) => {
@@ -115,7 +112,7 @@ export class RoomWriter {
         reject(unavailable('The server has too much to write at the moment. Try again soon.'));
         return;
       }
-      this.#queue.push({ roomNid, work, transactionKey, mayRunAhead, resolve: resolve as Job['resolve'], reject });
+      this.#queue.push({ roomNid, work, request, mayRunAhead, resolve: resolve as WriteJob['resolve'], reject });
       this.#arrived();
       if (!this.#running) void this.#run();
     });
@@ -126,10 +123,10 @@ export class RoomWriter {
     return this.#writeAlone(roomNid, work, undefined);
   }
 
-  #writeAlone<T>(roomNid: number, work: RoomWork<T>, transactionKey: Buffer | undefined): Promise<T> {
+  #writeAlone<T>(roomNid: number, work: RoomWork<T>, request: WriteRequest | undefined): Promise<T> {
     return new Promise((resolve, reject) => {
       void this.#runAlone([
-        { roomNid, work, transactionKey, mayRunAhead: false, resolve: resolve as Job['resolve'], reject },
+        { roomNid, work, request, mayRunAhead: false, resolve: resolve as WriteJob['resolve'], reject },
       ]);
     });
   }
@@ -197,7 +194,7 @@ export class RoomWriter {
     }
   }
 
-  async #runOneAhead(job: Job, next: Ahead, underWay: Ahead | undefined): Promise<Outcome | undefined> {
+  async #runOneAhead(job: WriteJob, next: Ahead, underWay: Ahead | undefined): Promise<Outcome | undefined> {
     try {
       const room = next.rooms.get(job.roomNid) ?? (await this.#openAhead(job.roomNid, underWay));
       if (room === undefined) return undefined;
@@ -217,27 +214,28 @@ export class RoomWriter {
   }
 
   /**
-   * Writes what ran ahead, in one round trip: the transaction fails if one of the rooms has another head than we thought.
+   * Writes what ran ahead, in one round trip: the transaction fails if one of the rooms has another head than we
+   * thought, or if an access token has ended.
    *
    * @returns whether it is written; if not, its jobs are to be run on the locked rooms. Never fails
    */
   async #writeAhead(ahead: Ahead): Promise<boolean> {
     const rooms = [...ahead.rooms.values()];
     try {
-      const persisted = await persistMessages(this.#db, rooms, this.#partsOf().follower.origin);
+      const persisted = await persistMessages(this.#db, rooms, tokensOf(ahead.jobs), this.#partsOf().follower.origin);
       this.#announce(rooms, persisted);
       return true;
     } catch (error) {
       for (const nid of ahead.rooms.keys()) {
         this.#heads.delete(nid);
-        if (isStaleHead(error)) this.#contended.set(nid, ASKS_AFTER_CHANGE);
+        if (isStale(error)) this.#contended.set(nid, ASKS_AFTER_CHANGE);
       }
       for (const job of ahead.jobs) job.mayRunAhead = false;
       return false;
     }
   }
 
-  async #runBatch(jobs: readonly Job[]): Promise<void> {
+  async #runBatch(jobs: readonly WriteJob[]): Promise<void> {
     try {
       settle(await this.#runLocked(jobs));
     } catch (error) {
@@ -245,9 +243,9 @@ export class RoomWriter {
     }
   }
 
-  async #runLocked(jobs: readonly Job[]): Promise<Outcome[]> {
+  async #runLocked(jobs: readonly WriteJob[]): Promise<Outcome[]> {
     const nids = [...new Set(jobs.map((job) => job.roomNid))];
-    let left: readonly Job[] = [];
+    let left: readonly WriteJob[] = [];
     const done = await this.#db.transaction(async (tx) => {
       const locked = await lockAndFind(tx, jobs, nids, false);
       const open = new Set(locked.heads.map((head) => head.nid));
@@ -262,7 +260,7 @@ export class RoomWriter {
     return done.outcomes;
   }
 
-  async #runAlone(jobs: readonly Job[]): Promise<void> {
+  async #runAlone(jobs: readonly WriteJob[]): Promise<void> {
     try {
       const nid = jobs[0]?.roomNid ?? 0;
       const write = async (tx: Transaction) => {
@@ -279,18 +277,19 @@ export class RoomWriter {
   }
 
   /** After a failed transaction: one of several jobs may be what Postgres refused, so each gets to prove itself alone. */
-  async #runApart(jobs: readonly Job[], error: unknown): Promise<void> {
+  async #runApart(jobs: readonly WriteJob[], error: unknown): Promise<void> {
     if (jobs.length === 1 || isAway(error)) for (const job of jobs) job.reject(error);
     else for (const job of jobs) await this.#runAlone([job]);
   }
 
-  async #runJobs(tx: Transaction, { heads, earlier }: Locked, jobs: readonly Job[]): Promise<Ran> {
+  async #runJobs(tx: Transaction, locked: LockedRooms, jobs: readonly WriteJob[]): Promise<Ran> {
     const rooms = new Map<number, OpenRoom>();
-    for (const head of heads) rooms.set(head.nid, await OpenRoom.open(this.#partsOf(), head));
+    for (const head of locked.heads) rooms.set(head.nid, await OpenRoom.open(this.#partsOf(), head));
     const outcomes: Outcome[] = [];
     for (const job of jobs) {
       const room = rooms.get(job.roomNid);
-      if (room !== undefined) outcomes.push(await runJob(room, job, earlier));
+      if (room !== undefined)
+        outcomes.push(refuseUnknownToken(job, locked) ?? (await runJob(room, job, locked.earlier)));
     }
     const opened = [...rooms.values()];
     return { rooms: opened, outcomes, persisted: await persist(tx, opened, this.#partsOf().follower.origin) };
@@ -324,9 +323,9 @@ interface Ran {
 /** Jobs that have run on top of what we think is in the database, or soon will be. */
 interface Ahead {
   readonly rooms: Map<number, OpenRoom>;
-  readonly jobs: Job[];
+  readonly jobs: WriteJob[];
   readonly outcomes: Outcome[];
-  /** As in `Locked`: of these jobs only. */
+  /** As in `LockedRooms`: of these jobs only. */
   readonly earlier: Map<string, string>;
   /** Whether they have been written. */
   written: Promise<boolean>;
@@ -336,61 +335,8 @@ function newAhead(): Ahead {
   return { rooms: new Map(), jobs: [], outcomes: [], earlier: new Map(), written: Promise.resolve(false) };
 }
 
-interface Locked {
-  readonly heads: readonly RoomHeadRow[];
-  /** Event ids that the jobs' transaction keys have led to before, by key in hex. */
-  readonly earlier: Map<string, string>;
-}
-
-/**
- * Locks the rooms, then looks for what requests with the same transaction keys have led to: such a request has by then either
- * committed or not begun. Both statements travel together.
- */
-async function lockAndFind(
-  tx: Transaction,
-  jobs: readonly Job[],
-  nids: readonly number[],
-  wait: boolean,
-): Promise<Locked> {
-  const keys = jobs.flatMap((job) => job.transactionKey ?? []);
-  const [heads, earlier] = await Promise.all([lockHeads(tx, nids, wait), findTransactions(tx, keys)]);
-  return { heads, earlier };
-}
-
-async function runJob(room: OpenRoom, job: Job, earlier: Map<string, string>): Promise<Outcome> {
-  const key = job.transactionKey?.toString('hex');
-  const eventId = key === undefined ? undefined : earlier.get(key);
-  if (eventId !== undefined) return { job, value: { eventId } };
-  const checkpoint = room.checkpoint();
-  try {
-    const value = await job.work(room);
-    const made = room.added.length > checkpoint.added ? room.added.at(-1)?.event.eventId : undefined;
-    if (job.transactionKey !== undefined && key !== undefined && made !== undefined) {
-      room.transactions.push({ key: job.transactionKey, eventId: made });
-      earlier.set(key, made); // The same request may stand twice in this batch.
-    }
-    return { job, value };
-  } catch (error) {
-    if (isAway(error)) throw error;
-    room.restore(checkpoint);
-    return { job, error };
-  }
-}
-
 function toLogRow({ added, room, position }: Persisted): LogRow {
   const { pdu } = added.event;
   const userId = pdu.type === 'm.room.member' ? (pdu.state_key ?? null) : null;
   return { position, kind: 'event', roomNid: room.room.nid, userId, ref: added.nid };
-}
-
-function settle(outcomes: readonly Outcome[]): void {
-  for (const outcome of outcomes) {
-    if ('error' in outcome) outcome.job.reject(outcome.error);
-    else outcome.job.resolve(outcome.value);
-  }
-}
-
-/** Either the driver's own error or what `storage/` makes of it. */
-function isAway(error: unknown): boolean {
-  return isDatabaseAway(error) || (error instanceof Error && isDatabaseAway(error.cause));
 }

@@ -11,11 +11,14 @@ import { checkNewAliases } from './canonical-alias.ts';
 import type { Draft, Redacts } from './new-event.ts';
 import type { OpenRoom } from './open-room.ts';
 import type { RoomParts } from './room-parts.ts';
+import type { WriteRequest } from './write-job.ts';
 
 /** Who asks, and from which device. */
 export interface Sender {
   readonly userId: UserId;
   readonly deviceId: string;
+  /** Row id of the access token, for what is to fail once that has ended; left out where none is needed. */
+  readonly tokenId?: number;
 }
 
 /** A room that this server takes part in. @throws MatrixError M_FORBIDDEN, the same for unknown rooms as for foreign ones */
@@ -29,7 +32,7 @@ export async function roomOfSender(parts: RoomParts, roomId: string): Promise<Ro
  * Sends a message event (Client-Server API, `PUT /rooms/{roomId}/send/{eventType}/{txnId}`).
  *
  * @returns the event id; that of the first request when the transaction id is repeated
- * @throws MatrixError M_FORBIDDEN, M_TOO_LARGE
+ * @throws MatrixError M_FORBIDDEN, M_TOO_LARGE; M_UNKNOWN_TOKEN once the access token has ended
  */
 export async function sendMessage(
   parts: RoomParts,
@@ -47,7 +50,7 @@ export async function sendMessage(
       txnId: message.txnId,
     });
   }
-  const key = transactionKey({ ...sender, path: `send/${room.nid}/${message.type}`, txnId: message.txnId });
+  const asked = requestOf(sender, `send/${room.nid}/${message.type}`, message.txnId);
   const draft: Draft = {
     type: message.type,
     sender: sender.userId,
@@ -55,7 +58,11 @@ export async function sendMessage(
     deviceId: sender.deviceId,
     transactionId: message.txnId,
   };
-  return eventIdOf(await parts.writer.writeMessage(room.nid, (open) => append(open, draft), key));
+  return eventIdOf(await parts.writer.writeMessage(room.nid, (open) => append(open, draft), asked));
+}
+
+function requestOf({ userId, deviceId, tokenId }: Sender, path: string, txnId: string): WriteRequest {
+  return { transactionKey: transactionKey({ userId, deviceId, path, txnId }), tokenId };
 }
 
 async function append(open: OpenRoom, draft: Draft): Promise<{ eventId: EventId }> {
@@ -90,7 +97,7 @@ export async function redact(
   request: { target: EventId; content: JsonObject; txnId: string },
 ): Promise<EventId> {
   const room = await roomOfSender(parts, roomId);
-  const key = transactionKey({ ...sender, path: `redact/${room.nid}/${request.target}`, txnId: request.txnId });
+  const asked = requestOf(sender, `redact/${room.nid}/${request.target}`, request.txnId);
   const work = async (open: OpenRoom) => {
     await requireJoined(open, sender.userId);
     const target = await eventInRoom(parts.db, room.nid, request.target);
@@ -109,7 +116,7 @@ export async function redact(
       transactionId: request.txnId,
     });
   };
-  return eventIdOf(await parts.writer.write(room.nid, work, key));
+  return eventIdOf(await parts.writer.write(room.nid, work, asked));
 }
 
 function serverOf(userId: UserId): string {

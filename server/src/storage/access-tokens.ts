@@ -1,5 +1,5 @@
 import type { UserId } from '../protocol/event.ts';
-import { byteaArray } from './binary-arrays.ts';
+import { byteaArray, int8Array } from './binary-arrays.ts';
 import type { Queryable, Transaction } from './database.ts';
 
 /** An access token together with the account that it belongs to. */
@@ -54,6 +54,19 @@ export async function findAccessTokens(db: Queryable, hashes: readonly Buffer[])
       },
     ]),
   );
+}
+
+/** A query for those of the tokens whose row ids the parameter holds that still let in, for a statement that depends on it. */
+export function usableTokens(parameter: `$${number}`): string {
+  return `SELECT t.id FROM access_tokens t JOIN accounts a ON a.user_id = t.user_id
+      WHERE t.id = ANY (${parameter}::bigint[]) AND NOT a.is_deactivated AND NOT a.is_locked`;
+}
+
+/** The tokens of these row ids that still let in. */
+export async function findUsableTokens(db: Queryable, ids: readonly number[]): Promise<Set<number>> {
+  if (ids.length === 0) return new Set();
+  const rows = await db.query<{ id: number }>(usableTokens('$1'), [int8Array(ids)]);
+  return new Set(rows.map((row) => row.id));
 }
 
 export async function insertAccessToken(

@@ -1,3 +1,4 @@
+import { usableTokens } from './access-tokens.ts';
 import { byteaArray, int8Array, textArray } from './binary-arrays.ts';
 import type { Queryable } from './database.ts';
 import { EVENT_ROWS, type EventRow, eventColumns, INTO_EVENTS } from './events.ts';
@@ -11,15 +12,19 @@ export interface MessageBatch {
   readonly rooms: readonly { readonly before: RoomHeadRow; readonly change: HeadChange }[];
   /** What the requests that sent them are known by. */
   readonly transactions: readonly { readonly key: Buffer; readonly eventId: string }[];
+  /** Row ids of the access tokens that these requests came with, each once. */
+  readonly tokens: readonly number[];
 }
 
-// The rooms are locked before the log, as everywhere; `checked` ends the statement unless all of them could be.
+// The rooms are locked before the log, as everywhere; `checked` ends the statement unless all of them could be and all access
+// tokens are good.
 const WRITE = `WITH held AS MATERIALIZED (
     SELECT rooms.nid FROM rooms JOIN unnest($22::bigint[], $23::text[], $24::bigint[]) AS known (nid, extremities, current_state)
       ON rooms.nid = known.nid AND rooms.extremities = known.extremities::bigint[]
       AND rooms.current_state IS NOT DISTINCT FROM known.current_state
     ORDER BY rooms.nid FOR NO KEY UPDATE OF rooms SKIP LOCKED),
-  checked AS MATERIALIZED (SELECT 1 / (count(*) = cardinality($22::bigint[]))::int AS all_held FROM held),
+  checked AS MATERIALIZED (SELECT 1 / (count(*) = cardinality($22::bigint[])
+      AND (SELECT count(*) FROM (${usableTokens('$31')}) usable) = cardinality($31::bigint[]))::int AS all_held FROM held),
   head AS (UPDATE log_head SET position = position + cardinality($1::bigint[])
     FROM checked WHERE checked.all_held = 1 RETURNING position),
   e AS MATERIALIZED (SELECT e.*, head.position - cardinality($1::bigint[]) + e.n AS position FROM head, ${EVENT_ROWS}),
@@ -38,11 +43,11 @@ const WRITE = `WITH held AS MATERIALIZED (
  *
  * @param origin of the follower that gets the rows from its own process: see `LogFollower.origin`
  * @returns log position of the first event; the others follow one by one
- * @throws `isStaleHead` when a room has another head than the one given, or is locked by somebody else; a unique violation when
- *   a transaction key exists
+ * @throws `isStale` when a room has another head than the one given, or is locked by somebody else, or when an access token has
+ *   ended; a unique violation when a transaction key exists
  */
 export async function writeMessages(db: Queryable, batch: MessageBatch, origin: string): Promise<number> {
-  const { events, rooms, transactions } = batch;
+  const { events, rooms, transactions, tokens } = batch;
   const [head] = await db.query<{ position: number }>(WRITE, [
     ...eventColumns(events),
     int8Array(rooms.map(({ before }) => before.nid)),
@@ -54,13 +59,14 @@ export async function writeMessages(db: Queryable, batch: MessageBatch, origin: 
     int8Array(rooms.map(({ change }) => change.depth)),
     int8Array(rooms.map(({ change }) => change.lastPlace)),
     origin,
+    int8Array(tokens),
   ]);
   if (head === undefined) throw new Error('log_head has no row');
   return head.position - events.length + 1;
 }
 
-/** Whether `writeMessages` has found a room changed or locked: nothing else here divides. */
-export function isStaleHead(error: unknown): boolean {
+/** Whether `writeMessages` has found a room changed or locked, or a token ended: nothing else here divides. */
+export function isStale(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === DIVISION_BY_ZERO;
 }
 

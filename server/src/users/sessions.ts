@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
+import { LruCache } from '../base/lru-cache.ts';
 import { invalidParam, MatrixError, unknownToken } from '../protocol/errors.ts';
 import type { UserId } from '../protocol/event.ts';
 import { isDeviceId } from '../protocol/identifiers.ts';
@@ -30,6 +31,9 @@ const REUSE_GRACE_MS = 30_000;
 /** How long retired refresh tokens are remembered, to notice that they were copied. */
 const REMEMBER_MS = 30 * 24 * 60 * 60 * 1000;
 
+/** Access tokens of which the last answer is kept. */
+const REMEMBERED_TOKENS = 10_000;
+
 export interface SessionRequest {
   readonly userId: UserId;
   /** Device to sign in on; a new one where undefined. Sessions that an existing device had are ended. */
@@ -55,8 +59,11 @@ export interface Sessions {
    * be called inside a transaction, whose last statement it then is.
    */
   issue(request: SessionRequest, tx?: Transaction): Promise<Session>;
-  /** Whose access token this is; throws 401. Always asks the database, so a logout anywhere holds everywhere at once. */
-  lookUp(token: string, request: { ip: string; whenLocked: boolean }): Promise<Requester>;
+  /**
+   * Whose access token this is; throws 401. Asks the database, so a logout anywhere holds everywhere at once, unless the last
+   * answer will do (`fromMemory`) because what is done with it depends on the token once more.
+   */
+  lookUp(token: string, request: { ip: string; whenLocked: boolean; fromMemory: boolean }): Promise<Requester>;
   /** Client-Server API, "Refreshing access tokens". Throws 401 `M_UNKNOWN_TOKEN`. */
   refresh(refreshToken: string): Promise<Omit<Session, 'user_id' | 'device_id'>>;
   /** Deletes the device and with it all its tokens. */
@@ -68,6 +75,19 @@ export interface Sessions {
 export function createSessions(options: { db: Database; clock: Clock; lastSeen: LastSeen }): Sessions {
   const { db, clock, lastSeen } = options;
   const findToken = batchLookups(db);
+  /** By the token's hash in hex. */
+  const remembered = new LruCache<string, AccessTokenRow>(REMEMBERED_TOKENS);
+
+  async function rowOf(hash: Buffer, fromMemory: boolean): Promise<AccessTokenRow | undefined> {
+    const key = hash.toString('hex');
+    const known = fromMemory ? remembered.get(key) : undefined;
+    if (known !== undefined) return known;
+    const row = await findToken(hash);
+    // The first use of a fresh one has effects.
+    if (row === undefined || row.isFresh || row.isLocked) remembered.delete(key);
+    else remembered.set(key, row);
+    return row;
+  }
 
   return {
     issue: async (request, tx) =>
@@ -75,9 +95,9 @@ export function createSessions(options: { db: Database; clock: Clock; lastSeen: 
         ? await db.transaction(async (own) => await issue(own, request, clock.now()))
         : await issue(tx, request, clock.now()),
 
-    async lookUp(token, { ip, whenLocked }) {
+    async lookUp(token, { ip, whenLocked, fromMemory }) {
       const hash = tokenHash('access', token);
-      const row = hash && (await findToken(hash));
+      const row = hash && (await rowOf(hash, fromMemory));
       if (row === undefined) throw unknownToken('The access token is not known.');
       const now = clock.now();
       if (row.expiresAt !== null && row.expiresAt <= now) throw unknownToken('The access token has expired.', true);
@@ -196,7 +216,7 @@ interface WaitingLookup {
 
 /**
  * Looks up the tokens of requests with as few statements as possible: those that arrive while one is under way share the next.
- * Each token is looked up after its request has arrived; nothing is remembered.
+ * Each token is looked up after its request has arrived.
  */
 function batchLookups(db: Database): (hash: Buffer) => Promise<AccessTokenRow | undefined> {
   const waiting: WaitingLookup[] = [];
