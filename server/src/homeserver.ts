@@ -30,6 +30,7 @@ import type { ClientRoute, FederationRoute } from './http/route.ts';
 import { addWebClient } from './http/web-client.ts';
 import { updateMemberProfile } from './rooms/membership.ts';
 import { isSharedWith, serverMayTakePart } from './rooms/room-policy.ts';
+import { ENDED_SESSIONS_CHANNEL } from './storage/access-tokens.ts';
 import { pruneTransactions } from './storage/client-transactions.ts';
 import { createSetupToken } from './users/setup.ts';
 
@@ -197,7 +198,7 @@ function listenerLogger(logger: Logger): HttpLogger {
 }
 
 async function clientListener(parts: Parts, routes: Homeserver['routes'], logger: Logger): Promise<FastifyInstance> {
-  const { common, users, tls } = parts;
+  const { common, users, rooms, tls } = parts;
   const app = createHttpServer({
     logger: listenerLogger(logger),
     trustProxy: common.config.trusted_proxies,
@@ -206,6 +207,8 @@ async function clientListener(parts: Parts, routes: Homeserver['routes'], logger
   addClientRoutes(app, routes.client, {
     authenticate: createAuthenticate(users.sessions.lookUp),
     rateLimits: common.rateLimits,
+    onSessionEnd: (listener) =>
+      rooms.parts.follower.onMessage(ENDED_SESSIONS_CHANNEL, (tokenId) => listener(Number(tokenId))),
   });
   // Without a certificate there is no federation listener: a reverse proxy that has one brings its requests here.
   if (tls.listener === undefined) serveFederation(app, parts, routes.federation);

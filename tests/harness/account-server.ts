@@ -186,7 +186,7 @@ export async function accountServer(url: string, options: AccountServerOptions =
     }),
     ...(options.moreRoutes?.(db) ?? []),
   ];
-  addClientRoutes(app, routes, { authenticate: createAuthenticate(sessions.lookUp), rateLimits });
+  addClientRoutes(app, routes, { authenticate: createAuthenticate(sessions.lookUp), rateLimits, onSessionEnd() {} });
   const baseUrl = await app.listen({ host: '127.0.0.1', port: 0 });
   afterAll(async () => {
     await app.close();

@@ -122,7 +122,7 @@ export async function routeServer() {
     if (token !== 'good') throw unknownToken('Unknown token.');
     return { userId: '@a:x', deviceId: 'D', tokenId: 1, isGuest: false, isAdmin: false };
   });
-  addClientRoutes(app, routes, { authenticate, rateLimits: noRateLimits });
+  addClientRoutes(app, routes, { authenticate, rateLimits: noRateLimits, onSessionEnd() {} });
   const base = await app.listen({ host: '127.0.0.1', port: 0 });
   afterAll(() => app.close());
 

@@ -9,6 +9,8 @@ import { unknownToken } from '../../server/src/protocol/errors.ts';
 let waiting: (() => void) | undefined;
 let release: (() => void) | undefined;
 let isSignedIn = true;
+let tokenId = 1;
+let endSession: (tokenId: number) => void = () => {};
 const gone = Promise.withResolvers<void>();
 
 /** Tells that a request has arrived, and waits until the test or the signal lets it go. */
@@ -16,6 +18,7 @@ async function wait(signal: AbortSignal): Promise<object> {
   const { promise, resolve } = Promise.withResolvers<void>();
   release = resolve;
   signal.addEventListener('abort', () => resolve());
+  if (signal.aborted) resolve();
   waiting?.();
   await promise;
   if (signal.aborted) gone.resolve();
@@ -39,9 +42,12 @@ addClientRoutes(
   ],
   {
     rateLimits: noRateLimits,
+    onSessionEnd(listener) {
+      endSession = listener;
+    },
     authenticate: createAuthenticate(async () => {
       if (!isSignedIn) throw unknownToken('Unknown token.');
-      return { userId: '@a:x', deviceId: 'D', tokenId: 1, isGuest: false, isAdmin: false };
+      return { userId: '@a:x', deviceId: 'D', tokenId, isGuest: false, isAdmin: false };
     }),
   },
 );
@@ -77,6 +83,17 @@ test('nothing is told to a session that ended while its poll waited', async () =
   const response = await answer;
   isSignedIn = true;
   expect([response.status, ((await response.json()) as { errcode: string }).errcode]).toEqual([401, 'M_UNKNOWN_TOKEN']);
+});
+
+test('a poll whose session ended as it began does not wait', async () => {
+  endSession(2);
+  const others = await start('/poll');
+  release?.();
+  expect(await (await others.answer).json()).toEqual({ aborted: false });
+  endSession(1);
+  const { answer } = await start('/poll');
+  expect(await (await answer).json()).toEqual({ aborted: true });
+  tokenId = 3;
 });
 
 test('a server that stops answers its polls at once, and waits for other work', async () => {

@@ -153,6 +153,7 @@ describe('schemas', () => {
     addClientRoutes(app, [clientRoute({ ...open, method: 'POST', path: '/x', body, handle: async () => ({}) })], {
       authenticate: async () => undefined,
       rateLimits: noRateLimits,
+      onSessionEnd() {},
     });
     await expect(app.ready()).rejects.toThrow('without maxLength at /properties/deep/items/properties/text');
   });
@@ -160,7 +161,11 @@ describe('schemas', () => {
   test('A3.1 a route that does not say who may call it does not boot', async () => {
     const app = createHttpServer({ logger, trustProxy: [], cors: true });
     const route = { method: 'GET', path: '/x', auth: 'none', guests: true, handle: async () => ({}) };
-    addClientRoutes(app, [route as never], { authenticate: async () => undefined, rateLimits: noRateLimits });
+    addClientRoutes(app, [route as never], {
+      authenticate: async () => undefined,
+      rateLimits: noRateLimits,
+      onSessionEnd() {},
+    });
     await expect(app.ready()).rejects.toThrow('does not say `rateLimit`');
   });
 });

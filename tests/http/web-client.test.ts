@@ -27,6 +27,7 @@ const route = {
 addClientRoutes(app, [clientRoute({ ...route, handle: async () => ({ versions: [] }) })], {
   authenticate: async () => undefined,
   rateLimits: noRateLimits,
+  onSessionEnd() {},
 });
 addWebClient(app, folder);
 await app.ready();

@@ -87,7 +87,7 @@ export async function startMediaServer(options: MediaServerOptions): Promise<Med
     if (token === 'nobody') throw unknownToken('Unknown access token.');
     return { userId: `@${token}:${serverName}`, deviceId: 'D', tokenId: 1, isGuest: token === 'guest', isAdmin: false };
   });
-  addClientRoutes(app, contentRepositoryRoutes(media), { authenticate, rateLimits: noRateLimits });
+  addClientRoutes(app, contentRepositoryRoutes(media), { authenticate, rateLimits: noRateLimits, onSessionEnd() {} });
   addFederationRoutes(app, federationRoutes(media), {
     authenticateServer: async () => 'peer.test',
     roomPolicy: { serverMayTakePart: async () => true, isSharedWith: async () => true },

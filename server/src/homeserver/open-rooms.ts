@@ -5,6 +5,7 @@ import { openEventCache } from '../rooms/event-cache.ts';
 import type { RoomParts } from '../rooms/room-parts.ts';
 import { RoomWriter } from '../rooms/room-writer.ts';
 import { TYPING_CHANNEL, Typing } from '../rooms/typing.ts';
+import { ENDED_SESSIONS_CHANNEL } from '../storage/access-tokens.ts';
 import { findAccountData } from '../storage/account-data.ts';
 import { RECOVERY_CHANNEL } from '../storage/destinations.ts';
 import { openIdBlocks } from '../storage/id-blocks.ts';
@@ -22,6 +23,8 @@ import { presenceEventsSince } from '../users/presence-events.ts';
 import { pushRulesetOf } from '../users/push-rules.ts';
 import type { CommonParts } from './common-parts.ts';
 
+const CHANNELS = [TYPING_CHANNEL, PRESENCE_CHANNEL, RECOVERY_CHANNEL, ENDED_SESSIONS_CHANNEL];
+
 export interface RoomsAndSync {
   readonly parts: RoomParts;
   readonly typing: Typing;
@@ -32,7 +35,7 @@ export interface RoomsAndSync {
 
 export async function openRooms(common: CommonParts, federation: Federation): Promise<RoomsAndSync> {
   const { config, db, clock, onError } = common;
-  const follower = await LogFollower.start(db, [TYPING_CHANNEL, PRESENCE_CHANNEL, RECOVERY_CHANNEL], onError);
+  const follower = await LogFollower.start(db, CHANNELS, onError);
   const typing = new Typing(db, follower, clock);
   const presence = await openPresence(db, follower, clock, onError);
   const parts: RoomParts = {

@@ -3,17 +3,10 @@ import { MatrixError, tooLarge } from '../protocol/errors.ts';
 import { parseEventContent, parseJson } from '../protocol/json-parser.ts';
 import type { Authenticate } from './access-token.ts';
 import { requireJsonContentType } from './json-body.ts';
+import { LongPolls } from './long-polls.ts';
 import { addressBucket, type RateLimits } from './rate-limits.ts';
 import type { ClientRoute, Requester } from './route.ts';
-import {
-  checkParams,
-  compileRoute,
-  LongPolls,
-  limitStream,
-  requireFields,
-  routerPattern,
-  runWithDeadline,
-} from './run-route.ts';
+import { checkParams, compileRoute, limitStream, requireFields, routerPattern, runWithDeadline } from './run-route.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -25,6 +18,8 @@ declare module 'fastify' {
 export interface ClientRouteServices {
   readonly authenticate: Authenticate;
   readonly rateLimits: RateLimits;
+  /** Calls the listener with the id of each access token that is of no use any more, in whichever process it ended. */
+  readonly onSessionEnd: (listener: (tokenId: number) => void) => void;
 }
 
 /**
@@ -37,6 +32,7 @@ export function addClientRoutes(
   services: ClientRouteServices,
 ): void {
   const openPolls = new LongPolls();
+  services.onSessionEnd((tokenId) => openPolls.endSession(tokenId));
   app.addHook('preClose', (done) => {
     openPolls.endAll();
     done();
@@ -62,7 +58,6 @@ function addRoute(
   requireFields(route, ['auth', 'guests', 'rateLimit', 'handle']);
   const read = compileRoute(route, route.bodyIsContent === true ? parseEventContent : parseJson);
   const requesters = new WeakMap<FastifyRequest, Requester>();
-  const longPolls = route.longPoll === true ? openPolls : undefined;
 
   scope.route({
     method: route.method,
@@ -82,10 +77,12 @@ function addRoute(
       if (route.body === 'stream') requireLength(route, request);
       else if (route.body !== undefined) requireJsonContentType(request.headers['content-type']);
     },
-    handler: async (request, reply) =>
-      await runWithDeadline(reply, { timeoutMs: route.timeoutMs, longPolls }, async (signal) => {
+    handler: async (request, reply) => {
+      const requester = requesters.get(request);
+      const longPoll = route.longPoll === true ? { polls: openPolls, tokenId: requester?.tokenId } : undefined;
+      return await runWithDeadline(reply, { timeoutMs: route.timeoutMs, longPoll }, async (signal) => {
         try {
-          const call = { ...read(request, reply, signal), requester: requesters.get(request) };
+          const call = { ...read(request, reply, signal), requester };
           if (route.body === 'stream')
             return await route.handle({ ...call, stream: boundedStream(route, request, reply) });
           const answer = await route.handle(call);
@@ -95,7 +92,8 @@ function addRoute(
           if (route.writesWithToken === true) await identify(route, request, services.authenticate);
           throw error;
         }
-      }),
+      });
+    },
   });
 }
 

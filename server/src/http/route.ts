@@ -18,7 +18,7 @@ export interface RouteRequest<Body = unknown, Query = unknown> {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   /** Address of the client, after trusted proxies. */
   readonly ip: string;
-  /** Aborted when the client goes away, the route's time is up or, for a long poll, the server stops. */
+  /** Aborted when the client goes away, the route's time is up or, for a long poll, the server stops or the session ends. */
   readonly signal: AbortSignal;
   /** Raw body of routes with `body: 'stream'`; it fails with 413 `M_TOO_LARGE` past `bodyLimitBytes`. */
   readonly stream: NodeJS.ReadableStream;
@@ -48,7 +48,7 @@ interface RouteBase {
   /** Longest time to the start of the answer, in milliseconds; 60 s where left out. */
   readonly timeoutMs?: number;
   /**
-   * Waits for something to happen. `signal` is also aborted when the server stops, and the access token is looked up again
+   * Waits for something to happen. `signal` is also aborted when the server stops or the session ends, and the access token is looked up again
    * before the answer, so that nothing is told to a session that has ended meanwhile.
    */
   readonly longPoll?: boolean;

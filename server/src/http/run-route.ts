@@ -1,6 +1,7 @@
 import { Transform } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { invalidParam, MatrixError, tooLarge, unrecognized } from '../protocol/errors.ts';
+import type { LongPolls } from './long-polls.ts';
 import type { ClientRoute, FederationRoute, RouteRequest } from './route.ts';
 import { compileBody, compileQuery, requireBoundedStrings } from './route-validation.ts';
 
@@ -65,36 +66,20 @@ export function limitStream(limitBytes: number): Transform {
   });
 }
 
-/** Long polls that a stopping server ends. One per listener. */
-export class LongPolls {
-  readonly #controllers = new Set<AbortController>();
-  #ended = false;
-
-  add(controller: AbortController): void {
-    this.#controllers.add(controller);
-    if (this.#ended) this.endAll();
-  }
-
-  delete(controller: AbortController): void {
-    this.#controllers.delete(controller);
-  }
-
-  /** Ends all that wait, and from now on every one that begins to. */
-  endAll(): void {
-    this.#ended = true;
-    for (const controller of this.#controllers) controller.abort(new Error('The server is stopping.'));
-  }
+interface Deadline {
+  readonly timeoutMs?: number | undefined;
+  readonly longPoll?: { readonly polls: LongPolls; readonly tokenId: number | undefined } | undefined;
 }
 
 /**
  * Runs a handler with a signal that is aborted when the client goes away or the route's time is up; then the answer is 503,
  * and what the handler still does is its own affair.
  *
- * @param longPolls given for a handler that is to end when the server stops, instead of being waited for
+ * @param longPoll given for a handler that is to end when the server stops, instead of being waited for, and when its session ends
  */
 export async function runWithDeadline(
   reply: FastifyReply,
-  { timeoutMs = DEFAULT_TIMEOUT_MS, longPolls }: { timeoutMs?: number | undefined; longPolls?: LongPolls | undefined },
+  { timeoutMs = DEFAULT_TIMEOUT_MS, longPoll }: Deadline,
   handle: (signal: AbortSignal) => Promise<unknown>,
 ): Promise<unknown> {
   const controller = new AbortController();
@@ -109,12 +94,12 @@ export async function runWithDeadline(
   const onClose = () => controller.abort(new Error('The client went away.'));
   // The response closes with its connection; the request would already "close" when its body has been read.
   reply.raw.once('close', onClose);
-  longPolls?.add(controller);
+  longPoll?.polls.add(controller, longPoll.tokenId);
   try {
     return await Promise.race([handle(controller.signal), deadline]);
   } finally {
     clearTimeout(timer);
     reply.raw.off('close', onClose);
-    longPolls?.delete(controller);
+    longPoll?.polls.delete(controller);
   }
 }

@@ -2,6 +2,9 @@ import type { UserId } from '../protocol/event.ts';
 import { byteaArray, int8Array } from './binary-arrays.ts';
 import type { Queryable, Transaction } from './database.ts';
 
+/** Channel on which every access token that goes is told of by its id (migration 0035). */
+export const ENDED_SESSIONS_CHANNEL = 'ended_sessions';
+
 /** An access token together with the account that it belongs to. */
 export interface AccessTokenRow {
   readonly id: number;
