@@ -50,6 +50,28 @@ describe('a timeline filter', () => {
     expect(all.rooms.join[roomId].timeline).toMatchObject({ limited: false });
   });
 
+  it('looks at a thousand events at most, and says where what it wants may go on', async () => {
+    const roomId = await publicRoom();
+    const since = (await sync(ana)).next_batch;
+    await ana.say(roomId, 'long ago');
+    const timeline = { types: ['m.room.message'] };
+    const filter = filterOf({ rooms: [roomId], timeline });
+    const noise = async (count: number) => {
+      await Promise.all(Array.from({ length: count }, (_, index) => send(roomId, 'org.example.noise', { index })));
+    };
+    const timelineOf = async (query: Record<string, string>) =>
+      (await sync(ana, { ...query, filter })).rooms.join[roomId].timeline;
+    await noise(900);
+    expect(bodies((await timelineOf({ since })).events)).toEqual(['long ago']);
+    await noise(300);
+    for (const query of [{}, { since }] as Record<string, string>[]) {
+      const { events, limited, prev_batch: from } = await timelineOf(query);
+      expect([events, limited]).toEqual([[], true]);
+      const path = `v3/rooms/${enc(roomId)}/messages?dir=b&from=${from}&filter=${enc(JSON.stringify(timeline))}`;
+      expect(bodies((await ana.ok('GET', path)).chunk)).toEqual(['long ago']);
+    }
+  });
+
   it('leaves the state of a room that is new to the client whole, though it lets no state into the timeline', async () => {
     const roomId = await publicRoom();
     await ana.say(roomId, 'hello');
