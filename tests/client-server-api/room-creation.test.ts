@@ -175,6 +175,8 @@ describe('POST /createRoom', () => {
     const { status, body } = await ana.request('POST', 'v3/createRoom', { invite_3pid: [invite] });
     expect([status, body.errcode]).toEqual([403, 'M_THREEPID_DENIED']);
     expect((await ana.ok('GET', 'v3/joined_rooms')).joined_rooms).toHaveLength(before);
+    const later = await ana.request('POST', `v3/rooms/${enc(await ana.createRoom())}/invite`, invite);
+    expect([later.status, later.body]).toEqual([403, body]);
   });
 
   it('A4.7 counts its invites like any others, and makes no room where they are too many', async () => {

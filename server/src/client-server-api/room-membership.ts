@@ -1,8 +1,8 @@
 import Type from 'typebox';
 import { type ClientRoute, clientRoute, type RateLimitClass } from '../http/route.ts';
 import { boundedString, Identifier } from '../http/schemas.ts';
-import { MatrixError } from '../protocol/errors.ts';
-import { inviteUser } from '../rooms/invite.ts';
+import { missingParam } from '../protocol/errors.ts';
+import { inviteUser, thirdPartyIdDenied } from '../rooms/invite.ts';
 import { joinRoom } from '../rooms/join.ts';
 import { knockOnRoom } from '../rooms/knock.ts';
 import { forgetRoom, leaveRoom } from '../rooms/leave.ts';
@@ -46,11 +46,18 @@ export function roomMembershipRoutes(parts: RoomParts): ClientRoute[] {
       auth: 'access_token',
       guests: false,
       rateLimit: 'invite',
-      body: Type.Object({ user_id: Type.Optional(Identifier), reason: Type.Optional(boundedString(10_000)) }),
+      body: Type.Object({
+        user_id: Type.Optional(Identifier),
+        reason: Type.Optional(boundedString(10_000)),
+        // "Third-party Invites"
+        medium: Type.Optional(Identifier),
+        address: Type.Optional(boundedString(10_000)),
+      }),
       async handle({ params, body, requester }) {
-        if (body.user_id === undefined)
-          // Inviting by third-party id needs an identity server, and none is set up here.
-          throw new MatrixError('M_MISSING_PARAM', 'user_id is missing. People are invited by their user id.', 400);
+        if (body.user_id === undefined) {
+          if (body.medium !== undefined || body.address !== undefined) throw thirdPartyIdDenied();
+          throw missingParam('user_id is missing.');
+        }
         await inviteUser(parts, requester, params.roomId ?? '', { userId: body.user_id, reason: body.reason });
         return {};
       },

@@ -11,7 +11,7 @@ import { findAlias, insertAliasWith, isAliasTaken } from '../storage/room-aliase
 import { publishWith } from '../storage/room-directory.ts';
 import type { RoomRow } from '../storage/rooms.ts';
 import { aliasesIn, badAlias } from './canonical-alias.ts';
-import { inviteUser } from './invite.ts';
+import { inviteUser, thirdPartyIdDenied } from './invite.ts';
 import { memberContent } from './membership.ts';
 import type { OpenRoom } from './open-room.ts';
 import type { RoomParts } from './room-parts.ts';
@@ -53,8 +53,8 @@ export async function createRoom(parts: RoomParts, sender: Sender, request: Room
   if (version === undefined)
     throw new MatrixError('M_UNSUPPORTED_ROOM_VERSION', 'This server does not make rooms of that version.', 400);
   if (request.invite_3pid !== undefined && request.invite_3pid.length > 0)
-    // They need an identity server, and a room without somebody who was to be in it is not the room asked for.
-    throw new MatrixError('M_THREEPID_DENIED', 'People are invited by their user id here.', 403);
+    // A room without somebody who was to be in it is not the room asked for.
+    throw thirdPartyIdDenied();
   const invitees = checkInvitees(request.invite ?? [], sender.userId);
   const alias = await checkAlias(parts, request.room_alias_name);
   const preset = request.preset ?? (request.visibility === 'public' ? 'public_chat' : 'private_chat');

@@ -1,4 +1,4 @@
-import { forbidden, invalidParam } from '../protocol/errors.ts';
+import { forbidden, invalidParam, MatrixError } from '../protocol/errors.ts';
 import type { UserId } from '../protocol/event.ts';
 import { hashAndSignEvent } from '../protocol/event-signing.ts';
 import { isUserId, serverNameOf } from '../protocol/identifiers.ts';
@@ -12,6 +12,11 @@ import { withRoomPolicy } from './policy-signatures.ts';
 import type { RoomParts } from './room-parts.ts';
 import { requireGraph, roomOfSender, type Sender } from './send.ts';
 import { identifyingPdus } from './stripped-state.ts';
+
+/** The answer to an invite by e-mail address or telephone number: these need an identity server, and Parley asks none. */
+export function thirdPartyIdDenied(): MatrixError {
+  return new MatrixError('M_THREEPID_DENIED', 'People are invited by their user id here.', 403);
+}
 
 export interface InviteRequest {
   readonly userId: string;
