@@ -1,13 +1,12 @@
 import Type from 'typebox';
 import { type ClientRoute, clientRoute } from '../http/route.ts';
 import { boundedString } from '../http/schemas.ts';
-import { RemoteSpaces } from '../rooms/remote-spaces.ts';
+import type { RemoteSpaces } from '../rooms/remote-spaces.ts';
 import type { RoomParts } from '../rooms/room-parts.ts';
 import { spaceHierarchy } from '../rooms/space-hierarchy.ts';
 
 /** Walking through spaces. */
-export function spaceRoutes(parts: RoomParts): ClientRoute[] {
-  const remote = new RemoteSpaces(parts);
+export function spaceRoutes(parts: RoomParts, remote: RemoteSpaces): ClientRoute[] {
   return [
     // GET /_matrix/client/v1/rooms/{roomId}/hierarchy — "Discovering rooms within spaces"
     clientRoute({

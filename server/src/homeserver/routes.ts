@@ -23,6 +23,7 @@ import { roomDirectoryRoutes } from '../client-server-api/room-directory.ts';
 import { roomMembershipRoutes } from '../client-server-api/room-membership.ts';
 import { roomSendRoutes } from '../client-server-api/room-send.ts';
 import { roomStateRoutes } from '../client-server-api/room-state.ts';
+import { roomSummaryRoutes } from '../client-server-api/room-summaries.ts';
 import { roomsRoutes } from '../client-server-api/rooms.ts';
 import { spaceRoutes } from '../client-server-api/spaces.ts';
 import { syncRoutes } from '../client-server-api/sync.ts';
@@ -39,6 +40,7 @@ import { localAliasTarget } from '../rooms/directory.ts';
 import { leaveAllRooms } from '../rooms/leave.ts';
 import { type EduReceivers, roomEduReceivers } from '../rooms/receive-edus.ts';
 import { openTransactionReceiver } from '../rooms/receive-transaction.ts';
+import { RemoteSpaces } from '../rooms/remote-spaces.ts';
 import { backfillRoutes } from '../server-server-api/backfill.ts';
 import { contentRepositoryRoutes as federationContentRepositoryRoutes } from '../server-server-api/content-repository.ts';
 import { eventAuthRoutes } from '../server-server-api/event-auth.ts';
@@ -158,6 +160,7 @@ function userDataRoutes({ common: { db, config }, users }: RouteParts): ClientRo
 }
 
 function roomRoutes({ common, rooms: { parts, typing, presence, sync }, users }: RouteParts): ClientRoute[] {
+  const remoteSpaces = new RemoteSpaces(parts);
   return [
     ...roomCreationRoutes(parts, common.rateLimits),
     ...roomMembershipRoutes(parts),
@@ -165,7 +168,8 @@ function roomRoutes({ common, rooms: { parts, typing, presence, sync }, users }:
     ...roomStateRoutes(parts),
     ...roomsRoutes(parts),
     ...relationRoutes(parts),
-    ...spaceRoutes(parts),
+    ...spaceRoutes(parts, remoteSpaces),
+    ...roomSummaryRoutes(parts, remoteSpaces),
     ...roomDirectoryRoutes(parts),
     ...receiptRoutes(parts, putAccountData),
     ...typingRoutes(parts, typing),

@@ -17,11 +17,11 @@ const MAX_SERVERS = 20;
  */
 export async function candidateServers(
   parts: RoomParts,
-  sender: Sender,
+  { userId }: Pick<Sender, 'userId'>,
   { roomId, room }: { readonly roomId: RoomId; readonly room: RoomRow | undefined },
   named: readonly ServerName[],
 ): Promise<ServerName[]> {
-  const membership = room === undefined ? undefined : await membershipOf(parts.db, room.nid, sender.userId);
+  const membership = room === undefined ? undefined : await membershipOf(parts.db, room.nid, userId);
   const servers = [
     ...(membership?.membership === 'invite' ? [serverNameOf(membership.sender)] : []),
     ...named,

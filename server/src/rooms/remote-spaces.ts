@@ -1,6 +1,6 @@
 import { LruCache } from '../base/lru-cache.ts';
 import { FederationError } from '../federation/federation-error.ts';
-import type { RoomId } from '../protocol/event.ts';
+import type { RoomId, ServerName } from '../protocol/event.ts';
 import { isRoomId } from '../protocol/identifiers.ts';
 import { isJsonObject, type JsonObject } from '../protocol/json.ts';
 import type { RoomParts } from './room-parts.ts';
@@ -27,10 +27,13 @@ const MAX_SERVERS = 2;
 const MAX_TEXT = 1_000;
 const MAX_TOPIC = 10_000;
 
-/** What other servers say of rooms that this one is not in (Server-Server API, `GET /hierarchy/{roomId}`), remembered for a while. */
+/**
+ * What other servers say of rooms that this one is not in (Server-Server API, `GET /hierarchy/{roomId}`), remembered for a while.
+ * What a server says counts for those only who would ask it, too: clients may name any.
+ */
 export class RemoteSpaces {
   readonly #parts: RoomParts;
-  readonly #answers = new LruCache<RoomId, Answer>(REMEMBERED_BYTES);
+  readonly #answers = new LruCache<string, Answer>(REMEMBERED_BYTES);
 
   constructor(parts: RoomParts) {
     this.#parts = parts;
@@ -41,27 +44,30 @@ export class RemoteSpaces {
     { roomId, via }: Pick<SpaceChild, 'roomId' | 'via'>,
     budget: { calls: number },
   ): Promise<RemoteSpace | undefined> {
-    const { clock, federation, serverName } = this.#parts;
-    const known = this.#answers.get(roomId);
-    if (known !== undefined && known.until > clock.monotonic()) return known.space;
-    for (const server of via.filter((name) => name !== serverName).slice(0, MAX_SERVERS)) {
-      if (budget.calls === 0) return undefined;
-      budget.calls -= 1;
-      try {
-        const { room, children } = await federation.hierarchy(server, { roomId }, { deadlineMs: DEADLINE_MS });
-        const space = readSpace(roomId, room, children);
-        if (space !== undefined) return this.#remember(roomId, space, GOOD_MS);
-      } catch (error) {
-        if (!(error instanceof FederationError)) throw error; // Unreachable or refusing: the next one may know more.
+    for (const server of via.filter((name) => name !== this.#parts.serverName).slice(0, MAX_SERVERS)) {
+      const key = `${server} ${roomId}`;
+      let answer = this.#answers.get(key);
+      if (answer === undefined || answer.until <= this.#parts.clock.monotonic()) {
+        if (budget.calls === 0) return undefined;
+        budget.calls -= 1;
+        answer = await this.#ask(server, roomId);
+        this.#answers.set(key, answer, answer.space === undefined ? 100 : JSON.stringify(answer.space).length * 2);
       }
+      if (answer.space !== undefined) return answer.space;
     }
-    return this.#remember(roomId, undefined, FAILED_MS);
+    return undefined;
   }
 
-  #remember(roomId: RoomId, space: RemoteSpace | undefined, ms: number): RemoteSpace | undefined {
-    const size = space === undefined ? 100 : JSON.stringify(space).length * 2;
-    this.#answers.set(roomId, { space, until: this.#parts.clock.monotonic() + ms }, size);
-    return space;
+  async #ask(server: ServerName, roomId: RoomId): Promise<Answer> {
+    const { clock, federation } = this.#parts;
+    let space: RemoteSpace | undefined;
+    try {
+      const { room, children } = await federation.hierarchy(server, { roomId }, { deadlineMs: DEADLINE_MS });
+      space = readSpace(roomId, room, children);
+    } catch (error) {
+      if (!(error instanceof FederationError)) throw error; // Unreachable or refusing: the next one may know more.
+    }
+    return { space, until: clock.monotonic() + (space === undefined ? FAILED_MS : GOOD_MS) };
   }
 }
 

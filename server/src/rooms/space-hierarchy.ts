@@ -24,11 +24,14 @@ const MAX_WALKED = 1_000;
 const MAX_CALLS = 10;
 
 /** How a user stands to rooms. */
-interface Standing {
+export interface Standing {
   readonly joined: ReadonlySet<string>;
   readonly invited: ReadonlyMap<string, UserId>;
   readonly banned: ReadonlySet<string>;
 }
+
+/** Who is not signed in. */
+export const NOBODY: Standing = { joined: new Set(), invited: new Map(), banned: new Set() };
 
 /**
  * Rooms of a space and of the spaces in it, depth first, as far as the user may see them (Client-Server API,
@@ -110,7 +113,7 @@ async function lookElsewhere(
   return space?.room;
 }
 
-async function standingOf(parts: RoomParts, userId: UserId): Promise<Standing> {
+export async function standingOf(parts: RoomParts, userId: UserId): Promise<Standing> {
   const rows = await membershipsOfUser(parts.db, userId);
   const rooms = await parts.rooms.byNid(rows.map((row) => row.roomNid));
   const of = (membership: string) =>
@@ -126,7 +129,7 @@ async function standingOf(parts: RoomParts, userId: UserId): Promise<Standing> {
 }
 
 /** Whether the user is in the room, or could enter it, knock on it or peek into it. */
-function maySee(room: SpaceRoom, { joined, invited, banned }: Standing): boolean {
+export function maySee(room: SpaceRoom, { joined, invited, banned }: Standing): boolean {
   if (banned.has(room.roomId)) return false;
   if (joined.has(room.roomId) || invited.has(room.roomId)) return true;
   if (room.isWorldReadable || OPEN_RULES.has(room.joinRule)) return true;
