@@ -12,17 +12,16 @@ import { isSanctioned } from './policy-server.ts';
 import { resolveSnapshots } from './resolve-state.ts';
 import type { RoomParts } from './room-parts.ts';
 import { mayRedact } from './send.ts';
-
-import { type Held, inGraph, type Surroundings, surroundingsOf } from './surroundings.ts';
-
+import { type Held, inGraph, type Surroundings, statesAfter, surroundingsOf } from './surroundings.ts';
 import { withoutTakenIds } from './taken-ids.ts';
+import { contradictsTold, toldBehind } from './told-states.ts';
 
 export type Acceptance =
   | {
       readonly outcome: 'accepted' | 'soft_failed' | 'rejected';
       readonly reason: string | undefined;
-      /** Nothing was stored: once previous events arrive that are missing it may be decided otherwise. */
-      readonly isProvisional?: boolean;
+      /** Nothing was stored: it was judged by a state that we were told, and with these events it may be decided otherwise. */
+      readonly awaits?: readonly EventId[];
     }
   /** It was here already. */
   | { readonly outcome: 'known'; readonly admission: Admission; readonly reason: string | undefined }
@@ -72,14 +71,12 @@ export async function acceptEvent(
   if (missingAuth.length > 0 || (missingPrevs.length > 0 && options.stateBefore === undefined))
     return { outcome: 'missing', prevEvents: missingPrevs, authEvents: missingAuth };
 
-  // A state that we were told is only one voice beside those of the previous events that we hold (A1.12).
-  const told = options.stateBefore === undefined ? [] : [options.stateBefore];
-  const stateBefore = await resolveSnapshots(parts, open, [...told, ...(await statesAfter(parts, open, prevs))]);
   const isSettled = options.settled === true || options.backfilled === true;
-  const judged = await judge(open, pdu, held, stateBefore, isSettled);
+  const place = { held, prevs, missingPrevs, told: options.stateBefore, isSettled };
+  const { judged, stateBefore, toldInPlaceOf, awaits } = await judgeInPlace(parts, open, pdu, place);
   const verdict = judged.outcome === 'accepted' && !isSettled ? await judgeByPolicy(parts, open, pdu) : judged;
   // What rests on a state that we were told is not kept: with the events that are missing it may be decided otherwise.
-  if (verdict.failedCheck === 5 && missingPrevs.length > 0) return { ...verdict, isProvisional: true };
+  if (awaits.length > 0) return { ...verdict, awaits };
   const nid = standing?.nid ?? (await parts.eventNids.take(1))[0];
   if (nid === undefined) throw new Error('no event nid');
   const keyNid =
@@ -100,6 +97,7 @@ export async function acceptEvent(
     stateKeyNid: keyNid,
     prevEvents: prevs.map((prev) => prev.nid),
     missingPrevEvents: missingPrevs,
+    toldInPlaceOf,
     authEvents: authIds.map((id) => held.get(id)?.nid ?? 0),
     stateBefore,
     stateAfter,
@@ -122,7 +120,8 @@ async function attachToGraph(
   prevs: readonly Held[],
   surroundings: Surroundings,
 ): Promise<void> {
-  const isReferenced = isPreviousOfAccepted(open, event.event.eventId, surroundings);
+  const isReferenced =
+    isPreviousOfAccepted(open, event.event.eventId, surroundings) && !(await contradictsTold(parts, open, event));
   const replaced = await replacedBy(parts, open, event, prevs);
   const others = open.extremities.filter((extremity) => !replaced.has(extremity.nid));
   if (isReferenced && others.length === open.extremities.length) {
@@ -159,7 +158,9 @@ async function replacedBy(
     replaced.add(nid);
     const added = open.addedByNid(nid);
     if (added === undefined && !accepted.has(nid)) stored.push(nid);
-    else if (added !== undefined && added.admission !== 'accepted') waiting.push(...added.prevEvents);
+    // The state after one whose state was told need not come from what it follows (A1.12).
+    else if (added !== undefined && added.admission !== 'accepted' && !(added.toldInPlaceOf ?? []).length)
+      waiting.push(...added.prevEvents);
   }
   for (const nid of await behindUnaccepted(parts.db, stored)) replaced.add(nid);
   return replaced;
@@ -172,22 +173,54 @@ function isPreviousOfAccepted(open: OpenRoom, eventId: EventId, surroundings: Su
   return surroundings.isMissingFromHistory(eventId);
 }
 
-async function statesAfter(parts: RoomParts, open: OpenRoom, held: readonly Held[]): Promise<Snapshot[]> {
-  return await Promise.all(
-    held.flatMap(({ stateAfter }) => {
-      if (stateAfter === undefined) return [];
-      if ('changes' in stateAfter) return [Promise.resolve(stateAfter)];
-      const fresh = open.newSnapshots.find((snapshot) => snapshot.id === stateAfter.id);
-      return [fresh === undefined ? parts.snapshots.load(stateAfter.id) : Promise.resolve(fresh)];
-    }),
-  );
-}
-
 interface Verdict {
   readonly outcome: 'accepted' | 'soft_failed' | 'rejected';
   readonly reason: string | undefined;
   /** The check on receipt that it failed. */
   readonly failedCheck?: 4 | 5 | 6 | 7;
+}
+
+/** Where an event stands in the graph. */
+interface Place {
+  readonly held: ReadonlyMap<EventId, Held>;
+  readonly prevs: readonly Held[];
+  readonly missingPrevs: readonly EventId[];
+  /** State that we were told, in place of the previous events that are missing. */
+  readonly told: Snapshot | undefined;
+  readonly isSettled: boolean;
+}
+
+interface JudgedInPlace {
+  readonly judged: Verdict;
+  readonly stateBefore: Snapshot | undefined;
+  /** Events that a state which we were told stands in for. */
+  readonly toldInPlaceOf: readonly EventId[];
+  /** Those without which a refusal is not the last word. */
+  readonly awaits: readonly EventId[];
+}
+
+/** Judges an event by the state before it, told states included: those are only one voice beside what we hold (A1.12). */
+async function judgeInPlace(parts: RoomParts, open: OpenRoom, pdu: VerifiedPdu, place: Place): Promise<JudgedInPlace> {
+  const { held, prevs, missingPrevs, told, isSettled } = place;
+  const states = [...(told === undefined ? [] : [told]), ...(await statesAfter(parts, open, prevs))];
+  const stateBefore = await resolveSnapshots(parts, open, states);
+  const judged = await judge(open, pdu, held, stateBefore, isSettled);
+  const isForbidden = judged.failedCheck === 5;
+  if (!isForbidden || missingPrevs.length > 0)
+    return {
+      judged,
+      stateBefore,
+      toldInPlaceOf: isSettled ? [] : missingPrevs,
+      awaits: isForbidden ? missingPrevs : [],
+    };
+  // What was told may be further back, and what it stood in for may have arrived.
+  const { missing, arrived, stillMissing } = await toldBehind(parts, open, prevs);
+  const awaits = isSettled ? [] : stillMissing;
+  if (arrived.length === 0) return { judged, stateBefore, toldInPlaceOf: [], awaits };
+  const better = await resolveSnapshots(parts, open, [stateBefore, ...arrived]);
+  const again = await judge(open, pdu, held, better, isSettled);
+  if (again.failedCheck === 5) return { judged, stateBefore, toldInPlaceOf: [], awaits };
+  return { judged: again, stateBefore: better, toldInPlaceOf: missing, awaits: [] };
 }
 
 async function judge(

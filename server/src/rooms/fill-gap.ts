@@ -17,6 +17,7 @@ import type { OpenRoom } from './open-room.ts';
 import type { Patience } from './patience.ts';
 import type { RoomParts } from './room-parts.ts';
 import { tieExtremities } from './tie-extremities.ts';
+import { awaitedBy, keepWaiting } from './waiting.ts';
 
 /** Where missing events of a room are fetched, and until when. */
 export interface Source {
@@ -116,12 +117,15 @@ async function fillGap(parts: RoomParts, source: SourceOfOne, pdu: VerifiedPdu):
   const events = await fetchGap(parts, source, pdu);
   let states = 0;
   for (const event of orderedAfter(events, ({ pdu }) => prevEventIds(pdu))) {
-    const outcome = await accept(parts, source.room, event);
-    if (outcome.outcome !== 'missing') continue;
-    // Here the gap goes on: the state has to stand in for the events before.
-    states += 1;
-    if (states > MAX_STATES) return;
-    await acceptWithState(parts, source, event, outcome);
+    let outcome = await accept(parts, source.room, event);
+    if (outcome.outcome === 'missing') {
+      // Here the gap goes on: the state has to stand in for the events before.
+      states += 1;
+      if (states > MAX_STATES) return;
+      outcome = await acceptWithState(parts, source, event, outcome);
+    }
+    const awaited = awaitedBy(outcome);
+    if (awaited !== undefined) await keepWaiting(parts, source.room, source.server, event, awaited);
   }
 }
 

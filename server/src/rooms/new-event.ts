@@ -38,6 +38,8 @@ export interface NewEvent {
   readonly stateKeyNid: number | null;
   readonly prevEvents: readonly number[];
   readonly missingPrevEvents: readonly EventId[];
+  /** Events that the state before it stands in for, where another server told that. */
+  readonly toldInPlaceOf?: readonly EventId[];
   readonly authEvents: readonly number[];
   readonly stateBefore: Snapshot | undefined;
   readonly stateAfter: Snapshot | undefined;

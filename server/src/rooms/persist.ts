@@ -23,6 +23,7 @@ import {
 import { applyWaitingRedactions, insertWaitingRedactions } from '../storage/redactions.ts';
 import { type HeadChange, updateHeads } from '../storage/rooms.ts';
 import { insertSnapshots, snapshotDifference, snapshotGet } from '../storage/state-snapshots.ts';
+import { insertToldStates } from '../storage/told-states.ts';
 import type { NewEvent } from './new-event.ts';
 import type { OpenRoom } from './open-room.ts';
 
@@ -250,6 +251,12 @@ function writeEdges(tx: Transaction, backfilled: readonly Added[], added: readon
     ...backfilled.flatMap((event) => missingPrevs(event, true)),
     ...added.flatMap((event) => missingPrevs(event, event.added.admission === 'accepted')),
   ]);
+  insertToldStates(
+    tx,
+    added.flatMap(({ room, added: { nid, toldInPlaceOf = [] } }) =>
+      toldInPlaceOf.map((missing) => ({ eventNid: nid, roomNid: room.room.nid, missing })),
+    ),
+  );
   const remote = [...backfilled, ...added].filter((event) => event.added.isFromElsewhere);
   fillMissingPrevEvents(
     tx,

@@ -2,12 +2,12 @@ import type { Clock } from '../base/clock.ts';
 import { KeyedLock } from '../base/keyed-lock.ts';
 import { FederationError } from '../federation/federation-error.ts';
 import { MatrixError } from '../protocol/errors.ts';
-import { authEventIds, type EventId, prevEventIds, type RoomId, type ServerName } from '../protocol/event.ts';
+import type { EventId, RoomId, ServerName } from '../protocol/event.ts';
 import { isRoomId, serverNameOf } from '../protocol/identifiers.ts';
 import { isJsonObject } from '../protocol/json.ts';
 import { membershipOf, serverIsJoined } from '../storage/memberships.ts';
 import type { RoomRow } from '../storage/rooms.ts';
-import { dropWaitingPdu, keepWaitingPdu, takeWaitingPdus } from '../storage/waiting-pdus.ts';
+import { dropWaitingPdu, takeWaitingPdus } from '../storage/waiting-pdus.ts';
 import { type Acceptance, acceptEvent } from './accept-event.ts';
 import { admitPdus, isAdmitted, type RefusedPdu, type VerifiedPdu } from './admit-pdu.ts';
 import { versionOf } from './fetch-events.ts';
@@ -22,6 +22,7 @@ import { serverMayTakePart, serverMayTakePartIn } from './room-policy.ts';
 import { serversThatKnow } from './stripped-state.ts';
 import { type Surroundings, surroundingsOf } from './surroundings.ts';
 import { tieExtremities } from './tie-extremities.ts';
+import { awaitedBy, keepWaiting } from './waiting.ts';
 
 /** What has become of a PDU. Without an id it could not even be told what event it is. */
 export interface PduResult {
@@ -192,7 +193,9 @@ async function receiveNext(
     // Its policy server has to be asked, which must not hold up the others.
     if (!(await isSanctioned(parts, open, pdu.pdu))) return undefined;
     const outcome = await acceptEvent(parts, open, pdu, { surroundings });
-    return outcome.outcome === 'missing' ? undefined : { eventId, error: refusalIn(outcome) };
+    return outcome.outcome === 'missing' || awaitedBy(outcome) !== undefined
+      ? undefined
+      : { eventId, error: refusalIn(outcome) };
   } catch (error) {
     rethrowIfAway(error);
     open.restore(checkpoint);
@@ -232,24 +235,19 @@ async function receive(parts: RoomParts, delivery: Delivery, pdu: VerifiedPdu): 
       return refused(await endInvite(parts, room, pdu));
     const signed = await withRoomPolicy(parts, { nid: room.nid, version: versionOf(room) }, pdu, { signal });
     const outcome = await acceptWithFetches(parts, { room, server: origin, signal, patience }, signed);
-    const mayWait = outcome.outcome === 'missing' || (outcome.outcome === 'rejected' && outcome.isProvisional === true);
-    if (mayWait) await keepWaiting(parts, delivery, pdu);
+    const awaited = awaitedBy(outcome);
+    const mayWait = outcome.outcome === 'missing' || awaited !== undefined;
+    if (mayWait) await keepWaiting(parts, room, origin, pdu, awaited);
     return { error: refusalIn(outcome), mayWait };
   } catch (error) {
     if (error instanceof FederationError) {
-      await keepWaiting(parts, delivery, pdu);
+      await keepWaiting(parts, room, origin, pdu);
       return { error: `events that it builds on cannot be had: ${error.message}`, mayWait: true };
     }
     rethrowIfAway(error);
     parts.onError(error);
     return refused('this server failed to process the event');
   }
-}
-
-async function keepWaiting(parts: RoomParts, { room, origin }: Delivery, pdu: VerifiedPdu): Promise<void> {
-  const names = { prevEvents: prevEventIds(pdu.pdu), authEvents: authEventIds(pdu.pdu) };
-  const waiting = { roomNid: room.nid, eventId: pdu.eventId, origin, json: pdu.json, ...names };
-  await keepWaitingPdu(parts.db, waiting, parts.clock.now());
 }
 
 /** Both the server that brings the event and the one that it is from must be allowed in the room (A4.1). */

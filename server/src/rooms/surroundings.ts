@@ -39,6 +39,22 @@ export function inGraph(held: Held): boolean {
   return held.admission !== 'outlier' && held.stateAfter !== undefined;
 }
 
+/** The states after events that have a place in the graph. */
+export async function statesAfter(
+  parts: RoomParts,
+  open: OpenRoom,
+  held: readonly Pick<Held, 'stateAfter'>[],
+): Promise<Snapshot[]> {
+  return await Promise.all(
+    held.flatMap(({ stateAfter }) => {
+      if (stateAfter === undefined) return [];
+      if ('changes' in stateAfter) return [Promise.resolve(stateAfter)];
+      const fresh = open.newSnapshots.find((snapshot) => snapshot.id === stateAfter.id);
+      return [fresh === undefined ? parts.snapshots.load(stateAfter.id) : Promise.resolve(fresh)];
+    }),
+  );
+}
+
 /**
  * What is known of the events around some that are about to be accepted: read together, in two statements for all of them.
  * Good for as long as the room is locked, because only its holder adds events to it.

@@ -15,6 +15,7 @@ import {
   snapshotEntries,
   snapshotGet,
 } from '../storage/state-snapshots.ts';
+import { withToldState } from '../storage/told-states.ts';
 import {
   checkInvariant,
   currentStatePairs,
@@ -186,6 +187,8 @@ interface Surroundings {
   /** Events that they name as previous or as auth events, by nid. */
   readonly named: ReadonlyMap<number, NamedEvent>;
   readonly snapshots: ReadonlyMap<number, Snapshot>;
+  /** Those of the events whose state before them was told by another server. */
+  readonly told: ReadonlySet<number>;
 }
 
 async function surroundingsOf(parts: Parts, events: readonly StoredEvent[]): Promise<Surroundings> {
@@ -193,7 +196,12 @@ async function surroundingsOf(parts: Parts, events: readonly StoredEvent[]): Pro
   const named = await namedEvents(parts.tx, [...nids]);
   const own = events.flatMap((event) => [event.stateBefore, event.stateAfter]);
   const prevs = events.flatMap((event) => event.prevEvents.map((nid) => named.get(nid)?.stateAfter));
-  return { named, snapshots: (await parts.snapshots?.loadAll([...own, ...prevs])) ?? new Map() };
+  const snapshots = (await parts.snapshots?.loadAll([...own, ...prevs])) ?? new Map<number, Snapshot>();
+  const told = await withToldState(
+    parts.tx,
+    events.map((event) => event.nid),
+  );
+  return { named, snapshots, told };
 }
 
 function verifyEdges({ pdu, ...event }: StoredEvent, { named }: Surroundings, findings: Findings): void {
@@ -203,7 +211,7 @@ function verifyEdges({ pdu, ...event }: StoredEvent, { named }: Surroundings, fi
     findings.violated(EDGES, event.eventId);
 }
 
-function verifyState(event: StoredEvent, { named, snapshots }: Surroundings, findings: Findings): void {
+function verifyState(event: StoredEvent, { named, snapshots, told }: Surroundings, findings: Findings): void {
   if (event.stateAfter === null) return;
   const before = event.stateBefore === null ? undefined : snapshots.get(event.stateBefore);
   const after = snapshots.get(event.stateAfter);
@@ -211,7 +219,8 @@ function verifyState(event: StoredEvent, { named, snapshots }: Surroundings, fin
   const holds = key === null || snapshotGet(after, key) === event.nid;
   if (!holds || [...snapshotDifference(before, after).keys()].some((changed) => changed !== key))
     findings.violated(REPLAY, event.eventId);
-  // Where one is not held, or was told without its state, the state before is what another server has told.
+  // Where one was not held, or was told without its state, the state before is what another server has told.
+  if (told.has(event.nid)) return;
   const prevs = event.prevEvents.flatMap((nid) => snapshots.get(named.get(nid)?.stateAfter ?? 0) ?? []);
   if (prevs.length === 0 || prevs.length < event.pdu.prev_events.length) return;
   if (!keepsAgreement(prevs, before)) findings.violated(FORK, event.eventId);

@@ -296,12 +296,16 @@ export async function latestOfRooms(
 const MOST_UNACCEPTED = 10_000;
 const BEHIND_UNACCEPTED = `WITH RECURSIVE unaccepted AS (
     SELECT nid, prev_events FROM events WHERE nid = ANY ($1::bigint[]) AND admission IN ('soft_failed', 'rejected')
+      AND NOT EXISTS (SELECT FROM told_states t WHERE t.event_nid = events.nid)
     UNION
     SELECT e.nid, e.prev_events FROM unaccepted u JOIN events e ON e.nid = ANY (u.prev_events)
-    WHERE e.admission IN ('soft_failed', 'rejected'))
+    WHERE e.admission IN ('soft_failed', 'rejected') AND NOT EXISTS (SELECT FROM told_states t WHERE t.event_nid = e.nid))
   SELECT DISTINCT unnest(prev_events) AS nid FROM (SELECT prev_events FROM unaccepted LIMIT $2) walked`;
 
-/** Nids of what comes before those of the given events that were not accepted, through further ones that were not. */
+/**
+ * Nids of what comes before those of the given events that were not accepted, through further ones that were not. Those whose
+ * state was told end it: what they follow may not be in the state after them (A1.12).
+ */
 export async function behindUnaccepted(db: Queryable, nids: readonly number[]): Promise<number[]> {
   if (nids.length === 0) return [];
   return (await db.query<{ nid: number }>(BEHIND_UNACCEPTED, [nids, MOST_UNACCEPTED])).map((row) => row.nid);

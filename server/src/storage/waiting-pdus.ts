@@ -11,6 +11,7 @@ export interface WaitingPdu {
   readonly origin: ServerName;
   /** The PDU as JSON text. */
   readonly json: string;
+  /** Events that must have a place in the graph. */
   readonly prevEvents: readonly EventId[];
   readonly authEvents: readonly EventId[];
 }
