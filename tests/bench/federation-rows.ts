@@ -47,6 +47,7 @@ async function joinRows({ server, folder, say }: Bench, joiner: MatrixClient, by
   return [
     plainRow({ name: 'join of a large room, median', value: median((join) => join.ms), unit: 'ms' }),
     { name: 'events of a large room taken in', value: speed, unit: 'events/s', target: '≥ 5000', met: speed >= 5000 },
+    plainRow({ name: 'the first message after it, median', value: median((join) => join.firstSendMs), unit: 'ms' }),
     limitRow(
       { name: `a request without the database ${meanwhile}`, value: percentile(pings, 0.99), unit: 'ms' },
       OTHERS_WAIT_MS,

@@ -16,6 +16,8 @@ export interface JoinSpeed {
   readonly events: number;
   /** From asking to join until the join is answered, in milliseconds. */
   readonly ms: number;
+  /** From sending a message, at once after that, until it is answered, in milliseconds. */
+  readonly firstSendMs: number;
   /** Times of the bystander's requests, in milliseconds: the sending of messages, and a request that needs no database. */
   readonly sends: readonly number[];
   readonly pings: readonly number[];
@@ -70,9 +72,11 @@ export async function measureJoin(
       isOver = true;
     });
     const ms = performance.now() - started;
+    await send(joiner, room.roomId, 'here I am');
+    const firstSendMs = performance.now() - started - ms;
     const [sends = [], pings = []] = await Promise.all(others);
     const events = new Set([...room.state, ...room.authChain].map((event) => event.eventId)).size;
-    return { events, ms, sends, pings };
+    return { events, ms, firstSendMs, sends, pings };
   } finally {
     for (const puppet of puppets) await puppet.close();
   }

@@ -1,9 +1,12 @@
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
+import { referenceTo } from '../../server/src/protocol/event-hashes.ts';
+import { hashAndSignEvent } from '../../server/src/protocol/event-signing.ts';
 import { openDatabase } from '../../server/src/storage/database.ts';
 import { brokenRules } from '../harness/broken-rules.ts';
 import { startHomeserver } from '../harness/homeserver.ts';
 import { makeLargeRoom } from '../harness/large-room.ts';
 import { Person } from '../harness/person.ts';
+import { versionNamed } from '../harness/puppet-room.ts';
 import { type PuppetServer, startPuppetServer } from '../harness/puppet-server.ts';
 
 /** More than go into one statement. */
@@ -21,6 +24,8 @@ for (const { serverName, answers } of puppets)
     heard.get(serverName)?.push(...body.pdus);
     return { pdus: {} };
   });
+const db = openDatabase({ connection: alpha.databaseUrl, poolSize: 2 });
+afterAll(() => db.close());
 const alice = await Person.register(alpha, 'alice');
 const bob = await Person.register(alpha, 'bob');
 
@@ -44,12 +49,10 @@ test('the next one of the server enters by its side, and sees who is there', asy
 });
 
 test('the counts of members by server are those of the memberships', async () => {
-  const db = openDatabase({ connection: alpha.databaseUrl, poolSize: 1 });
   const counted = await db.query(
     `SELECT server, joined_members AS joined FROM room_servers JOIN rooms ON nid = room_nid WHERE room_id = $1 ORDER BY server`,
     [room.roomId],
   );
-  await db.close();
   const share = MEMBERS / puppets.length;
   const expected = puppets.map(({ serverName: server }) => ({
     server,
@@ -57,6 +60,71 @@ test('the counts of members by server are those of the memberships', async () =>
   }));
   const byName = (a: { server: string }, b: { server: string }) => (a.server < b.server ? -1 : 1);
   expect(counted).toEqual([...expected, { server: alpha.serverName, joined: 2 }].sort(byName));
+});
+
+/** Events of a room that are stored, with its members and its state. */
+async function storedOf(roomId: string): Promise<number> {
+  const [row] = await db.query<{ rows: number }>(
+    `SELECT (SELECT count(*) FROM events e WHERE e.room_nid = r.nid) + (SELECT count(*) FROM memberships m WHERE m.room_nid = r.nid)
+      + (SELECT count(*) FROM current_state s WHERE s.room_nid = r.nid) AS rows FROM rooms r WHERE r.room_id = $1`,
+    [roomId],
+  );
+  return row?.rows ?? 0;
+}
+
+test('nothing of a room is kept that turns out not to let the user in, after most of it has gone to the database', async () => {
+  const closed = makeLargeRoom(puppets, MEMBERS);
+  const { state } = closed;
+  const rules = state.find(({ pdu }) => pdu.type === 'm.room.power_levels');
+  const [create, creator] = state;
+  if (rules === undefined || create === undefined || creator === undefined) throw new Error('no room');
+  const ban = hashAndSignEvent(
+    {
+      type: 'm.room.member',
+      room_id: closed.roomId,
+      sender: host.user('creator'),
+      state_key: alice.userId,
+      content: { membership: 'ban' },
+      origin_server_ts: Date.now(),
+      depth: 10,
+      prev_events: [referenceTo(creator, versionNamed('11'))],
+      auth_events: [create, creator, rules].map((event) => referenceTo(event, versionNamed('11'))),
+    },
+    versionNamed('11'),
+    host.serverName,
+    host.key,
+  );
+  const pdus = state.map(({ pdu }) => pdu);
+  closed.serve([...pdus, ban.pdu]);
+  const refused = await alice.call('POST', `/join/${encodeURIComponent(closed.roomId)}?via=${host.serverName}`, {});
+  expect(refused).toMatchObject({ status: 403, body: { errcode: 'M_FORBIDDEN' } });
+  expect(await storedOf(closed.roomId)).toBe(0);
+
+  closed.serve(pdus);
+  await alice.join(closed.roomId, [host.serverName]);
+  expect(await storedOf(closed.roomId)).toBeGreaterThan(3 * MEMBERS);
+});
+
+test('nothing of a room is kept whose join is cut off while it is written', async () => {
+  const cut = makeLargeRoom(puppets, MEMBERS);
+  cut.serve();
+  // Whoever writes the state waits here, with most of the events written.
+  const { promise: isCut, resolve } = Promise.withResolvers<void>();
+  const holding = db.transaction(async (tx) => {
+    await tx.query('LOCK TABLE current_state IN EXCLUSIVE MODE');
+    await isCut;
+  });
+  const joining = alice.call('POST', `/join/${encodeURIComponent(cut.roomId)}?via=${host.serverName}`, {});
+  const killed = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'INSERT INTO current_state%'`;
+  await expect.poll(async () => (await db.query(killed)).length, { timeout: 20_000 }).toBe(1);
+  resolve();
+  await holding;
+  expect((await joining).status).toBe(503);
+  expect(await storedOf(cut.roomId)).toBe(0);
+
+  await alice.join(cut.roomId, [host.serverName]);
+  await alice.say(cut.roomId, 'here after all');
 });
 
 test('after all this the database agrees with itself', async () => {

@@ -13,6 +13,11 @@ it('a transaction in which a statement failed fails, even if nobody looked at th
   await expect(unseen).rejects.toThrow('rolled back');
   const enqueued = db.transaction(async (tx) => tx.enqueue('INSERT INTO kept VALUES (1 / 0)'));
   await expect(enqueued).rejects.toThrow('division by zero');
+  const asked = db.transaction(async (tx) => {
+    tx.enqueue('INSERT INTO kept VALUES (1 / 0)');
+    await tx.query('SELECT 1');
+  });
+  await expect(asked).rejects.toThrow('division by zero');
   expect(await db.query('SELECT n FROM kept')).toEqual([]);
   await db.transaction(async (tx) => tx.enqueue('INSERT INTO kept VALUES (2)'));
   expect(await db.query('SELECT n FROM kept')).toEqual([{ n: 2 }]);

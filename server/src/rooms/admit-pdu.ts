@@ -15,6 +15,8 @@ import type { RoomParts } from './room-parts.ts';
 
 /** A room's whole state may come at once: other requests get a turn between so many events. */
 const PAUSE_EVERY = 50;
+/** Events whose keys are fetched together, and which are verified while the form of the next is checked. */
+const SLICE = 500;
 /** Node's thread pool has four threads. */
 const VERIFIED_AT_A_TIME = 32;
 
@@ -52,7 +54,7 @@ interface Checked {
 
 /**
  * The one gate through which events of others come in (Server-Server API, "Checks performed on receipt of a PDU", checks 1–3).
- * Keys for all of them are fetched together.
+ * While threads verify some, the form of others is checked; keys are fetched for all of them at the same time.
  *
  * @param room what room they must be of; undefined where the caller checks that itself
  * @param yetToSign server whose signature is going to be added: it is asked for only of its own users
@@ -65,12 +67,25 @@ export async function admitPdus(
   room?: RoomId,
   yetToSign?: ServerName,
 ): Promise<(VerifiedPdu | RefusedPdu)[]> {
-  const checked: (Checked | RefusedPdu)[] = [];
-  for (const [index, value] of unverified.entries()) {
-    if (index % PAUSE_EVERY === PAUSE_EVERY - 1) await setImmediate();
-    // Check 1: is it a valid event of the room version?
-    checked.push(checkForm(version, value, room, yetToSign));
+  const slices: Promise<(VerifiedPdu | RefusedPdu)[]>[] = [];
+  let before: Promise<(VerifiedPdu | RefusedPdu)[]> = Promise.resolve([]);
+  for (let from = 0; from < unverified.length; from += SLICE) {
+    const checked: (Checked | RefusedPdu)[] = [];
+    for (const value of unverified.slice(from, from + SLICE)) {
+      if (checked.length % PAUSE_EVERY === PAUSE_EVERY - 1) await setImmediate();
+      // Check 1: is it a valid event of the room version?
+      checked.push(checkForm(version, value, room, yetToSign));
+    }
+    const ready = Promise.all([parts.keyRing.fetch(wantedKeys(version, checked)), before]);
+    before = ready.then(([keys]) => verifyAll(version, checked, keys));
+    // Whoever waits for all of them gets to see it.
+    before.catch(() => {});
+    slices.push(before);
   }
+  return (await Promise.all(slices)).flat();
+}
+
+function wantedKeys(version: RoomVersion, checked: readonly (Checked | RefusedPdu)[]): WantedKey[] {
   const wanted: WantedKey[] = [];
   for (const one of checked) {
     if ('reason' in one) continue;
@@ -78,8 +93,7 @@ export async function admitPdus(
     for (const serverName of one.mustSign)
       for (const keyId of signatureKeyIds(one.pdu.signatures, serverName)) wanted.push({ serverName, keyId, validAt });
   }
-  const keys = await parts.keyRing.fetch(wanted);
-  return await verifyAll(version, checked, keys);
+  return wanted;
 }
 
 /** Checks 2 and 3: signatures and hash, of so many at a time that the threads which verify always have the next at hand. */

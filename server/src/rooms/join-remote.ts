@@ -49,7 +49,7 @@ async function joinThrough(
   const room = await parts.rooms.create(roomId, version.id);
   if (room.version !== version.id)
     throw new MatrixError('M_UNKNOWN', 'The other server named a version that the room does not have.', 502);
-  await parts.writer.writeAlone(room.nid, (open) => enterRoom(parts, open, join, state, authChain));
+  await parts.writer.writeLarge(room.nid, (open) => enterRoom(parts, open, join, state, authChain));
 }
 
 /** The room's version is what its create event says, not what the other server told us (A1.19). */

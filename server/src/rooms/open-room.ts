@@ -64,6 +64,10 @@ export class OpenRoom {
   /** Those of them that others resolve to (see `resolve-state.ts`). */
   readonly newResolutions = new Map<string, Snapshot>();
   readonly transactions: { key: Buffer; eventId: string }[] = [];
+  /** How many of `aside` have been sent to Postgres already: they cannot be taken back but with the whole transaction. */
+  asideSent = 0;
+  /** Sends what has been added aside so far. Left out where work of others shares the transaction. */
+  sendAside: (() => void) | undefined;
   /** Further statements that stand or fall with the events. */
   readonly alongside: ((tx: Transaction) => void)[] = [];
   #extremities: readonly Extremity[];
@@ -161,6 +165,7 @@ export class OpenRoom {
   }
 
   restore(checkpoint: Checkpoint): void {
+    if (this.asideSent > checkpoint.aside) throw new Error('what has been sent to Postgres cannot be taken back');
     this.#extremities = checkpoint.extremities;
     this.#depth = checkpoint.depth;
     this.#state = checkpoint.state;

@@ -139,7 +139,7 @@ export async function persist(
   ]);
 
   // What may be large and names no position of the log comes first.
-  await insertAside(tx, [...of((room) => room.aside), ...refused]);
+  await insertAside(tx, [...of((room) => room.aside.slice(room.asideSent)), ...refused]);
   insertSnapshots(
     tx,
     changed.flatMap((room) => room.newSnapshots),
@@ -170,6 +170,16 @@ export async function persist(
   applyRedactions(tx, [...backfilled, ...live]);
   for (const room of changed) for (const write of room.alongside) write(tx);
   return async () => toPersisted(live, await first);
+}
+
+/** Sends what has been added aside ahead of `persist`, so that Postgres is at work on it while more is added. */
+export function sendAside(tx: Transaction, room: OpenRoom): void {
+  const unsent = room.aside.slice(room.asideSent);
+  insertEventsAside(
+    tx,
+    unsent.map((added) => toEventRow(added, room.room.nid)),
+  );
+  room.asideSent += unsent.length;
 }
 
 /** A room's whole state may come at once: while Postgres is at work on one piece, others get a turn and the next is made. */

@@ -7,7 +7,7 @@ import type { LogRow } from '../storage/log-follower.ts';
 import { isStale } from '../storage/messages.ts';
 import { type RoomHeadRow, roomHead } from '../storage/rooms.ts';
 import { OpenRoom } from './open-room.ts';
-import { type Persisted, persist, persistMessages } from './persist.ts';
+import { type Persisted, persist, persistMessages, sendAside } from './persist.ts';
 import { AwaitsPolicyServer } from './policy-server.ts';
 import { acceptSigned, signByPolicyServer } from './policy-signatures.ts';
 import type { RoomParts } from './room-parts.ts';
@@ -123,11 +123,15 @@ export class RoomWriter {
     return this.#writeAlone(roomNid, work, undefined);
   }
 
-  #writeAlone<T>(roomNid: number, work: RoomWork<T>, request: WriteRequest | undefined): Promise<T> {
+  /** The same for work that adds whole rooms: Postgres is at work on what has been added while the work adds more. */
+  writeLarge<T>(roomNid: number, work: RoomWork<T>): Promise<T> {
+    return this.#writeAlone(roomNid, work, undefined, true);
+  }
+
+  #writeAlone<T>(roomNid: number, work: RoomWork<T>, request: WriteRequest | undefined, isLarge = false): Promise<T> {
+    const job = { roomNid, work, request, mayRunAhead: false, isLarge };
     return new Promise((resolve, reject) => {
-      void this.#runAlone([
-        { roomNid, work, request, mayRunAhead: false, resolve: resolve as WriteJob['resolve'], reject },
-      ]);
+      void this.#runAlone([{ ...job, resolve: resolve as WriteJob['resolve'], reject }]);
     });
   }
 
@@ -288,6 +292,7 @@ export class RoomWriter {
     const outcomes: Outcome[] = [];
     for (const job of jobs) {
       const room = rooms.get(job.roomNid);
+      if (room !== undefined && job.isLarge) room.sendAside = () => sendAside(tx, room);
       if (room !== undefined)
         outcomes.push(refuseUnknownToken(job, locked) ?? (await runJob(room, job, locked.earlier)));
     }

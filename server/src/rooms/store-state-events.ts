@@ -14,6 +14,8 @@ import { withoutTakenIds } from './taken-ids.ts';
 
 /** A room's whole state may come at once: other requests get a turn between so many events. */
 const PAUSE_EVERY = 200;
+/** After so many events they are sent to Postgres, where the work on the room allows that. */
+const SEND_EVERY = 500;
 
 interface Known {
   readonly nid: number;
@@ -89,6 +91,7 @@ async function storeAuthorised(
       deviceId: null,
       transactionId: null,
     });
+    if (open.aside.length - open.asideSent >= SEND_EVERY) open.sendAside?.();
   }
   return known;
 }

@@ -23,6 +23,8 @@ export interface WriteJob {
   readonly request: WriteRequest | undefined;
   /** The work asks nothing but the room, so it need not wait until the room is locked. */
   mayRunAhead: boolean;
+  /** What the work adds may be sent to Postgres before it is through: it has its transaction to itself. */
+  readonly isLarge?: boolean;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -81,7 +83,8 @@ export async function runJob(room: OpenRoom, job: WriteJob, earlier: Map<string,
     }
     return { job, value };
   } catch (error) {
-    if (isAway(error)) throw error;
+    // What has been sent to Postgres goes with the transaction, which is this job's alone.
+    if (isAway(error) || room.asideSent > 0) throw error;
     room.restore(checkpoint);
     return { job, error };
   }

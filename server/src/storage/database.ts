@@ -117,11 +117,16 @@ async function runTransaction<T>(client: pg.PoolClient, work: (tx: Transaction) 
     gather(client);
     return run<Row>(client, text, values);
   };
-  const result = await work({
+  const tx: Transaction = {
     transaction: true,
     query: (text, values) => gathered<never>(text, values),
     enqueue: (text, values) => send(gathered(text, values)),
     script: async (sql) => void (await client.query(sql)),
+  };
+  const result = await work(tx).catch(async (error: unknown) => {
+    // Postgres refuses whatever follows a statement that has failed. Why that one failed says more.
+    if (error instanceof pg.DatabaseError && error.code === IN_FAILED_TRANSACTION) throwFirst(await Promise.all(sent));
+    throw error;
   });
   gather(client);
   const committed = client.query('COMMIT').then(
@@ -129,10 +134,16 @@ async function runTransaction<T>(client: pg.PoolClient, work: (tx: Transaction) 
     ({ command }) => (command === 'COMMIT' ? {} : { error: new Error('The transaction was rolled back.') }),
     (error: unknown) => ({ error }),
   );
-  for (const outcome of await Promise.all([...sent, committed])) {
-    if (typeof outcome === 'object' && outcome !== null && 'error' in outcome) throw outcome.error;
-  }
+  throwFirst(await Promise.all([...sent, committed]));
   return result;
+}
+
+const IN_FAILED_TRANSACTION = '25P02';
+
+/** Throws the error of the first statement that failed. */
+function throwFirst(outcomes: readonly unknown[]): void {
+  for (const outcome of outcomes)
+    if (typeof outcome === 'object' && outcome !== null && 'error' in outcome) throw outcome.error;
 }
 
 export interface DatabaseOptions {
