@@ -1,4 +1,4 @@
-import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, readFile, realpath, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { loadSigningKey } from '../../server/src/federation/own-keys.ts';
@@ -6,6 +6,7 @@ import { isJsonObject } from '../../server/src/protocol/json.ts';
 import { newSigningKeySeed, verifyJson } from '../../server/src/protocol/signing.ts';
 import { encodeBase64 } from '../../server/src/protocol/unpadded-base64.ts';
 import { testDatabase } from '../harness/test-database.ts';
+import { watchSyncs } from '../harness/watch-syncs.ts';
 import { temporaryFolder, testFederation } from './federation-scene.ts';
 import { manualClock } from './manual-clock.ts';
 
@@ -22,6 +23,17 @@ test('A1.17 a signing key is made at first start, readable by nobody else, and k
   );
   expect(new Set(others).size).toBe(20);
 });
+
+test.runIf(process.platform === 'linux')(
+  'a signing key is on disk, with its name, before anything is signed with it',
+  async () => {
+    const folder = await realpath(await temporaryFolder());
+    const { synced, stop } = await watchSyncs();
+    await loadSigningKey(join(folder, 'signing.key'));
+    stop();
+    expect(synced).toEqual([expect.stringContaining(join(folder, 'signing.key.')), folder]);
+  },
+);
 
 test.each([
   ['readable by others', 'ed25519 a_1 nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2B', 0o644, /not private/],

@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto';
-import { readdir, utimes, writeFile } from 'node:fs/promises';
+import { createHash, randomBytes } from 'node:crypto';
+import { readdir, realpath, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
@@ -8,6 +8,7 @@ import { type Spooled, spool } from '../../server/src/media/spool.ts';
 import { openDatabase } from '../../server/src/storage/database.ts';
 import { findMedium, insertContent, lockContent } from '../../server/src/storage/media.ts';
 import { testDatabase } from '../harness/test-database.ts';
+import { watchSyncs } from '../harness/watch-syncs.ts';
 import { errorOf, startMediaServer } from './media-server.ts';
 
 const db = await testDatabase({ poolSize: 10 });
@@ -29,6 +30,22 @@ class Crash extends Error {}
 async function content(mediaId: string): Promise<string> {
   return await (await request('GET', `${DOWNLOAD}/${mediaId}`, { as: 'bob' })).text();
 }
+
+describe.runIf(process.platform === 'linux')('before an upload is acknowledged', () => {
+  test('its file is synced, then the folder in which it has its name', async () => {
+    const { synced, stop } = await watchSyncs();
+    const bytes = randomBytes(10);
+    await upload(bytes);
+    const before = [...synced];
+    stop();
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const root = path.dirname(await realpath(store.incomingFolder));
+    expect(before).toEqual([
+      expect.stringMatching(/\/incoming\/[\w-]{24}\.part$/),
+      path.join(root, 'content', sha256.slice(0, 2)),
+    ]);
+  });
+});
 
 describe('a crash between the steps of an upload', () => {
   test('after the bytes have arrived: nothing is visible, and the file goes once it is old', async () => {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { chmod, link, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { OperatorError } from './operator-error.ts';
+import { syncFolder } from './sync-folder.ts';
 
 /** What is wrong with a file that must be ours alone, or undefined. Windows has no such modes and is not asked. */
 async function exposure(path: string): Promise<string | undefined> {
@@ -27,8 +28,8 @@ export async function readPrivateFile(path: string): Promise<string | undefined>
 }
 
 /**
- * Creates a secret file with mode 0600, complete from the moment it exists, and answers its content: what others put there
- * first when several processes try at once. Its folder is made with mode 0700 where it is missing.
+ * Creates a secret file with mode 0600, complete from the moment it exists, and answers its content once that is on disk: what
+ * others put there first when several processes try at once. Its folder is made with mode 0700 where it is missing.
  */
 export async function createPrivateFile(path: string, content: string): Promise<string> {
   const folder = dirname(path);
@@ -47,6 +48,7 @@ export async function createPrivateFile(path: string, content: string): Promise<
       // Another process was faster; its file is the one that counts.
       if (error.code !== 'EEXIST') throw error;
     });
+    await syncFolder(folder);
   } finally {
     await rm(draft, { force: true });
   }

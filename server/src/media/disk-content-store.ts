@@ -1,21 +1,12 @@
 import { constants } from 'node:fs';
 import { mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { syncFolder } from '../base/sync-folder.ts';
 import type { ContentStore } from './content-store.ts';
 
 const FOLDERS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 const FILE_NAME = /^[0-9a-f]{64}$/;
 const PAGE = 1000;
-
-/** Syncs a folder: without it a rename in it may be undone by a power failure. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
 
 /**
  * Keeps each content in a file `content/<first byte>/<hash>` below `root`, all in lower-case hexadecimal. Paths are made from
@@ -29,6 +20,7 @@ export async function openDiskContentStore(root: string): Promise<ContentStore> 
   for (const folder of FOLDERS) await mkdir(join(contentFolder, folder), { recursive: true, mode: 0o700 });
   await syncFolder(contentFolder);
   await syncFolder(root);
+  await syncFolder(dirname(root));
 
   const folderOf = (sha256: Buffer) => join(contentFolder, sha256.toString('hex', 0, 1));
   const pathOf = (sha256: Buffer) => join(folderOf(sha256), sha256.toString('hex'));
