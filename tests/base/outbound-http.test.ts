@@ -64,6 +64,43 @@ test('A5.3 a body over the limit fails, whether it is announced or not', async (
   }
 });
 
+for (const [what, before, endless] of [
+  ['a status text', 'HTTP/1.1 200 ', 'O'],
+  ['chunk extensions', 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1;', 'x'],
+  ['early answers', '', 'HTTP/1.1 103 Early Hints\r\n\r\n'],
+  ['framing of chunks', 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n', `1;${'x'.repeat(2_000)}\r\nx\r\n`],
+] as const)
+  test.for([undefined, 'localhost'])(
+    `A5.3 ${what} without end fail by their number of bytes, long before the deadline`,
+    async (tlsName) => {
+      let sent = 0;
+      const server = await startLoopbackServer(({ socket }) => {
+        const more = Buffer.from(endless.repeat((64 * 1024) / endless.length));
+        const pour = () => {
+          while (!socket.destroyed && socket.write(more)) sent += more.length;
+        };
+        socket.on('error', () => {}).on('drain', pour);
+        socket.write(before);
+        pour();
+      }, tlsName);
+      const http = await testOutbound();
+      const to = `${tlsName === undefined ? 'http' : 'https'}://localhost:${server.port}/`;
+      const request = http.request({ to, maxBytes: MiB, deadlineMs: 540_000 });
+      await expect(request).rejects.toMatchObject({ kind: 'too_large' });
+      expect(sent).toBeLessThan(20 * MiB);
+    },
+  );
+
+test('a connection that is kept open brings one answer after the other, and together more than any may have', async () => {
+  const server = await startLoopbackServer((_request, response) => void response.end(Buffer.alloc(MiB)));
+  const http = await testOutbound({ connectionsPerHost: 1 });
+  for (let n = 0; n < 5; n++) {
+    const to = `http://127.0.0.1:${server.port}/`;
+    expect((await http.request({ to, maxBytes: MiB, deadlineMs: 60_000 })).body.length).toBe(MiB);
+  }
+  expect(server.connections()).toBe(1);
+});
+
 test('A10.4 a small gzip body that unfolds to more than the limit fails', async () => {
   const bomb = gzipSync(Buffer.alloc(200 * MiB));
   const server = await startLoopbackServer((_request, response) =>

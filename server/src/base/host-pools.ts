@@ -1,10 +1,12 @@
-import { type buildConnector, Pool } from 'undici';
-import type { Endpoint } from './outbound-connect.ts';
+import { Pool } from 'undici';
+import type { Endpoint, MakeConnector } from './outbound-connect.ts';
 import { OutboundError } from './outbound-error.ts';
 
 interface Host {
   readonly pool: Pool;
   requests: number;
+  /** Most bytes of a body among the requests since there last were none. */
+  maxBytes: number;
 }
 
 export interface HostPoolsOptions {
@@ -13,7 +15,7 @@ export interface HostPoolsOptions {
   readonly requestsPerHost: number;
   /** Endpoints that are kept open at a time. */
   readonly maxHosts: number;
-  readonly connectorFor: (endpoint: Endpoint) => buildConnector.connector;
+  readonly connectorFor: MakeConnector;
 }
 
 function keyOf({ protocol, host, port, certificateName, hostHeader, requestedHost }: Endpoint): string {
@@ -31,12 +33,17 @@ export class HostPools {
     this.#options = options;
   }
 
-  /** The pool for one request, which must be released once. Refuses as `overloaded` when too many are under way. */
-  enter(endpoint: Endpoint): { pool: Pool; release: () => void } {
+  /**
+   * The pool for one request, which must be released once. Refuses as `overloaded` when too many are under way.
+   *
+   * @param maxBytes of the body of its answer
+   */
+  enter(endpoint: Endpoint, maxBytes: number): { pool: Pool; release: () => void } {
     const key = keyOf(endpoint);
     const host = this.#hostFor(key, endpoint);
     if (host.requests >= this.#options.requestsPerHost)
       throw new OutboundError('overloaded', `Too many requests to ${endpoint.host} are waiting.`);
+    host.maxBytes = host.requests === 0 ? maxBytes : Math.max(host.maxBytes, maxBytes);
     host.requests++;
     let released = false;
     const release = () => {
@@ -60,22 +67,22 @@ export class HostPools {
     if (entry === undefined) {
       if (this.#hosts.size >= this.#options.maxHosts && !this.#retireIdle())
         throw new OutboundError('overloaded', 'Requests to too many hosts are under way.');
-      const pool = this.#open(endpoint);
+      const pool = this.#open(endpoint, () => this.#hosts.get(key)?.maxBytes ?? 0);
       pool.on('disconnect', () => this.#retireIfUnused(key));
-      entry = { pool, requests: 0 };
+      entry = { pool, requests: 0, maxBytes: 0 };
     }
     this.#hosts.delete(key);
     this.#hosts.set(key, entry);
     return entry;
   }
 
-  #open(endpoint: Endpoint): Pool {
+  #open(endpoint: Endpoint, maxBytes: () => number): Pool {
     // The connector knows where to go. Names of servers may be what a URL cannot have as its host.
     return new Pool(`${endpoint.protocol}//endpoint.invalid`, {
       connections: this.#options.connectionsPerHost,
       pipelining: 1,
       allowH2: false,
-      connect: this.#options.connectorFor(endpoint),
+      connect: this.#options.connectorFor(endpoint, maxBytes),
       // The deadline of each request covers the waits for headers and body.
       headersTimeout: 0,
       bodyTimeout: 0,

@@ -8,6 +8,7 @@ import {
 } from 'node:tls';
 import type { buildConnector } from 'undici';
 import { mayConnect, type PrivateAddresses } from './address-policy.ts';
+import { meterAnswers } from './answer-meter.ts';
 import type { NameLookup } from './name-lookup.ts';
 import { OutboundError } from './outbound-error.ts';
 
@@ -35,6 +36,9 @@ export interface ConnectSettings {
   readonly timeoutMs: number;
 }
 
+/** @param maxBytes of the largest body that may come from the endpoint at the moment */
+export type MakeConnector = (endpoint: Endpoint, maxBytes: () => number) => buildConnector.connector;
+
 /** Certificates of Node, the operating system and the configuration. Made on first use: parsing them takes a while. */
 function trustedCertificates(extraCa: readonly string[]): () => SecureContext {
   let context: SecureContext | undefined;
@@ -55,7 +59,7 @@ function refused(host: string): OutboundError {
  * Makes connectors: each connects to its endpoint, and only to addresses that the policy lets through. The addresses are
  * those of the one lookup that the socket then connects to, so a name that answers differently the second time gains nothing.
  */
-export function createConnectors(settings: ConnectSettings): (endpoint: Endpoint) => buildConnector.connector {
+export function createConnectors(settings: ConnectSettings): MakeConnector {
   const secureContext = trustedCertificates(settings.extraCa);
 
   const allowed = (endpoint: Endpoint, address: string) =>
@@ -104,7 +108,7 @@ export function createConnectors(settings: ConnectSettings): (endpoint: Endpoint
     });
   }
 
-  return (endpoint) => (_options, callback) => {
+  return (endpoint, maxBytes) => (_options, callback) => {
     if (isIP(endpoint.host) !== 0 && !allowed(endpoint, endpoint.host)) {
       callback(refused(endpoint.host), null);
       return;
@@ -116,8 +120,10 @@ export function createConnectors(settings: ConnectSettings): (endpoint: Endpoint
       if (answered) return;
       answered = true;
       clearTimeout(timer);
-      if (error === null) callback(null, socket);
-      else {
+      if (error === null) {
+        meterAnswers(socket, maxBytes);
+        callback(null, socket);
+      } else {
         socket.destroy();
         callback(error, null);
       }

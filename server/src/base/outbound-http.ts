@@ -28,7 +28,7 @@ export interface OutboundRequest {
   /** Lower-case names. `host`, `user-agent` and `accept-encoding` are set here. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
-  /** Most bytes of the body, as sent and as decompressed. */
+  /** Most bytes of the body, as sent and as decompressed. All of the answer may take twice that and 256 KiB. */
   readonly maxBytes: number;
   /** Time from the call to the last byte of the body, in milliseconds. */
   readonly deadlineMs: number;
@@ -122,7 +122,7 @@ async function exchange(
   request: OutboundRequest,
   signal: AbortSignal,
 ): Promise<OutboundAnswer<Readable>> {
-  const { pool, release } = pools.enter(target);
+  const { pool, release } = pools.enter(target, request.maxBytes);
   try {
     const answer = await pool.request({
       path: target.path,
