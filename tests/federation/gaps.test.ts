@@ -4,7 +4,7 @@ import { brokenRules } from '../harness/broken-rules.ts';
 import { startHomeserver } from '../harness/homeserver.ts';
 import { Person } from '../harness/person.ts';
 import { PuppetRoom } from '../harness/puppet-room.ts';
-import { startPuppetServer } from '../harness/puppet-server.ts';
+import { RawAnswer, startPuppetServer } from '../harness/puppet-server.ts';
 
 const alpha = await startHomeserver();
 const puppet = await startPuppetServer();
@@ -56,6 +56,23 @@ test('where missed events cannot be had, the state before the event stands in fo
   expect((await alice.roomOk('GET', room.roomId, 'state/m.room.name/')).name).toBe('New name');
   expect((await alice.history(room.roomId)).map((event) => event.event_id)).toContain(lost.eventId);
 });
+
+for (const [how, answer] of [
+  ['refuses to tell', undefined],
+  ['answers nonsense instead of', { events: 'all of them' }],
+  ['breaks off while telling', new RawAnswer((_request, response) => response.writeHead(200).destroy())],
+] as const)
+  test(`the state before an event is asked of a server that ${how} what was missed`, async () => {
+    const { room, alice, creator } = await personInPuppetRoom();
+    room.add({ type: 'm.room.name', sender: creator, stateKey: '', content: { name: 'New name' } });
+    room.message(creator, 'lost');
+    puppet.answers.set('get_missing_events', () => answer);
+    const last = room.message(creator, 'found');
+    // Who broke off is not asked again at once.
+    await expect.poll(() => send(last), { timeout: 20_000 }).toEqual({ [last.eventId]: {} });
+    expect(await alice.texts(room.roomId)).toContain('found');
+    expect((await alice.roomOk('GET', room.roomId, 'state/m.room.name/')).name).toBe('New name');
+  });
 
 test('history from before the join is fetched while scrolling back', async () => {
   const room = PuppetRoom.create(puppet);

@@ -1,3 +1,4 @@
+import { FederationError } from '../federation/federation-error.ts';
 import { type EventId, prevEventIds, type ServerName } from '../protocol/event.ts';
 import { eventsById } from '../storage/events.ts';
 import type { RoomRow } from '../storage/rooms.ts';
@@ -131,7 +132,7 @@ async function fillGap(parts: RoomParts, source: SourceOfOne, pdu: VerifiedPdu):
 
 /** `POST /get_missing_events`, as often as it takes to get back to events that we hold. */
 async function fetchGap(parts: RoomParts, source: SourceOfOne, pdu: VerifiedPdu): Promise<VerifiedPdu[]> {
-  const { room, server } = source;
+  const { room } = source;
   const open = await parts.writer.peek(room.nid);
   const earliestEvents = open.extremities.map((extremity) => extremity.eventId).slice(0, 20);
   const found = new Map<EventId, VerifiedPdu>();
@@ -139,8 +140,8 @@ async function fetchGap(parts: RoomParts, source: SourceOfOne, pdu: VerifiedPdu)
   for (let round = 0; round < MAX_ROUNDS && edge.length > 0; round++) {
     const latestEvents = edge.map((event) => event.eventId).slice(0, 20);
     const request = { roomId: room.roomId, earliestEvents, latestEvents, limit: MISSING_EVENTS };
-    spend(server, callOptions(source));
-    const answer = await parts.federation.getMissingEvents(server, request, callOptions(source));
+    const answer = await missingEvents(parts, source, request);
+    if (answer === undefined) break;
     const admitted = await admitPdus(parts, versionOf(room), answer.slice(0, MISSING_EVENTS), room.roomId);
     const wanted = edge.flatMap((event) => prevEventIds(event.pdu));
     const before = found.size;
@@ -150,6 +151,21 @@ async function fetchGap(parts: RoomParts, source: SourceOfOne, pdu: VerifiedPdu)
     source.budget.isOverdrawn = round === MAX_ROUNDS - 1 && edge.length > 0;
   }
   return [...found.values()];
+}
+
+/** What a server answers; undefined where it does not: the state may be had all the same. */
+async function missingEvents(
+  parts: RoomParts,
+  source: SourceOfOne,
+  request: Parameters<RoomParts['federation']['getMissingEvents']>[1],
+): Promise<readonly unknown[] | undefined> {
+  spend(source.server, callOptions(source));
+  try {
+    return await parts.federation.getMissingEvents(source.server, request, callOptions(source));
+  } catch (error) {
+    if (!(error instanceof FederationError)) throw error;
+    return undefined;
+  }
 }
 
 /** Those of the events that build on events which we neither hold nor have just found. */
