@@ -132,10 +132,12 @@ test('A1.14 a gap without an end costs twenty requests at most, and then its ser
   const ends = ['first', 'second', 'third'].map((body) =>
     room.know(room.build({ type: 'm.room.message', sender: creator, content: { body } }).pdu),
   );
+  // What alpha sends by itself has nothing to do with it.
+  const requests = () => puppet.calls.filter((call) => call !== 'send').length;
   const requestsFor = async (event: { pdu: unknown } | undefined) => {
-    const before = puppet.calls.length;
+    const before = requests();
     if (event !== undefined) await send([event]);
-    return puppet.calls.length - before;
+    return requests() - before;
   };
   const first = await requestsFor(ends[0]);
   expect(first).toBeGreaterThan(5);
