@@ -5,7 +5,7 @@ import { isJsonObject, nearestSafeInteger } from '../protocol/json.ts';
 import { insertAuthChains, placeInAuthChains } from '../storage/auth-chains.ts';
 import { insertTransactions } from '../storage/client-transactions.ts';
 import { type StateChange, writeCurrentState } from '../storage/current-state.ts';
-import type { Queryable, Transaction } from '../storage/database.ts';
+import type { Database, Transaction } from '../storage/database.ts';
 import {
   type EventRow,
   insertBackfilledEvents,
@@ -195,7 +195,7 @@ async function insertAside(tx: Transaction, events: readonly Added[]): Promise<v
  * they were opened: see `writeMessages` for what it throws. It is a transaction of its own.
  */
 export async function persistMessages(
-  db: Queryable,
+  db: Database,
   rooms: readonly OpenRoom[],
   tokens: readonly number[],
   origin: string,
@@ -210,7 +210,7 @@ export async function persistMessages(
     transactions: changed.flatMap((room) => room.transactions),
     tokens,
   };
-  return toPersisted(live, await writeMessages(db, batch, origin));
+  return toPersisted(live, await writeMessages(db.line, batch, origin));
 }
 
 /**

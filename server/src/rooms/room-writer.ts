@@ -34,6 +34,8 @@ const BATCH = 128;
 const MOST_ALONE = 6;
 /** Beyond this many waiting jobs new ones are refused with 503: the database does not keep up. */
 const MAX_WAITING = 5_000;
+/** Transactions of what ran ahead that Postgres has been given at a time. */
+const MOST_UNDER_WAY = 2;
 /** Heads kept in memory. */
 const REMEMBERED_HEADS = 10_000;
 /** After somebody else has written to a room, so many of our transactions ask for its head. */
@@ -143,46 +145,60 @@ export class RoomWriter {
   }
 
   /**
-   * While Postgres is at work on one transaction, the messages that arrive are built on top of what it writes, so that the next
-   * can follow at once.
+   * While Postgres is at work on transactions, the messages that arrive are built on top of what these write. One of them waits
+   * at Postgres' door, so that it can follow at once.
    */
   async #run(): Promise<void> {
     this.#running = true;
-    let underWay: Ahead | undefined;
+    const underWay: Ahead[] = [];
     let answers: Outcome[] = [];
-    while (underWay !== undefined || answers.length > 0 || this.#queue.length > 0) {
+    while (underWay.length > 0 || answers.length > 0 || this.#queue.length > 0) {
       // Requests that have arrived already come along: a large transaction costs little more than a small one. And those of the
       // transaction before get their answers while Postgres is at work on this one.
       await setImmediate();
       settle(answers);
+      answers = [];
       const next = await this.#prepare(underWay);
-      const isWritten = (await underWay?.written) ?? true;
-      answers = isWritten ? (underWay?.outcomes ?? []) : [];
-      if (!isWritten) this.#queue.unshift(...(underWay?.jobs ?? []), ...next.jobs);
-      underWay = isWritten && next.jobs.length > 0 ? next : undefined;
-      if (underWay !== undefined) underWay.written = this.#writeAhead(underWay);
-      else if (this.#queue.length > 0) await this.#runBatch(this.#queue.splice(0, BATCH));
+      const isWritten = underWay[0]?.isWritten;
+      if (isWritten === false) settle(await this.#takeBack(underWay.splice(0), next));
+      else if (next.jobs.length > 0) underWay.push(this.#writeAhead(next));
+      if (isWritten === true) answers = underWay.shift()?.outcomes ?? [];
+      else if (underWay.length === 0 && this.#queue.length > 0) await this.#runBatch(this.#queue.splice(0, BATCH));
     }
     this.#running = false;
   }
 
-  /** Runs the jobs at the front of the queue that can run ahead, and until the transaction under way is done those that come. */
-  async #prepare(underWay: Ahead | undefined): Promise<Ahead> {
+  /**
+   * Runs the jobs at the front of the queue that can run ahead, and until they can be written those that come: until the first
+   * transaction under way is done. One that is as large need not wait for that: smaller ones would only cost more in sum.
+   */
+  async #prepare(underWay: readonly Ahead[]): Promise<Ahead> {
+    const [oldest] = underWay;
     const next = newAhead();
-    let isDone = underWay === undefined;
-    const done = underWay?.written.then(() => {
-      isDone = true;
-    });
     for (;;) {
       await this.#runAhead(next, underWay);
-      if (isDone) return next;
+      if (oldest === undefined || oldest.isWritten !== undefined) return next;
+      if (next.jobs.length >= oldest.jobs.length && underWay.length < MOST_UNDER_WAY) return next;
       const { promise: arrival, resolve } = Promise.withResolvers<void>();
       this.#arrived = resolve;
-      await Promise.race([arrival, done]);
+      await Promise.race([arrival, oldest.done]);
     }
   }
 
-  async #runAhead(next: Ahead, underWay: Ahead | undefined): Promise<void> {
+  /**
+   * Puts the jobs of a transaction that failed back to the front of the queue, and with them those of all that rest on it and so
+   * have failed too. What has nothing to do with it may have been written.
+   *
+   * @returns the outcomes of those
+   */
+  async #takeBack(underWay: readonly Ahead[], next: Ahead): Promise<Outcome[]> {
+    await Promise.all(underWay.map((ahead) => ahead.done));
+    const failed = underWay.filter((ahead) => ahead.isWritten !== true);
+    this.#queue.unshift(...[...failed, next].flatMap((ahead) => ahead.jobs));
+    return underWay.filter((ahead) => ahead.isWritten === true).flatMap((ahead) => ahead.outcomes);
+  }
+
+  async #runAhead(next: Ahead, underWay: readonly Ahead[]): Promise<void> {
     while (next.jobs.length < BATCH) {
       const [job] = this.#queue;
       if (job === undefined || !job.mayRunAhead) return;
@@ -198,7 +214,7 @@ export class RoomWriter {
     }
   }
 
-  async #runOneAhead(job: WriteJob, next: Ahead, underWay: Ahead | undefined): Promise<Outcome | undefined> {
+  async #runOneAhead(job: WriteJob, next: Ahead, underWay: readonly Ahead[]): Promise<Outcome | undefined> {
     try {
       const room = next.rooms.get(job.roomNid) ?? (await this.#openAhead(job.roomNid, underWay));
       if (room === undefined) return undefined;
@@ -210,20 +226,25 @@ export class RoomWriter {
   }
 
   /** The room as we know it, if we do. */
-  async #openAhead(nid: number, underWay: Ahead | undefined): Promise<OpenRoom | undefined> {
-    const before = underWay?.rooms.get(nid);
+  async #openAhead(nid: number, underWay: readonly Ahead[]): Promise<OpenRoom | undefined> {
+    const before = underWay.findLast((ahead) => ahead.rooms.has(nid))?.rooms.get(nid);
     if (before !== undefined) return before.continued();
     const head = this.#heads.get(nid);
     return head === undefined ? undefined : await OpenRoom.open(this.#partsOf(), head);
   }
 
   /**
-   * Writes what ran ahead, in one round trip: the transaction fails if one of the rooms has another head than we
-   * thought, or if an access token has ended.
-   *
-   * @returns whether it is written; if not, its jobs are to be run on the locked rooms. Never fails
+   * Begins to write what ran ahead, in one round trip: the transaction fails if one of the rooms has another head than we
+   * thought, or if an access token has ended. Then its jobs are to be run on the locked rooms.
    */
-  async #writeAhead(ahead: Ahead): Promise<boolean> {
+  #writeAhead(ahead: Ahead): Ahead {
+    ahead.done = this.#persistAhead(ahead).then((isWritten) => {
+      ahead.isWritten = isWritten;
+    });
+    return ahead;
+  }
+
+  async #persistAhead(ahead: Ahead): Promise<boolean> {
     const rooms = [...ahead.rooms.values()];
     try {
       const persisted = await persistMessages(this.#db, rooms, tokensOf(ahead.jobs), this.#partsOf().follower.origin);
@@ -332,12 +353,21 @@ interface Ahead {
   readonly outcomes: Outcome[];
   /** As in `LockedRooms`: of these jobs only. */
   readonly earlier: Map<string, string>;
-  /** Whether they have been written. */
-  written: Promise<boolean>;
+  /** Resolves when Postgres has answered. */
+  done: Promise<void>;
+  /** Whether they have been written; undefined until Postgres has answered. */
+  isWritten: boolean | undefined;
 }
 
 function newAhead(): Ahead {
-  return { rooms: new Map(), jobs: [], outcomes: [], earlier: new Map(), written: Promise.resolve(false) };
+  return {
+    rooms: new Map(),
+    jobs: [],
+    outcomes: [],
+    earlier: new Map(),
+    done: Promise.resolve(),
+    isWritten: undefined,
+  };
 }
 
 function toLogRow({ added, room, position }: Persisted): LogRow {

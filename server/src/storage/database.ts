@@ -33,6 +33,11 @@ export interface Transaction extends Queryable {
 export interface Database extends Queryable {
   /** Commits what `work` did, or rolls all of it back when it throws. Never nested. */
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
+  /**
+   * Statements of which each is a transaction of its own. They run in the order in which they were given, and each is sent
+   * without waiting for the one before: Postgres goes on with it whatever becomes of that.
+   */
+  readonly line: Queryable;
   /** A connection of its own, outside the pool: for LISTEN and for session-level advisory locks. */
   connect(onLost: (error: Error) => void): Promise<Connection>;
   close(): Promise<void>;
@@ -146,6 +151,55 @@ function throwFirst(outcomes: readonly unknown[]): void {
     if (typeof outcome === 'object' && outcome !== null && 'error' in outcome) throw outcome.error;
 }
 
+interface Held {
+  readonly client: pg.PoolClient;
+  /** Keeps the pool from handing the connection out again. */
+  breakWith(error: Error): void;
+  release(): void;
+}
+
+async function hold(pool: pg.Pool): Promise<Held> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  const breakWith = (error: Error) => {
+    broken = error;
+  };
+  client.on('error', breakWith);
+  return {
+    client,
+    breakWith,
+    release() {
+      client.off('error', breakWith);
+      client.release(broken);
+    },
+  };
+}
+
+/** See `Database.line`: a connection of the pool, held as long as there are statements under way on it. */
+function openLine(pool: pg.Pool): Queryable {
+  let line: { readonly held: Promise<Held>; statements: number } | undefined;
+  return {
+    async query(text, values) {
+      line ??= { held: hold(pool), statements: 0 };
+      const mine = line;
+      mine.statements++;
+      const held = await mine.held.catch((error: unknown) => {
+        if (line === mine) line = undefined;
+        throw error;
+      });
+      try {
+        gather(held.client);
+        return await run<never>(held.client, text, values);
+      } finally {
+        if (--mine.statements === 0) {
+          line = undefined;
+          held.release();
+        }
+      }
+    },
+  };
+}
+
 export interface DatabaseOptions {
   /** Postgres connection string, or the settings of a socket connection. */
   readonly connection: string | pg.ClientConfig;
@@ -179,6 +233,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   const pool = new pg.Pool({ ...settings, pipeline: true, max: options.poolSize } as pg.PoolConfig);
   // An idle connection that breaks is replaced on demand; without a listener it would end the process.
   pool.on('error', () => {});
+  const line = openLine(pool);
 
   let isAway = false;
   const answered = () => {
@@ -200,28 +255,26 @@ export function openDatabase(options: DatabaseOptions): Database {
       return rows;
     },
 
+    line: {
+      async query(text, values) {
+        const rows = await line.query<never>(text, values).catch(failed);
+        answered();
+        return rows;
+      },
+    },
+
     async transaction(work) {
-      const client = await pool.connect().catch(failed);
-      let broken: Error | undefined;
-      const onError = (error: Error) => {
-        broken = error;
-      };
-      client.on('error', onError);
+      const held = await hold(pool).catch(failed);
       try {
-        const result = await runTransaction(client, work);
+        const result = await runTransaction(held.client, work);
         answered();
         return result;
       } catch (error) {
-        try {
-          await client.query('ROLLBACK');
-        } catch (rollbackError) {
-          // The connection is gone, and with it the transaction: the pool must not hand it out again.
-          broken = rollbackError as Error;
-        }
+        // If this fails, the connection is gone, and with it the transaction: the pool must not hand it out again.
+        await held.client.query('ROLLBACK').catch(held.breakWith);
         return failed(error);
       } finally {
-        client.off('error', onError);
-        client.release(broken);
+        held.release();
       }
     },
 
