@@ -283,6 +283,26 @@ describe('restricted rooms', () => {
     expect(await alice.membership(roomId, userId)).toBeUndefined();
   });
 
+  test('signed for by anybody of ours who may invite, but by nobody whom the power levels keep from it', async () => {
+    const { alice, club, roomId } = await clubAndRoom('11');
+    const [bob, carol] = [await newPerson(), await newPerson()];
+    for (const member of [bob, carol]) {
+      await member.join(club);
+      await member.join(roomId);
+    }
+    const levels = await alice.roomOk('GET', roomId, 'state/m.room.power_levels/');
+    const users = { [alice.userId]: 100, [bob.userId]: -1 };
+    await alice.setState(roomId, 'm.room.power_levels', { ...levels, users });
+    await alice.roomOk('POST', roomId, 'leave', {});
+    const [invited, shut] = [newUser(), newUser()];
+    for (const userId of [invited, shut]) await PuppetRoom.join(puppet, alpha.serverName, club, userId);
+    const join = await signedJoin(roomId, invited);
+    expect(join.pdu.content.join_authorised_via_users_server).toBe(carol.userId);
+    expect((await sendJoin(roomId, join.eventId, join.pdu)).status).toBe(200);
+    await carol.roomOk('POST', roomId, 'leave', {});
+    expect(await makeJoin(roomId, shut)).toMatchObject({ status: 400, body: { errcode: 'M_UNABLE_TO_GRANT_JOIN' } });
+  });
+
   test('says when only another server can tell or let in', async () => {
     const { alice, club, roomId } = await clubAndRoom('11');
     const userId = newUser();

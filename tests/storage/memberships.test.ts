@@ -1,6 +1,12 @@
 import { expect, test } from 'vitest';
-import type { Queryable } from '../../server/src/storage/database.ts';
-import { heroes, memberCounts } from '../../server/src/storage/memberships.ts';
+import type { Queryable, Transaction } from '../../server/src/storage/database.ts';
+import {
+  countServers,
+  heroes,
+  joinedCounts,
+  memberCounts,
+  someoneJoined,
+} from '../../server/src/storage/memberships.ts';
 import { testDatabase } from '../harness/test-database.ts';
 
 const db = await testDatabase();
@@ -35,7 +41,7 @@ async function rowsRead(tx: Queryable): Promise<number> {
 }
 
 /** What is answered, and how many rows of `memberships` were read for it. */
-async function counted<T>(ask: (tx: Queryable) => Promise<T>): Promise<{ answer: T; rows: number }> {
+async function counted<T>(ask: (tx: Transaction) => Promise<T>): Promise<{ answer: T; rows: number }> {
   return await db.transaction(async (tx) => {
     const before = await rowsRead(tx);
     const answer = await ask(tx);
@@ -61,6 +67,31 @@ test('a large room is summarised without reading its members', async () => {
   expect(of(joined)).toEqual(['@u1:x', '@u2:x', '@u4:x', '@u5:x', '@u6:x']);
   expect(of(left)).toEqual(['@u1:x', '@u2:x', '@u4:x', '@u5:x', '@u6:x']);
   expect(named.rows).toBeLessThan(20);
+});
+
+test('who comes and goes is counted, and somebody found who is there, without reading the other members', async () => {
+  const nid = await makeRoom('!counted:x', 'join');
+  const change = (server: string, joined: number, place = 1) => ({ roomNid: nid, server, joined, place });
+  const changed = await counted(async (tx) => {
+    countServers(tx, [change('x', 1), change('x', 1), change('x', -1), change('y', 1, 2), change('z', 0)], 2);
+    return await joinedCounts(tx, [nid]);
+  });
+  expect(changed).toEqual({ answer: new Map([[nid, MEMBERS + 2]]), rows: 0 });
+  await db.transaction(async (tx) => countServers(tx, [change('y', -1)], 1));
+  const rows = await db.query(
+    `SELECT server, joined_members AS joined, until_position IS NULL AS stays FROM room_servers WHERE room_nid = $1 ORDER BY server`,
+    [nid],
+  );
+  expect(rows).toEqual([
+    { server: 'x', joined: MEMBERS + 1, stays: true },
+    { server: 'y', joined: 0, stays: false },
+  ]);
+  const leftOut = ['@u1:x', '@u2:x'] as const;
+  const found = await counted((tx) => someoneJoined(tx, nid, 'x', leftOut));
+  expect(found.answer).toMatch(/^@u\d+:x$/);
+  expect(leftOut).not.toContain(found.answer);
+  expect(found.rows).toBeLessThan(10);
+  expect(await someoneJoined(db, nid, 'y', [])).toBeUndefined();
 });
 
 test('whoever is in a room or invited to it names it before those who have left, however long they were there', async () => {

@@ -3,7 +3,7 @@ import type { SignedEvent } from '../protocol/event-signing.ts';
 import type { Transaction } from '../storage/database.ts';
 import { eventsById, insertEventsAside } from '../storage/events.ts';
 import { appendLog } from '../storage/log.ts';
-import { countServers, serverIsJoined, writeMemberships } from '../storage/memberships.ts';
+import { serverIsJoined, writeMemberships } from '../storage/memberships.ts';
 import { lockHeads, type RoomRow } from '../storage/rooms.ts';
 import type { VerifiedPdu } from './admit-pdu.ts';
 import { toEventRow, toNewMembership } from './persist.ts';
@@ -77,5 +77,4 @@ async function write(
   const shown = { strippedState: options.strippedState ?? null, via: options.via ?? null };
   if (membership === undefined) return;
   writeMemberships(tx, [{ ...membership, ...shown }], 1);
-  countServers(tx, [membership], 1);
 }

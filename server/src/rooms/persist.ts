@@ -13,7 +13,13 @@ import {
   insertLiveEvents,
   type StoredEvent,
 } from '../storage/events.ts';
-import { countServers, type MembershipState, type NewMembership, writeMemberships } from '../storage/memberships.ts';
+import {
+  countServers,
+  type MemberCountChange,
+  type MembershipState,
+  type NewMembership,
+  writeMemberships,
+} from '../storage/memberships.ts';
 import { writeMessages } from '../storage/messages.ts';
 import {
   fillMissingPrevEvents,
@@ -166,7 +172,7 @@ export async function persist(
     live.length,
   );
   writeMemberships(tx, state.memberships, live.length);
-  countServers(tx, [...state.bystanders, ...state.memberships], live.length);
+  countServers(tx, state.counts, live.length);
   applyRedactions(tx, [...backfilled, ...live]);
   for (const room of changed) for (const write of room.alongside) write(tx);
   return async () => toPersisted(live, await first);
@@ -287,11 +293,12 @@ interface ChangedState {
    * log must not be locked while they are written. At which position of it they came matters to nobody.
    */
   readonly bystanders: NewMembership[];
+  readonly counts: MemberCountChange[];
 }
 
 /** What changes in the current state of the rooms, and which memberships with it. */
 async function changedState(rooms: readonly OpenRoom[], live: readonly Added[]): Promise<ChangedState> {
-  const all: ChangedState = { changes: [], memberships: [], bystanders: [] };
+  const all: ChangedState = { changes: [], memberships: [], bystanders: [], counts: [] };
   const places = new Map(live.map((event, index) => [event.added.nid, index + 1]));
   for (const room of rooms) {
     const difference = snapshotDifference(room.stateAtOpening, room.state);
@@ -301,16 +308,39 @@ async function changedState(rooms: readonly OpenRoom[], live: readonly Added[]):
     // An older event that state resolution brought back counts from the event that led to it.
     const last = live.findLastIndex((event) => event.room === room) + 1;
     const nids = [...difference.values()].filter((nid) => nid !== 0);
+    const joinedBefore = await joinedAtOpening(room, difference);
+    const count = (membership: NewMembership) => all.counts.push(countChange(membership, joinedBefore));
     for (const [nid, { event }] of await room.eventsByNid(nids)) {
       const place = places.get(nid);
       const membership = toNewMembership(room.room.nid, nid, event.pdu, place ?? last);
       if (membership === undefined) continue;
+      count(membership);
       const isFromBefore = place === undefined && membership.membership === 'join';
       (isFromBefore && membership.server !== room.serverName ? all.bystanders : all.memberships).push(membership);
     }
-    all.memberships.push(...(await lostMemberships(room, difference, last)));
+    const lost = await lostMemberships(room, difference, last);
+    lost.forEach(count);
+    all.memberships.push(...lost);
   }
   return all;
+}
+
+/** Who of those whose state differs was joined when the room was opened. */
+async function joinedAtOpening(room: OpenRoom, difference: ReadonlyMap<number, number>): Promise<Set<string>> {
+  const nids = [...difference.keys()].flatMap((key) => snapshotGet(room.stateAtOpening, key) ?? []);
+  const events = [...(await room.eventsByNid(nids)).values()].map(({ event }) => event.pdu);
+  return new Set(
+    events.flatMap(({ type, content, state_key: userId }) =>
+      type === 'm.room.member' && content.membership === 'join' ? (userId ?? []) : [],
+    ),
+  );
+}
+
+function countChange(
+  { roomNid, server, place, userId, membership }: NewMembership,
+  joinedBefore: ReadonlySet<string>,
+): MemberCountChange {
+  return { roomNid, server, place, joined: Number(membership === 'join') - Number(joinedBefore.has(userId)) };
 }
 
 /** State resolution may take a membership out of the state without putting another in its place: that user is not in the room. */

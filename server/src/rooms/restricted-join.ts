@@ -1,7 +1,15 @@
 import type { UserId } from '../protocol/event.ts';
+import { isUserId, serverNameOf } from '../protocol/identifiers.ts';
 import { isJsonObject } from '../protocol/json.ts';
-import { actionPowerLevel, powerLevelsOf, userPowerLevel } from '../protocol/power-levels.ts';
-import { joinedMembersOfServer, membershipOf, serverIsJoined } from '../storage/memberships.ts';
+import {
+  actionPowerLevel,
+  type PowerLevels,
+  powerLevelField,
+  powerLevelsOf,
+  statedTable,
+  userPowerLevel,
+} from '../protocol/power-levels.ts';
+import { joinedAmong, membershipOf, serverIsJoined, someoneJoined } from '../storage/memberships.ts';
 import type { OpenRoom } from './open-room.ts';
 import type { RoomParts } from './room-parts.ts';
 
@@ -48,17 +56,31 @@ export async function judgeRestrictedJoin(parts: RoomParts, open: OpenRoom, user
   return { allowed: false, because: areAllKnown ? 'no member' : 'unknown rooms' };
 }
 
+/** Somebody of this server who may invite: of those whom the power levels name, or anybody else if everybody may. */
 async function findInviter(parts: RoomParts, open: OpenRoom): Promise<UserId | undefined> {
-  for (const member of await joinedMembersOfServer(parts.db, open.room.nid, parts.serverName))
-    if (await mayInvite(open, member.userId)) return member.userId;
-  return undefined;
+  const powers = await powersIn(open);
+  if (powers === undefined) return undefined;
+  const needed = actionPowerLevel(powers, 'invite');
+  const named = [...powers.creators, ...statedTable(powers, 'users').keys()]
+    .filter(isUserId)
+    .filter((userId) => serverNameOf(userId) === parts.serverName);
+  const able = named.filter((userId) => userPowerLevel(powers, userId) >= needed);
+  const [inviter] = await joinedAmong(parts.db, open.room.nid, able);
+  if (inviter !== undefined || powerLevelField(powers, 'users_default') < needed) return inviter;
+  return await someoneJoined(parts.db, open.room.nid, parts.serverName, named);
+}
+
+/** Undefined for a room without a create event. */
+async function powersIn(open: OpenRoom): Promise<PowerLevels | undefined> {
+  const create = await open.stateEvent('m.room.create', '');
+  if (create === undefined) return undefined;
+  return powerLevelsOf(open.version, create.pdu, (await open.stateEvent('m.room.power_levels', ''))?.pdu);
 }
 
 /** Whether a user is in the room now and has the power to invite. */
 export async function mayInvite(open: OpenRoom, userId: UserId): Promise<boolean> {
-  const create = await open.stateEvent('m.room.create', '');
+  const powers = await powersIn(open);
   const member = await open.stateEvent('m.room.member', userId);
-  if (create === undefined || member?.pdu.content.membership !== 'join') return false;
-  const powers = powerLevelsOf(open.version, create.pdu, (await open.stateEvent('m.room.power_levels', ''))?.pdu);
+  if (powers === undefined || member?.pdu.content.membership !== 'join') return false;
   return userPowerLevel(powers, userId) >= actionPowerLevel(powers, 'invite');
 }

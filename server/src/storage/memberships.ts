@@ -81,22 +81,18 @@ const WRITE = `INSERT INTO memberships (room_nid, user_id, membership, event_nid
       AND excluded.membership = 'join' THEN memberships.joined_position ELSE excluded.joined_position END`;
 
 /**
- * Which servers a change of memberships brings in or takes out. Counted from the rows, so that a repeat cannot make the
- * count drift. A server that is out keeps its row up to the position of the event that took it out: that one is still
- * to be delivered.
+ * What a change of memberships makes of the numbers of members by server. They are added to, not counted again, so that a change
+ * costs the same in a room of any size: the room is locked, and who was joined before is known from its state. A server that is
+ * out keeps its row up to the position of the event that took it out: that one is still to be delivered.
  */
-const COUNT_SERVERS = `WITH touched AS (SELECT t.room_nid, t.server, h.position - $4 + t.place AS position
-    FROM log_head h, unnest($1::bigint[], $2::text[], $3::bigint[]) AS t (room_nid, server, place)),
-  counted AS (SELECT t.room_nid, t.server, t.position, (SELECT count(*) FROM memberships m
-    WHERE m.room_nid = t.room_nid AND m.server = t.server AND m.membership = 'join') AS joined FROM touched t)
-  INSERT INTO room_servers (room_nid, server, joined_members, since_position, until_position)
-  SELECT room_nid, server, joined, position, CASE WHEN joined = 0 THEN position END FROM counted
-  WHERE joined > 0 OR EXISTS (SELECT FROM room_servers s WHERE s.room_nid = counted.room_nid AND s.server = counted.server)
-  ON CONFLICT (server, room_nid) DO UPDATE SET joined_members = excluded.joined_members,
-    since_position = CASE WHEN room_servers.joined_members = 0 AND excluded.joined_members > 0
-      THEN excluded.since_position ELSE room_servers.since_position END,
-    until_position = CASE WHEN excluded.joined_members > 0 THEN NULL
-      ELSE coalesce(room_servers.until_position, excluded.until_position) END`;
+const COUNT_SERVERS = `INSERT INTO room_servers (room_nid, server, joined_members, since_position)
+  SELECT t.room_nid, t.server, t.joined, h.position - $5 + t.place
+  FROM log_head h, unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[]) AS t (room_nid, server, joined, place)
+  ON CONFLICT (server, room_nid) DO UPDATE SET joined_members = room_servers.joined_members + excluded.joined_members,
+    since_position = CASE WHEN room_servers.joined_members = 0 THEN excluded.since_position
+      ELSE room_servers.since_position END,
+    until_position = CASE WHEN room_servers.joined_members + excluded.joined_members > 0 THEN NULL
+      ELSE excluded.since_position END`;
 
 /** A membership to be written. */
 export interface NewMembership
@@ -107,7 +103,7 @@ export interface NewMembership
 }
 
 /**
- * Sets memberships, one row per (room, user). `countServers` has to follow.
+ * Sets memberships, one row per (room, user). Who comes or goes with it is for `countServers`.
  *
  * @param appended how many entries the transaction has just appended to the log: their positions are its last ones. With 0, and
  *   0 as the place of each, the position is one from before what the transaction is about to append
@@ -130,22 +126,26 @@ export function writeMemberships(tx: Transaction, rows: readonly NewMembership[]
   ]);
 }
 
-/** Writes which servers are in the rooms, once memberships have been written. @param appended as above */
-export function countServers(
-  tx: Transaction,
-  changed: readonly Pick<NewMembership, 'roomNid' | 'server' | 'place'>[],
-  appended: number,
-): void {
-  if (changed.length === 0) return;
-  const last = new Map<string, (typeof changed)[number]>();
-  for (const change of changed) {
+/** A user who came or went. */
+export interface MemberCountChange extends Pick<NewMembership, 'roomNid' | 'server' | 'place'> {
+  /** 1 for who is joined and was not, -1 for who was and is not; 0 for all else. */
+  readonly joined: number;
+}
+
+/** Writes how many members the servers have in the rooms, and which servers are in them. @param appended as above */
+export function countServers(tx: Transaction, changes: readonly MemberCountChange[], appended: number): void {
+  const sums = new Map<string, MemberCountChange>();
+  for (const change of changes) {
     const key = `${change.roomNid} ${change.server}`;
-    if (change.place >= (last.get(key)?.place ?? 0)) last.set(key, change);
+    const { joined, place } = sums.get(key) ?? { joined: 0, place: 0 };
+    sums.set(key, { ...change, joined: joined + change.joined, place: Math.max(place, change.place) });
   }
-  const touched = [...last.values()];
+  const touched = [...sums.values()].filter(({ joined }) => joined !== 0);
+  if (touched.length === 0) return;
   tx.enqueue(COUNT_SERVERS, [
     int8Array(touched.map((change) => change.roomNid)),
     textArray(touched.map((change) => change.server)),
+    int8Array(touched.map((change) => change.joined)),
     int8Array(touched.map((change) => change.place)),
     appended,
   ]);
@@ -198,10 +198,19 @@ export async function joinedMembers(
   }));
 }
 
-export async function joinedMembersOfServer(db: Queryable, roomNid: number, server: string): Promise<MembershipRow[]> {
-  const sql = `SELECT ${COLUMNS} FROM memberships m WHERE m.room_nid = $1 AND m.server = $2 AND m.membership = 'join'
-    ORDER BY m.user_id`;
-  return (await db.query<Row>(sql, [roomNid, server])).map(fromRow);
+/** Somebody of a server who is joined to the room and not among those left out; undefined when there is nobody. */
+export async function someoneJoined(
+  db: Queryable,
+  roomNid: number,
+  server: string,
+  leftOut: readonly UserId[],
+): Promise<UserId | undefined> {
+  const [row] = await db.query<{ user_id: string }>(
+    `SELECT user_id FROM memberships WHERE room_nid = $1 AND server = $2 AND membership = 'join' AND user_id <> ALL ($3::text[])
+     LIMIT 1`,
+    [roomNid, server, leftOut.map(toStoredText)],
+  );
+  return row === undefined ? undefined : (fromStoredText(row.user_id) as UserId);
 }
 
 /** Users of a server that are or have been in a room, or were invited to it. */
