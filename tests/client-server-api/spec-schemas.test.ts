@@ -261,6 +261,7 @@ describe.skipIf(SPECIFICATION === undefined)('every endpoint answers in the form
     await ok(ana, 'PUT', `v3/directory/list/room/${enc(roomId)}`, { visibility: 'public' });
     await ok(undefined, 'GET', `v3/directory/list/room/${enc(roomId)}`);
     await ok(undefined, 'GET', 'v3/publicRooms');
+    await ok(ana, 'GET', `v1/room_summary/${alias}`);
     await ok(ana, 'POST', 'v3/publicRooms', { filter: { generic_search_term: 'hall' } });
     await ok(ana, 'DELETE', `v3/directory/room/${alias}`);
   });
