@@ -331,6 +331,11 @@ describe('limits over time', () => {
     const chunked = new Blob([randomBytes(700)]).stream();
     expect((await request('POST', UPLOAD, { as: 'erin', body: chunked })).status).toBe(200);
     expect(await (await put('erin', 100)).json()).toMatchObject({ retry_after_ms: 8000 });
+    // A clock that is set back takes nothing away, and gives nothing.
+    now -= 3_600_000;
+    expect(await (await put('erin', 100)).json()).toMatchObject({ retry_after_ms: 8000 });
+    now += 8000;
+    expect((await put('erin', 100)).status).toBe(200);
   });
 });
 

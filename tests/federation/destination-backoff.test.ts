@@ -81,9 +81,12 @@ test('an outage ends when the server talks to us', async () => {
   await connection.close();
 });
 
-test('the wall clock being set back does not make a wait longer than the longest', async () => {
+test('the wall clock being set back does not make a wait longer', async () => {
   const { clock, first } = scene();
   await first.failed('d.example');
-  clock.stepWall(-365 * 24 * HOUR);
-  expect((await first.outage('d.example'))?.waitMs).toBeLessThanOrEqual(1.2 * HOUR);
+  for (const step of [-HOUR, -365 * 24 * HOUR]) {
+    clock.stepWall(step);
+    expect((await first.outage('d.example'))?.waitMs).toBeLessThanOrEqual(1_200);
+    await first.failed('d.example');
+  }
 });

@@ -103,7 +103,7 @@ export async function accountServer(url: string, options: AccountServerOptions =
           shared: {
             takeToken: (...args) => takeToken(db, ...args),
             giveTokenBack: (...args) => giveTokenBack(db, ...args),
-            addSpent: (spent) => addSpent(db, spent),
+            addSpent: (...args) => addSpent(db, ...args),
             forgetFullBuckets: () => forgetFullBuckets(db),
           },
         });

@@ -6,6 +6,7 @@ import { testClock } from '../harness/test-clock.ts';
 import { testDatabase } from '../harness/test-database.ts';
 
 const db = await testDatabase();
+const HOUR = 3_600_000;
 
 describe('buckets', () => {
   const size = { perSecond: 2, burst: 3 };
@@ -55,10 +56,20 @@ describe('in Postgres', () => {
     expect(await takeToken(db, 'strict', 60_000, 2 * 60_000)).toBe(0);
   });
 
+  test('a clock that is set back by an hour locks nobody out for one', async () => {
+    while ((await takeToken(db, 'back', 1_000, 2_000)) === 0);
+    await addSpent(db, new Map([['soft back', 5_000]]), 10_000);
+    // What the buckets look like then.
+    await db.query(`UPDATE rate_limits SET paid_until = paid_until + $1 WHERE bucket LIKE '%back'`, [HOUR]);
+    expect(await takeToken(db, 'back', 1_000, 2_000)).toBeLessThanOrEqual(1_000);
+    expect((await addSpent(db, new Map([['soft back', 1_000]]), 10_000)).get('soft back')).toBeLessThanOrEqual(11_000);
+    await db.query(`DELETE FROM rate_limits WHERE bucket LIKE '%back'`);
+  });
+
   test('what processes granted on their own adds up, and full buckets are forgotten', async () => {
-    expect((await addSpent(db, new Map([['soft', 40_000]]))).get('soft')).toBeCloseTo(40_000, -3);
-    expect((await addSpent(db, new Map([['soft', 20_000]]))).get('soft')).toBeCloseTo(60_000, -3);
-    await addSpent(db, new Map([['empty', -1]]));
+    expect((await addSpent(db, new Map([['soft', 40_000]]), HOUR)).get('soft')).toBeCloseTo(40_000, -3);
+    expect((await addSpent(db, new Map([['soft', 20_000]]), HOUR)).get('soft')).toBeCloseTo(60_000, -3);
+    await addSpent(db, new Map([['empty', -1]]), HOUR);
     await forgetFullBuckets(db);
     const rows = await db.query<{ bucket: string }>('SELECT bucket FROM rate_limits ORDER BY 1');
     expect(rows.map((row) => row.bucket)).toEqual(['soft', 'strict']);
@@ -87,7 +98,7 @@ test('two processes share a limit within a second or so', async () => {
       shared: {
         takeToken: (...args) => takeToken(db, ...args),
         giveTokenBack: (...args) => giveTokenBack(db, ...args),
-        addSpent: (spent) => addSpent(db, spent),
+        addSpent: (...args) => addSpent(db, ...args),
         forgetFullBuckets: () => forgetFullBuckets(db),
       },
     });

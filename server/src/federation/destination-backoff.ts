@@ -37,9 +37,9 @@ export function createDestinationBackoff(options: {
 }): DestinationBackoff {
   const { db, clock, random, onError } = options;
   const heard = new LruCache<ServerName, number>(10_000);
-  // A wall clock that was set back must not make the wait longer than it ever was.
-  const waitOf = ({ retryAt }: Outage) => ({
-    waitMs: Math.min(Math.max(retryAt - clock.now(), 0), LONGEST_WAIT_MS * 1.2),
+  // A wall clock that was set back must not make the wait longer than it was after the failure.
+  const waitOf = ({ failingSince, retryAt }: Outage) => ({
+    waitMs: Math.min(Math.max(retryAt - clock.now(), 0), retryWaitMs(retryAt - failingSince, 1)),
   });
 
   return {

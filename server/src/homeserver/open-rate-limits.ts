@@ -29,7 +29,7 @@ export function openRateLimits(
     shared: {
       takeToken: (...bucket) => takeToken(db, ...bucket),
       giveTokenBack: (...bucket) => giveTokenBack(db, ...bucket),
-      addSpent: (spent) => addSpent(db, spent),
+      addSpent: (...args) => addSpent(db, ...args),
       forgetFullBuckets: () => forgetFullBuckets(db),
     },
   });

@@ -25,7 +25,7 @@ export interface RateLimits {
 export interface SharedBuckets {
   takeToken(bucket: string, intervalMs: number, burstMs: number): Promise<number>;
   giveTokenBack(bucket: string, intervalMs: number): Promise<void>;
-  addSpent(spent: ReadonlyMap<string, number>): Promise<Map<string, number>>;
+  addSpent(spent: ReadonlyMap<string, number>, mostAheadMs: number): Promise<Map<string, number>>;
   forgetFullBuckets(): Promise<void>;
 }
 
@@ -34,6 +34,7 @@ const STRICT: ReadonlySet<LimitName> = new Set<LimitName>(['login', 'login_accou
 const ALL_ADDRESSES_FACTOR = 20;
 const SHARE_EVERY_MS = 1_000;
 const FORGET_EVERY_MS = 600_000;
+const OVERDRAWN_MS = 60_000;
 const MOST_BUCKETS_AT_ONCE = 5_000;
 
 /**
@@ -53,6 +54,10 @@ export function createRateLimits(options: {
     ...options.sizes,
     login_account: { perSecond: login.perSecond * ALL_ADDRESSES_FACTOR, burst: login.burst * ALL_ADDRESSES_FACTOR },
   };
+  // What several processes grant at once goes beyond a bucket.
+  const shareable = (Object.keys(sizes) as LimitName[]).filter((limit) => !STRICT.has(limit));
+  const mostAheadMs =
+    OVERDRAWN_MS + Math.max(...shareable.map((limit) => burstMs(sizes[limit]) + intervalMs(sizes[limit])));
   const buckets = new TokenBuckets();
   let sharing: Promise<void> | undefined;
   let forgottenAt = clock.monotonic();
@@ -61,7 +66,7 @@ export function createRateLimits(options: {
     const unshared = buckets.takeUnshared(MOST_BUCKETS_AT_ONCE);
     try {
       if (unshared.size > 0) {
-        const ahead = await shared.addSpent(unshared);
+        const ahead = await shared.addSpent(unshared, mostAheadMs);
         for (const [key, ms] of ahead) buckets.correct(key, ms, clock.monotonic());
       }
       if (clock.monotonic() - forgottenAt > FORGET_EVERY_MS) {

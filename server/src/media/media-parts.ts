@@ -3,7 +3,7 @@ import { limitExceeded } from '../protocol/errors.ts';
 import type { ServerName, UserId } from '../protocol/event.ts';
 import type { Database, Transaction } from '../storage/database.ts';
 import { insertContent, lockContent } from '../storage/media.ts';
-import { type ByteBudget, settleBudget, takeFromBudget } from '../storage/media-budgets.ts';
+import { type ByteBudget, setBackBudgets, settleBudget, takeFromBudget } from '../storage/media-budgets.ts';
 import type { ContentStore } from './content-store.ts';
 import { discard, type Spooled } from './spool.ts';
 
@@ -77,13 +77,17 @@ export type Settle = (tx: Transaction, actualBytes: number) => Promise<void>;
  */
 export async function takeBytes(parts: MediaParts, sender: Sender, announcedBytes: number): Promise<Settle> {
   const budgets = budgetsOf(parts, sender);
-  if (budgets.length > 0)
+  if (budgets.length > 0) {
+    const now = parts.clock.now();
+    const keys = budgets.map(([key]) => key);
+    await setBackBudgets(parts.db, keys, now);
     await parts.db.transaction(async (tx) => {
       for (const [key, budget] of budgets) {
-        const result = await takeFromBudget(tx, key, budget, announcedBytes, parts.clock.now());
+        const result = await takeFromBudget(tx, key, budget, announcedBytes, now);
         if (!result.taken) throw limitExceeded(result.retryAfterMs);
       }
     });
+  }
   return async (tx, actualBytes) => {
     for (const [key] of budgets) await settleBudget(tx, key, actualBytes - announcedBytes);
   };

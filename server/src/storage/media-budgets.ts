@@ -37,6 +37,14 @@ export async function takeFromBudget(
   return { taken: false, retryAfterMs: Math.max(1000, Math.ceil((missing / budget.bytesPerSecond) * 1000)) };
 }
 
+/** A bucket that was last filled later than now was so before the clock was set back: it fills from now on. */
+export async function setBackBudgets(db: Queryable, keys: readonly string[], now: number): Promise<void> {
+  await db.query('UPDATE media_budgets SET updated_at = $2 WHERE key = ANY ($1::text[]) AND updated_at > $2', [
+    keys,
+    now,
+  ]);
+}
+
 /** Takes `bytes` more, or gives some back where negative. This may put the bucket into debt. */
 export async function settleBudget(tx: Transaction, key: string, bytes: number): Promise<void> {
   if (bytes !== 0) await tx.query('UPDATE media_budgets SET bytes = bytes - $2::float8 WHERE key = $1', [key, bytes]);
