@@ -132,6 +132,22 @@ const requests: Record<string, Request> = {
   'a logout of all': () => clientOf(server.baseUrl, ana).request('POST', 'v3/logout/all'),
 };
 
+test('a room whose making breaks off leaves nothing behind, not even a row that nobody can see', async () => {
+  const count = 'SELECT count(*)::int AS rooms FROM rooms';
+  const before = await database.query(count);
+  // As if the process had been killed before it could clean up.
+  await database.query(`CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'`);
+  await database.query('CREATE TRIGGER keep BEFORE DELETE ON rooms FOR EACH ROW EXECUTE FUNCTION keep()');
+  await database.query('ALTER TABLE rooms DISABLE TRIGGER fail');
+  await database.query('INSERT INTO faults VALUES (now())');
+  const refused = await ana.request('POST', 'v3/createRoom', {});
+  await database.query('DELETE FROM faults');
+  await database.query('ALTER TABLE rooms ENABLE TRIGGER fail');
+  await database.query('DROP TRIGGER keep ON rooms');
+  expect(refused.status).toBe(500);
+  expect(await database.query(count)).toEqual(before);
+});
+
 describe('what cannot be committed is not acknowledged:', () => {
   test.each(Object.entries(requests))('%s', async (_, request) => {
     await database.query('INSERT INTO faults VALUES (now())');

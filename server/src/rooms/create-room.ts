@@ -3,13 +3,12 @@ import { Limiter } from '../base/limiter.ts';
 import { badJson, invalidParam, MatrixError, unavailable } from '../protocol/errors.ts';
 import type { RoomId, UserId } from '../protocol/event.ts';
 import { roomIdOf } from '../protocol/event-hashes.ts';
-import { hashAndSignEvent, type SignedEvent } from '../protocol/event-signing.ts';
+import { hashAndSignEvent, type UnsignedPdu } from '../protocol/event-signing.ts';
 import { isRoomAlias, isUserId, serverNameOf } from '../protocol/identifiers.ts';
 import { isJsonObject, type JsonObject } from '../protocol/json.ts';
 import { DEFAULT_ROOM_VERSION, type RoomVersion, roomVersion } from '../protocol/room-versions.ts';
 import { findAlias, insertAliasWith, isAliasTaken } from '../storage/room-aliases.ts';
 import { publishWith } from '../storage/room-directory.ts';
-import type { RoomRow } from '../storage/rooms.ts';
 import { aliasesIn, badAlias } from './canonical-alias.ts';
 import { inviteUser, thirdPartyIdDenied } from './invite.ts';
 import { memberContent } from './membership.ts';
@@ -60,21 +59,17 @@ export async function createRoom(parts: RoomParts, sender: Sender, request: Room
   const preset = request.preset ?? (request.visibility === 'public' ? 'public_chat' : 'private_chat');
   const trusted = preset === 'trusted_private_chat' ? invitees : [];
 
-  const { create, room } = await newRoom(parts, sender, request, version, trusted);
-  const { nid, roomId } = room;
-  try {
-    await parts.writer.write(nid, async (open) => {
-      await open.appendSigned(create, {}, [], new Map());
-      await appendFirstState(parts, open, sender, request, { preset, trusted, alias });
-      if (alias !== undefined)
-        open.alongside.push((tx) => insertAliasWith(tx, { alias, roomNid: nid, creator: sender.userId }));
-      if (request.visibility === 'public') open.alongside.push((tx) => publishWith(tx, nid));
-    });
-  } catch (error) {
-    // What is told is why there is no room; a row without one that is left behind shows nowhere.
-    await parts.rooms.discard(nid).catch(parts.onError);
+  const fill = async (open: OpenRoom) => {
+    await appendFirstState(parts, open, sender, request, { preset, trusted, alias });
+    const { nid } = open.room;
+    if (alias !== undefined)
+      open.alongside.push((tx) => insertAliasWith(tx, { alias, roomNid: nid, creator: sender.userId }));
+    if (request.visibility === 'public') open.alongside.push((tx) => publishWith(tx, nid));
+  };
+  const template = createTemplate(parts, sender, request, version, trusted);
+  const roomId = await makeRoom(parts, version, template, fill).catch((error: unknown) => {
     throw isAliasTaken(error) ? aliasInUse() : asInvalidState(error);
-  }
+  });
   await inviteFirst(parts, sender, roomId, invitees, request.is_direct ?? false);
   return roomId;
 }
@@ -118,22 +113,24 @@ async function inviteFirst(
 const MAX_TIES = 1_000;
 
 /**
- * The create event, and the row of the new room. Where the room's id is the hash of that event, two that are made alike in the
- * same millisecond would be one room: the later one is then dated a millisecond on.
+ * Makes a room of its create event and what `fill` adds. Where the room's id is the hash of that event, two that are made alike in
+ * the same millisecond would be one room: the later one is then dated a millisecond on.
  */
-async function newRoom(
+async function makeRoom(
   parts: RoomParts,
-  sender: Sender,
-  request: RoomRequest,
   version: RoomVersion,
-  trusted: readonly UserId[],
-): Promise<{ create: SignedEvent; room: RoomRow }> {
-  const template = createTemplate(parts, sender, request, version, trusted);
+  template: UnsignedPdu,
+  fill: (open: OpenRoom) => Promise<void>,
+): Promise<RoomId> {
   for (let tie = 0; tie < MAX_TIES; tie++) {
     const dated = { ...template, origin_server_ts: template.origin_server_ts + tie };
     const create = hashAndSignEvent(dated, version, parts.serverName, parts.signingKey);
-    const room = await parts.rooms.createNew(roomIdOf(create.pdu, create.eventId), version.id);
-    if (room !== undefined) return { create, room };
+    const roomId = roomIdOf(create.pdu, create.eventId);
+    const isNew = await parts.writer.writeNew(roomId, version.id, async (open) => {
+      await open.appendSigned(create, {}, [], new Map());
+      await fill(open);
+    });
+    if (isNew) return roomId;
   }
   throw unavailable('Too many rooms are being made at once. Try again in a moment.');
 }
@@ -171,7 +168,7 @@ function createTemplate(
   request: RoomRequest,
   version: RoomVersion,
   trusted: readonly UserId[],
-) {
+): UnsignedPdu {
   const { creator: _, room_version: __, ...extra } = request.creation_content ?? {};
   const content: JsonObject = { ...extra, room_version: version.id };
   if (version.creatorInContent) content.creator = sender.userId;

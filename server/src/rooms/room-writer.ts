@@ -2,10 +2,11 @@ import { setImmediate } from 'node:timers/promises';
 import { Limiter } from '../base/limiter.ts';
 import { LruCache } from '../base/lru-cache.ts';
 import { unavailable } from '../protocol/errors.ts';
+import type { RoomId } from '../protocol/event.ts';
 import type { Database, Transaction } from '../storage/database.ts';
 import type { LogRow } from '../storage/log-follower.ts';
 import { isStale } from '../storage/messages.ts';
-import { type RoomHeadRow, roomHead } from '../storage/rooms.ts';
+import { insertRoom, type RoomHeadRow, roomHead } from '../storage/rooms.ts';
 import { OpenRoom } from './open-room.ts';
 import { type Persisted, persist, persistMessages, sendAside } from './persist.ts';
 import { AwaitsPolicyServer } from './policy-server.ts';
@@ -135,6 +136,25 @@ export class RoomWriter {
     return new Promise((resolve, reject) => {
       void this.#runAlone([{ ...job, resolve: resolve as WriteJob['resolve'], reject }]);
     });
+  }
+
+  /**
+   * Makes a room and runs `work` on it, in one transaction: there is the whole room or nothing of it.
+   *
+   * @returns false, and `work` has not run, where there is a room of this id already
+   */
+  async writeNew(roomId: RoomId, version: string, work: RoomWork<void>): Promise<boolean> {
+    const write = async (tx: Transaction) => {
+      const head = await insertRoom(tx, roomId, version);
+      if (head === undefined) return undefined;
+      const room = await OpenRoom.open(this.#partsOf(), head);
+      await work(room);
+      return { room, persisted: await persist(tx, [room], this.#partsOf().follower.origin) };
+    };
+    const done = await this.#alone.run(() => this.#db.transaction(write));
+    if (done === undefined) return false;
+    this.#announce([done.room], await done.persisted());
+    return true;
   }
 
   /** The room as it is now, without a lock: for questions, never to write from. */

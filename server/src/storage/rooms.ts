@@ -61,10 +61,6 @@ function toHead(row: Row): StoredHead {
 export interface Rooms {
   byId(roomId: string): Promise<RoomRow | undefined>;
   byNid(nids: readonly number[]): Promise<Map<number, RoomRow>>;
-  /** Makes a room; undefined when there is one of this id already. */
-  createNew(roomId: RoomId, version: string): Promise<RoomRow | undefined>;
-  /** Takes a room from `createNew` back, if nothing of its graph came to be held. */
-  discard(nid: number): Promise<void>;
   /** Makes the room if there is none of this id. The version of a room stays once something of its graph is held. */
   create(roomId: RoomId, version: string): Promise<RoomRow>;
 }
@@ -98,14 +94,6 @@ export function openRooms(db: Queryable): Rooms {
       for (const row of await db.query<RoomColumns>(sql, [missing])) found.set(row.nid, remember(row));
       return found;
     },
-    async createNew(roomId, version) {
-      const sql = `INSERT INTO rooms (room_id, version) VALUES ($1, $2) ON CONFLICT (room_id) DO NOTHING RETURNING ${ROOM}`;
-      const [row] = await db.query<RoomColumns>(sql, [roomId, version]);
-      return row === undefined ? undefined : remember(row);
-    },
-    async discard(nid) {
-      await db.query(`DELETE FROM rooms WHERE nid = $1 AND extremities = '{}'`, [nid]);
-    },
     async create(roomId, version) {
       const sql = `INSERT INTO rooms (room_id, version) VALUES ($1, $2) ON CONFLICT (room_id) DO UPDATE
         SET version = CASE WHEN rooms.extremities = '{}' THEN excluded.version ELSE rooms.version END RETURNING ${ROOM}`;
@@ -114,6 +102,13 @@ export function openRooms(db: Queryable): Rooms {
       return remember(row);
     },
   };
+}
+
+/** Makes a room, which is locked until the end of the transaction; undefined when there is one of this id already. */
+export async function insertRoom(tx: Transaction, roomId: RoomId, version: string): Promise<RoomHeadRow | undefined> {
+  const sql = `INSERT INTO rooms (room_id, version) VALUES ($1, $2) ON CONFLICT (room_id) DO NOTHING RETURNING ${HEAD}`;
+  const [row] = await tx.query<Row>(sql, [roomId, version]);
+  return row === undefined ? undefined : toHead(row);
 }
 
 /** The head as it is now. It may change at once: only inside `lockHeads` is it more than a guess. */
