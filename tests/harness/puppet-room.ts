@@ -102,6 +102,18 @@ export class PuppetRoom {
     return joined;
   }
 
+  /** The same room as it is now, in the hands of another puppet. */
+  seenBy(puppet: PuppetServer): PuppetRoom {
+    const room = new PuppetRoom(puppet, this.version);
+    room.roomId = this.roomId;
+    for (const [id, event] of this.events) room.events.set(id, event);
+    for (const [key, event] of this.state) room.state.set(key, event);
+    for (const [id, state] of this.statesBefore) room.statesBefore.set(id, state);
+    room.latest = this.latest;
+    room.depth = this.depth;
+    return room;
+  }
+
   /** Takes note of an event of somebody else. */
   know(pdu: Pdu): Event {
     const eventId = eventIdOf(pdu, this.version);

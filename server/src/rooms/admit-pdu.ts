@@ -11,6 +11,7 @@ import { nearestSafeInteger } from '../protocol/json.ts';
 import { redactEvent } from '../protocol/redaction.ts';
 import type { RoomVersion } from '../protocol/room-versions.ts';
 import { signatureKeyIds, verifySignedBytes } from '../protocol/signing.ts';
+import type { LackedKey } from '../storage/waiting-pdus.ts';
 import type { RoomParts } from './room-parts.ts';
 
 /** A room's whole state may come at once: other requests get a turn between so many events. */
@@ -42,6 +43,8 @@ export interface RefusedPdu {
   readonly fault: 'form' | 'signature' | 'unknown key';
   readonly reason: string;
   readonly eventId: EventId | undefined;
+  /** With the fault `unknown key`: the event as it came, which nobody has verified, and what it takes to do so. */
+  readonly unverified?: { readonly event: Event; readonly json: string; readonly key: LackedKey };
 }
 
 interface Checked {
@@ -146,8 +149,11 @@ async function verify(version: RoomVersion, one: Checked, keys: VerifyKeys): Pro
   const isWhole = verifyContentHash(one.pdu);
   for (const [index, verification] of (await Promise.all(verifying)).entries()) {
     if (verification.ok) continue;
-    const fault = verification.reason === 'unknown key' ? 'unknown key' : 'signature';
-    return { fault, reason: `signature of ${one.mustSign[index]}: ${verification.reason}`, eventId };
+    const serverName = one.mustSign[index] as ServerName;
+    const reason = `signature of ${serverName}: ${verification.reason}`;
+    if (verification.reason !== 'unknown key') return { fault: 'signature', reason, eventId };
+    const key = { serverName, keyIds: signatureKeyIds(one.pdu.signatures, serverName), validAt };
+    return { fault: 'unknown key', reason, eventId, unverified: { event: one.event, json: one.json, key } };
   }
   const signers = new Set(one.mustSign);
   if (isWhole) return mark({ ...one.event, json: one.json, isRedacted: false, signers });

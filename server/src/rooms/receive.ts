@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import { KeyedLock } from '../base/keyed-lock.ts';
 import { FederationError } from '../federation/federation-error.ts';
 import { MatrixError } from '../protocol/errors.ts';
-import type { EventId, RoomId, ServerName } from '../protocol/event.ts';
+import type { Event, EventId, RoomId, ServerName } from '../protocol/event.ts';
 import { isRoomId, serverNameOf } from '../protocol/identifiers.ts';
 import { isJsonObject } from '../protocol/json.ts';
 import { membershipOf, serverIsJoined } from '../storage/memberships.ts';
@@ -22,7 +22,7 @@ import { serverMayTakePart, serverMayTakePartIn } from './room-policy.ts';
 import { serversThatKnow } from './stripped-state.ts';
 import { type Surroundings, surroundingsOf } from './surroundings.ts';
 import { tieExtremities } from './tie-extremities.ts';
-import { awaitedBy, keepWaiting } from './waiting.ts';
+import { awaitedBy, keepForKey, keepWaiting } from './waiting.ts';
 
 /** What has become of a PDU. Without an id it could not even be told what event it is. */
 export interface PduResult {
@@ -111,7 +111,7 @@ async function receiveInRoom(parts: RoomParts, delivery: Delivery, pdus: readonl
     if (run.end === 'failed') together = false;
     const next = admitted[results.length];
     if (next === undefined || run.end === 'time is up') continue;
-    const error = isAdmitted(next) ? (await receive(parts, delivery, next)).error : next.reason;
+    const { error } = isAdmitted(next) ? await receive(parts, delivery, next) : await refuse(parts, delivery, next);
     results.push({ eventId: next.eventId, error });
   }
   return results;
@@ -127,9 +127,9 @@ async function receiveWaiting(parts: RoomParts, delivery: Delivery): Promise<voi
     for (const [index, pdu] of (await admitPdus(parts, versionOf(room), pdus, room.roomId)).entries()) {
       const waiting = due[index];
       if (waiting === undefined) continue;
-      const stillWaits =
-        isAdmitted(pdu) && (await receive(parts, { ...delivery, origin: waiting.origin }, pdu)).mayWait;
-      if (!stillWaits || waiting.isLastTry) await dropWaitingPdu(parts.db, room.nid, waiting.eventId);
+      const from = { ...delivery, origin: waiting.origin };
+      const { mayWait } = isAdmitted(pdu) ? await receive(parts, from, pdu) : await refuse(parts, from, pdu);
+      if (!mayWait || waiting.isLastTry) await dropWaitingPdu(parts.db, room.nid, waiting.eventId, waiting.origin);
     }
   }
 }
@@ -185,7 +185,7 @@ async function receiveNext(
   surroundings: Surroundings,
 ): Promise<PduResult | undefined> {
   const { eventId } = pdu;
-  if (!isAdmitted(pdu)) return { eventId, error: pdu.reason };
+  if (!isAdmitted(pdu)) return pdu.unverified === undefined ? { eventId, error: pdu.reason } : undefined;
   const checkpoint = open.checkpoint();
   try {
     for (const server of new Set([origin, serverNameOf(pdu.pdu.sender)]))
@@ -250,14 +250,25 @@ async function receive(parts: RoomParts, delivery: Delivery, pdu: VerifiedPdu): 
   }
 }
 
+/** Answers for an event that was not admitted. It waits where only the key is lacking that it was signed with. */
+async function refuse(parts: RoomParts, { room, origin }: Delivery, pdu: RefusedPdu): Promise<Reception> {
+  const { unverified, reason } = pdu;
+  const mayWait =
+    unverified !== undefined &&
+    (await refusalByAcl(parts, room, origin, unverified.event)) === undefined &&
+    (await serverIsJoined(parts.db, room.nid, parts.serverName));
+  if (mayWait) await keepForKey(parts, room, origin, unverified);
+  return { error: reason, mayWait };
+}
+
 /** Both the server that brings the event and the one that it is from must be allowed in the room (A4.1). */
 async function refusalByAcl(
   parts: RoomParts,
   room: RoomRow,
   origin: ServerName,
-  pdu: VerifiedPdu,
+  { pdu }: Event,
 ): Promise<string | undefined> {
-  for (const server of new Set([origin, serverNameOf(pdu.pdu.sender)]))
+  for (const server of new Set([origin, serverNameOf(pdu.sender)]))
     if (!(await serverMayTakePart(parts, room.roomId, server))) return refusalOf(server);
   return undefined;
 }

@@ -3,7 +3,16 @@ import { parseStoredJson } from '../protocol/json-parser.ts';
 import type { Queryable } from './database.ts';
 import { fromStoredText, toStoredText } from './text.ts';
 
-/** An event that builds on something that we lack. */
+/** A key that an event was signed with and that we lack. */
+export interface LackedKey {
+  readonly serverName: ServerName;
+  /** Any of these will do. */
+  readonly keyIds: readonly string[];
+  /** When it has to be valid, in milliseconds since the epoch; undefined where that does not matter. */
+  readonly validAt: number | undefined;
+}
+
+/** An event that builds on something that we lack, or whose signature cannot be verified yet. */
 export interface WaitingPdu {
   readonly roomNid: number;
   readonly eventId: EventId;
@@ -14,6 +23,7 @@ export interface WaitingPdu {
   /** Events that must have a place in the graph. */
   readonly prevEvents: readonly EventId[];
   readonly authEvents: readonly EventId[];
+  readonly key?: LackedKey;
 }
 
 /** One that is to be looked at again. */
@@ -35,8 +45,11 @@ const FIRST_RETRY_MS = 60_000;
 /** Events looked at in one go. */
 const MOST_AT_ONCE = 20;
 
-const KEEP = `INSERT INTO waiting_pdus (room_nid, event_id, origin, pdu, prev_events, auth_events, next_try_ts)
-  VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`;
+const KEEP = `INSERT INTO waiting_pdus (room_nid, event_id, origin, pdu, prev_events, auth_events, key_server, key_ids, key_valid_at,
+    next_try_ts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+  ON CONFLICT (room_nid, event_id, origin) DO UPDATE SET pdu = excluded.pdu, prev_events = excluded.prev_events,
+    auth_events = excluded.auth_events, key_server = excluded.key_server, key_ids = excluded.key_ids,
+    key_valid_at = excluded.key_valid_at`;
 const CUT = `DELETE FROM waiting_pdus WHERE (room_nid, event_id) IN (
   SELECT room_nid, event_id FROM (
     SELECT room_nid, event_id, row_number() OVER (PARTITION BY room_nid ORDER BY tries, next_try_ts DESC, event_id) AS in_room,
@@ -44,7 +57,7 @@ const CUT = `DELETE FROM waiting_pdus WHERE (room_nid, event_id) IN (
   WHERE in_room > $2 OR in_all > $3)`;
 
 /**
- * Keeps an event until what it builds on is here. A server that brings too many of them loses its own: those that have been
+ * Keeps an event until what it builds on, or the key that it was signed with, is here. A server that brings too many of them loses its own: those that have been
  * looked at most often, then the oldest.
  *
  * @param now in milliseconds since the epoch
@@ -58,21 +71,26 @@ export async function keepWaitingPdu(db: Queryable, pdu: WaitingPdu, now: number
     pdu.json,
     pdu.prevEvents.map(toStoredText),
     pdu.authEvents.map(toStoredText),
+    pdu.key?.serverName ?? null,
+    pdu.key?.keyIds.map(toStoredText) ?? null,
+    pdu.key?.validAt ?? null,
     now + FIRST_RETRY_MS,
   ]);
   await db.query(CUT, [origin, MOST_OF_ROOM, MOST_OF_SERVER]);
 }
 
 const TAKE = `WITH due AS (
-    SELECT w.event_id FROM waiting_pdus w CROSS JOIN LATERAL (SELECT
+    SELECT w.event_id, w.origin FROM waiting_pdus w CROSS JOIN LATERAL (SELECT
       NOT EXISTS (SELECT FROM unnest(w.prev_events) AS prev (id) LEFT JOIN events e
         ON e.event_id = prev.id AND e.room_nid = w.room_nid WHERE e.state_after IS NULL)
       AND NOT EXISTS (SELECT FROM unnest(w.auth_events) AS auth (id) LEFT JOIN events e
-        ON e.event_id = auth.id AND e.room_nid = w.room_nid WHERE e.admission IS NULL OR e.admission = 'outlier') AS all_of_it) held
+        ON e.event_id = auth.id AND e.room_nid = w.room_nid WHERE e.admission IS NULL OR e.admission = 'outlier')
+      AND (w.key_server IS NULL OR EXISTS (SELECT FROM server_keys k WHERE k.server_name = w.key_server
+        AND k.key_id = ANY (w.key_ids) AND k.valid_until >= coalesce(w.key_valid_at, k.valid_until))) AS all_of_it) held
     WHERE w.room_nid = $1 AND (held.all_of_it OR (w.origin = $2 AND w.next_try_ts <= $3::bigint))
     ORDER BY w.tries, w.event_id LIMIT $4 FOR UPDATE OF w SKIP LOCKED)
   UPDATE waiting_pdus w SET tries = w.tries + 1, next_try_ts = $3::bigint + $5::bigint * (4 ^ (w.tries + 1))::bigint
-  FROM due WHERE w.room_nid = $1 AND w.event_id = due.event_id
+  FROM due WHERE w.room_nid = $1 AND w.event_id = due.event_id AND w.origin = due.origin
   RETURNING w.event_id, w.origin, w.pdu, w.tries`;
 
 /**
@@ -103,7 +121,13 @@ export async function takeWaitingPdus(
   }));
 }
 
-/** Lets go of an event that is here now, or that need not be waited for any longer. */
-export async function dropWaitingPdu(db: Queryable, roomNid: number, eventId: EventId): Promise<void> {
-  await db.query('DELETE FROM waiting_pdus WHERE room_nid = $1 AND event_id = $2', [roomNid, toStoredText(eventId)]);
+/** Lets go of an event that is here now, or that need not be waited for any longer, as one server has brought it. */
+export async function dropWaitingPdu(
+  db: Queryable,
+  roomNid: number,
+  eventId: EventId,
+  origin: ServerName,
+): Promise<void> {
+  const sql = 'DELETE FROM waiting_pdus WHERE room_nid = $1 AND event_id = $2 AND origin = $3';
+  await db.query(sql, [roomNid, toStoredText(eventId), toStoredText(origin)]);
 }
