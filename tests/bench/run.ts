@@ -54,9 +54,8 @@ async function sendRows(
   await measureSends(server.url, clients, rooms, ms / 2);
   const payload = await messagePayload(databaseUrl);
   say(
-    `measuring in turns: R with a payload of ${Buffer.byteLength(payload)} bytes, ${clients.length} clients that send to`,
+    `measuring R (payload ${Buffer.byteLength(payload)} bytes), many rooms, one room and one client in ${TURNS} turns`,
   );
-  say(`${rooms.length} rooms, the same to one room, and one client`);
   const speeds = { reference: [] as number[], many: [] as number[], single: [] as number[], alone: [] as number[] };
   const cpu: { before: CpuTimes; after: CpuTimes; sends: number }[] = [];
   for (let turn = 0; turn < TURNS; turn++) {
