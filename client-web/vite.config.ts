@@ -28,6 +28,8 @@ const proxy = Object.fromEntries(
 );
 
 const rolldownOptions = {
+  // Which plugin takes how long is of no use to who starts a server.
+  checks: { bundlerTimings: false },
   treeshake: {
     // The SDK does not say so, but nothing in it acts by being imported: what we do not use can be left out.
     moduleSideEffects: [{ test: /node_modules\/matrix-(js-sdk|widget-api|events-sdk)\//, sideEffects: false }],
