@@ -155,12 +155,40 @@ describe.skipIf(CHROMIUM === undefined)('two people in a room', { timeout: 120_0
     await anaPage.context().setOffline(true);
     await write(anaPage, 'from the tunnel');
     await write(anaPage, 'and out of it');
-    await row(anaPage, 'from the tunnel').getByText('Not sent.').waitFor();
+    await row(anaPage, 'from the tunnel').getByText('Waiting for the connection.').waitFor();
     await anaPage.getByRole('status').getByText('No connection to the server').waitFor();
     await anaPage.context().setOffline(false);
     await row(benPage, 'from the tunnel').waitFor();
     await row(benPage, 'and out of it').waitFor();
-    expect(await anaPage.getByText('Not sent.').count()).toBe(0);
+    expect(await anaPage.getByText('Waiting for the connection.').count()).toBe(0);
+  });
+
+  test('what was written without a connection survives a reload, is sent in order, and nothing of it twice', async () => {
+    // Of the first the server's answer is lost, of the others the request.
+    let requests = 0;
+    await anaPage.route(/\/send\//, async (route) => {
+      requests += 1;
+      if (requests === 1) await route.fetch();
+      await route.abort();
+    });
+    await write(anaPage, 'before the lights went out 1');
+    await row(benPage, 'before the lights went out 1').waitFor();
+    await write(anaPage, 'before the lights went out 2');
+    await write(anaPage, 'before the lights went out 3');
+    await row(anaPage, 'lights went out 3').getByText('Waiting for the connection.').waitFor();
+    await anaPage.reload();
+    await row(anaPage, 'lights went out 3').getByText('Waiting for the connection.').waitFor();
+    await anaPage.unroute(/\/send\//);
+    await anaPage.reload();
+    await row(benPage, 'before the lights went out 3').waitFor();
+    const written = (page: Page) =>
+      page.getByRole('article').filter({ hasText: 'before the lights went out' }).allTextContents();
+    const order = [1, 2, 3].map((n) => expect.stringContaining(`before the lights went out ${n}`));
+    for (const page of [anaPage, benPage]) await expect.poll(() => written(page)).toEqual(order);
+    expect(await anaPage.getByText('Waiting for the connection.').count()).toBe(0);
+    await expect
+      .poll(() => anaPage.evaluate(() => Object.keys(localStorage).filter((key) => key.includes('unsent'))))
+      .toEqual([]);
   });
 
   test('a mention is completed, listed for the server and marked for the one it names', async () => {

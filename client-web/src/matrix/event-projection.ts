@@ -9,6 +9,7 @@ import {
   type RoomMember,
 } from 'matrix-js-sdk';
 import { previewText, readBody, replyTarget, textField } from './event-content.ts';
+import { isWaitingForConnection } from './send.ts';
 import type { Person, Reaction, ReplyQuote, SendStatus, ThreadSummary, TimelineEvent } from './timeline-event.ts';
 
 /** What the projection of an event depends on besides the event itself. */
@@ -37,8 +38,8 @@ export function memberOf(room: Room, userId: string): Person {
   return personOf(room.getMember(userId), userId);
 }
 
-function statusOf(event: MatrixEvent): SendStatus {
-  if (event.status === EventStatus.NOT_SENT) return 'failed';
+function statusOf(event: MatrixEvent, room: Room): SendStatus {
+  if (event.status === EventStatus.NOT_SENT) return isWaitingForConnection(room) ? 'waiting' : 'failed';
   return event.status === null || event.status === EventStatus.SENT ? 'sent' : 'sending';
 }
 
@@ -151,7 +152,7 @@ export function projectEvent(
     timestamp: event.getTs(),
     content,
     body: readBody(event.getType(), content),
-    status: statusOf(event),
+    status: statusOf(event, context.room),
     isOwn,
     isEdited: !event.isRedacted() && validEdit(event) !== undefined,
     reactions: event.isRedacted() ? NO_REACTIONS : reactionsOf(event, context),

@@ -1,4 +1,4 @@
-import { ConnectionError, EventStatus, type MatrixEvent, RelationType, type Room } from 'matrix-js-sdk';
+import { ConnectionError, EventStatus, HTTPError, type MatrixEvent, RelationType, type Room } from 'matrix-js-sdk';
 import { field } from './event-content.ts';
 import type { Session } from './session.ts';
 
@@ -87,28 +87,62 @@ export async function sendRedaction(
   }
 }
 
-/** Tries again to send a message that failed, and those that waited behind it. */
+/**
+ * Tries again to send what failed in a room, in the order in which it was written, each under its transaction id: what the
+ * server has already it does not take twice. Ends at the first message that fails again.
+ */
 export async function retrySending(session: Session, roomId: string): Promise<void> {
   const room = session.client.getRoom(roomId);
-  const failed = room?.getPendingEvents().filter((event) => event.status === EventStatus.NOT_SENT) ?? [];
-  for (const event of failed) {
+  if (!room) return;
+  dropAcknowledged(session, room);
+  for (const event of room.getPendingEvents().filter(isUnsent)) {
     try {
-      if (room) await session.client.resendEvent(event, room);
+      await session.client.resendEvent(event, room);
     } catch {
-      // Still failed, and so will be those behind it; the order of messages is kept.
-      return;
+      // Nobody could see why an edit or a reaction holds up the messages behind it.
+      if (!isInvisible(event) || isOutage(event.error)) return;
+      session.client.cancelPendingEvent(event);
     }
   }
 }
 
-/** Tries again, in all rooms, to send what failed for want of a connection. What the server refused stays as it is. */
+/** Sends, in all rooms, what failed for want of a connection or was left from an earlier visit. What the server refused stays. */
 export async function resendAfterOutage(session: Session): Promise<void> {
-  const resend = async (room: Room): Promise<void> => {
-    const first = room.getPendingEvents().find((event) => event.status === EventStatus.NOT_SENT);
-    const error: Error | null | undefined = first?.error;
-    if (error instanceof ConnectionError) await retrySending(session, room.roomId);
-  };
-  await Promise.all(session.client.getRooms().map(resend));
+  const rooms = session.client.getRooms().filter(isWaitingForConnection);
+  await Promise.all(rooms.map((room) => retrySending(session, room.roomId)));
+}
+
+/** Whether what is unsent in a room was not refused: it is sent when the server can be reached. */
+export function isWaitingForConnection(room: Room): boolean {
+  const first = room.getPendingEvents().find(isUnsent);
+  return first !== undefined && isOutage(first.error);
+}
+
+const isUnsent = (event: MatrixEvent): boolean => event.status === EventStatus.NOT_SENT;
+
+/** Whether an event shows on another one only. */
+const isInvisible = (event: MatrixEvent): boolean =>
+  event.isRelation(RelationType.Replace) || event.getType() !== 'm.room.message';
+
+/** Answers of a proxy whose server is away. */
+const AWAY: readonly unknown[] = [502, 503, 504];
+
+/** What is left from an earlier visit has not failed in this one. */
+function isOutage(error: Error | null | undefined): boolean {
+  return !error || error instanceof ConnectionError || (error instanceof HTTPError && AWAY.includes(error.httpStatus));
+}
+
+/** Lets go of what was kept as unsent though sync has brought it: the page was left before the server's answer came. */
+function dropAcknowledged(session: Session, room: Room): void {
+  for (const event of room.getPendingEvents().filter(isUnsent)) {
+    const thread = event.threadRootId === undefined ? null : room.getThread(event.threadRootId);
+    const known = (thread?.timelineSet ?? room.getUnfilteredTimelineSet()).getLiveTimeline().getEvents();
+    const txnId = event.getTxnId();
+    const isHere = known.some(
+      (one) => one.getUnsigned().transaction_id === txnId && one.getSender() === session.userId,
+    );
+    if (isHere) session.client.cancelPendingEvent(event);
+  }
 }
 
 /** Forgets a message that was not sent. */
@@ -118,17 +152,6 @@ export function discardUnsent(session: Session, roomId: string, eventId: string)
     ?.getPendingEvents()
     .find((pending) => pending.getId() === eventId);
   if (event && event.status !== EventStatus.SENDING) session.client.cancelPendingEvent(event);
-}
-
-/**
- * Forgets failed events that have no row of their own: edits, reactions and redactions kept from an earlier visit.
- * The SDK sends nothing in a room while a failed event is waiting, and nobody could see why.
- */
-export function discardInvisibleFailures(session: Session, room: Room): void {
-  for (const event of [...room.getPendingEvents()]) {
-    const isInvisible = event.isRelation(RelationType.Replace) || event.getType() !== 'm.room.message';
-    if (event.status === EventStatus.NOT_SENT && isInvisible) session.client.cancelPendingEvent(event);
-  }
 }
 
 const pendingOf = (room: Room | null): ReadonlySet<MatrixEvent> => new Set(room?.getPendingEvents());

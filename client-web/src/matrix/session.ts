@@ -18,6 +18,7 @@ import type { RoomSummaries } from './room-summaries.ts';
 import { RoomWatcher } from './room-watcher.ts';
 import { takeInSlices } from './sliced-sync.ts';
 import type { SyncStatus } from './sync-status.ts';
+import { forgetUnsent, keepUnsent } from './unsent.ts';
 
 export interface SessionOptions {
   credentials: Credentials;
@@ -73,6 +74,7 @@ export class Session {
     const store = indexedDB
       ? new IndexedDBStore({ indexedDB, dbName: databaseName(credentials), ...(workerFactory && { workerFactory }) })
       : new MemoryStore();
+    keepUnsent(store, platform.storage, credentials);
     const client = createClient({
       baseUrl,
       userId,
@@ -142,6 +144,7 @@ export class Session {
       // ended from another device.
     }
     this.stop();
+    forgetUnsent(this.platform.storage, this);
     await this.client.clearStores();
     await this.client.store.destroy();
   }

@@ -32,7 +32,8 @@ export interface ReplyQuote {
   isRedacted?: boolean;
 }
 
-export type SendStatus = 'sent' | 'sending' | 'failed';
+/** `waiting`: for the connection. `failed`: the server refused it. */
+export type SendStatus = 'sent' | 'sending' | 'waiting' | 'failed';
 
 /**
  * One event of a room as plain data, with what other events say about it (edits, redaction, reactions, receipts)

@@ -2,7 +2,7 @@ import { type DownloadOptions, downloadMedia } from '../matrix/media-download.ts
 import { loadMembers } from '../matrix/mentionables.ts';
 import { markRead } from '../matrix/receipts.ts';
 import { likelyServers, type RoomFacts, roomFacts, watchRoomFacts } from '../matrix/room-facts.ts';
-import { discardInvisibleFailures, discardUnsent, retrySending, sendReaction, sendRedaction } from '../matrix/send.ts';
+import { discardUnsent, retrySending, sendReaction, sendRedaction } from '../matrix/send.ts';
 import type { Session } from '../matrix/session.ts';
 import { shareStructure } from '../matrix/structural-sharing.ts';
 import { RoomTimeline } from '../matrix/timeline.ts';
@@ -94,7 +94,6 @@ export class TimelineViewModel extends ViewModel<TimelineState> {
     this.#conversation = conversationOf(session, roomId, options.threadId);
     this.#newAfter = timeline.readUpTo();
     this.#listen();
-    discardInvisibleFailures(session, timeline.room);
     // For the names of those who have read but not written.
     void loadMembers(timeline.room);
     if (options.eventId === undefined && options.threadId === undefined) {

@@ -52,7 +52,7 @@ export const MessageRow = memo(function MessageRow({ item, flash, isActive, onOp
         </div>
         {event.thread && event.thread.id !== timeline.threadId && <ThreadLine thread={event.thread} />}
         {event.reactions.length > 0 && <ReactionsView event={event} />}
-        {event.status === 'failed' && <FailedLine event={event} />}
+        {(event.status === 'waiting' || event.status === 'failed') && <UnsentLine event={event} />}
       </div>
       {event.readers.length > 0 && <ReadersView readers={event.readers} />}
       {(attention.isOn || isActive) && event.status === 'sent' && !event.redaction && (
@@ -149,12 +149,12 @@ function Heading({ event }: { event: TimelineEvent }) {
   );
 }
 
-function FailedLine({ event }: { event: TimelineEvent }) {
+function UnsentLine({ event }: { event: TimelineEvent }) {
   const t = useT('timeline');
   const timeline = useTimelineViewModel();
   return (
-    <div className={styles.failed} role="alert">
-      {t('notSent')}{' '}
+    <div className={styles.unsent} data-status={event.status} role={event.status === 'failed' ? 'alert' : undefined}>
+      {t(event.status === 'failed' ? 'notSent' : 'waiting')}{' '}
       <button type="button" onClick={() => timeline.retry()}>
         {t('retry')}
       </button>
