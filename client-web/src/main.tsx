@@ -8,6 +8,7 @@ import { lazy, StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import storeWorkerUrl from './matrix/sync-store-worker.ts?worker&url';
 import { readCredentials } from './platform/credentials.ts';
+import { reloadForUpdates } from './platform/missing-part.ts';
 import { createBrowserPlatform } from './platform/platform.ts';
 import { followTheme } from './platform/theme.ts';
 import { AppViewModel } from './view-models/app.ts';
@@ -56,20 +57,7 @@ async function start(container: HTMLElement): Promise<void> {
   await app.start();
 }
 
-/**
- * After an update of the server, a page that was open before asks for parts that are gone. Loading it again gets the new
- * ones; but only once in a while, in case they are missing for another reason.
- */
-function reloadForUpdates(storage: Storage): void {
-  const key = 'parley:reloaded-at';
-  window.addEventListener('vite:preloadError', () => {
-    if (Date.now() - Number(storage.getItem(key)) < 60_000) return;
-    storage.setItem(key, String(Date.now()));
-    window.location.reload();
-  });
-}
-
-reloadForUpdates(window.sessionStorage);
+reloadForUpdates(window);
 const container = document.getElementById('app');
 if (!container) throw new Error('index.html has no #app');
 void start(container);

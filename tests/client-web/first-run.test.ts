@@ -73,6 +73,11 @@ describe.skipIf(CHROMIUM === undefined)('the first run of a server', { timeout: 
     await page.getByRole('heading', { name: 'This server is set up' }).waitFor();
     await page.getByRole('link', { name: 'Go to sign in' }).click();
     await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    // What is missing is said at its field, the first of which takes the focus.
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByText('Enter your username.').waitFor();
+    await page.getByText('Enter your password.').waitFor();
+    await eventually(() => page.getByLabel('Username').evaluate((field) => field === document.activeElement), true);
     await page.context().close();
   });
 

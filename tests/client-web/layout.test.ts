@@ -5,7 +5,7 @@ import { startHomeserver } from '../harness/homeserver.ts';
 import { prepareScene } from './scene.ts';
 import { entrances, leave, screens } from './screens.ts';
 import { photograph } from './screenshots.ts';
-import { sharedBrowser, visit, visitAs } from './visitor.ts';
+import { message, sharedBrowser, visit, visitAs } from './visitor.ts';
 
 /**
  * What of the page is wider than the window: the page itself where it scrolls sideways, and controls that begin or end
@@ -63,6 +63,31 @@ describe.skipIf(CHROMIUM === undefined)('the layout', { timeout: 60_000 }, async
     await page.setViewportSize({ width: 390, height: 844 });
     await expect.poll(async () => (await regionsInSight(page)).length).toBeLessThanOrEqual(1);
     await leave(page);
+  });
+
+  test.for([744, 900, 1024])('of %s px shows a room beside its panel, and the list again without it', async (width) => {
+    await page.setViewportSize({ width, height: 900 });
+    await screens.find(({ name }) => name === 'members')?.open(page, scene);
+    await expect.poll(() => regionsInSight(page)).toEqual(['Spaces', 'design', 'Members']);
+    for (const region of [page.getByRole('main'), page.getByRole('complementary')])
+      expect((await region.boundingBox())?.width).toBeGreaterThanOrEqual(300);
+    await page.getByRole('button', { name: 'Close', exact: true }).click();
+    await expect.poll(() => regionsInSight(page)).toEqual(['Spaces', 'Channels and messages', 'design']);
+  });
+
+  test('says of a part that cannot be loaded what to do, and leaves the others alone', async () => {
+    await page.route(/RoomSettingsPanel/, (route) => route.abort());
+    await page.evaluate(() => sessionStorage.setItem('parley:reloaded-at', String(Date.now())));
+    await page.setViewportSize({ width: 1440, height: 900 });
+    await page.goto(`${server.baseUrl}/#/room/${encodeURIComponent(scene.design)}?panel=settings`);
+    await page.reload();
+    const panel = page.getByRole('complementary');
+    await panel.getByRole('heading', { name: 'This could not be loaded' }).waitFor();
+    await photograph(page, 'missing-part');
+    await message(page, 'minutes of the meeting').waitFor();
+    await page.unroute(/RoomSettingsPanel/);
+    await panel.getByRole('button', { name: 'Reload the page' }).click();
+    await panel.getByText(`#design:${scene.serverName}`).waitFor();
   });
 
   test.for(await entrances(server))('of “$name” fits into 320 px', async ({ name, url, button }) => {

@@ -11,7 +11,7 @@ export interface OwnProfile {
 
 export interface Device {
   deviceId: string;
-  name: string;
+  name: string | undefined;
   isThisOne: boolean;
   /** Milliseconds since 1970. */
   lastSeen: number | undefined;
@@ -78,7 +78,7 @@ export async function fetchDevices(session: Session): Promise<Device[]> {
   return devices
     .map((device) => ({
       deviceId: device.device_id,
-      name: device.display_name || device.device_id,
+      name: device.display_name || undefined,
       isThisOne: device.device_id === session.deviceId,
       lastSeen: device.last_seen_ts,
       lastSeenIp: device.last_seen_ip,

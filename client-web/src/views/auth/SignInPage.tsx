@@ -1,9 +1,9 @@
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { describeDevice } from '../../platform/device-name.ts';
-import { SignInViewModel } from '../../view-models/auth/sign-in.ts';
+import { type SignInState, SignInViewModel } from '../../view-models/auth/sign-in.ts';
 import { useApp } from '../app-context.tsx';
-import { useT } from '../i18n.tsx';
+import { type Translate, useT } from '../i18n.tsx';
 import { Banner } from '../ui/Banner.tsx';
 import { Button } from '../ui/Button.tsx';
 import { ProblemBanner } from '../ui/ProblemBanner.tsx';
@@ -30,8 +30,10 @@ export function SignInPage({ reason, previous }: AuthPagesProps) {
   const state = useViewModel(viewModel);
   const [username, setUsername] = useState(previous?.userId ?? '');
   const [password, setPassword] = useState('');
+  const [wasSubmitted, setSubmitted] = useState(false);
 
   const submit = () => {
+    setSubmitted(true);
     if (username.trim() !== '' && password !== '') void viewModel.signIn(username, password);
   };
 
@@ -60,6 +62,7 @@ export function SignInPage({ reason, previous }: AuthPagesProps) {
           onChange={setUsername}
           isReadOnly={previous !== undefined}
           autoComplete="username"
+          error={wasSubmitted && username.trim() === '' ? t('enterUsername') : undefined}
           isIdentifier
           autoFocus={!previous}
         />
@@ -69,7 +72,7 @@ export function SignInPage({ reason, previous }: AuthPagesProps) {
           onChange={setPassword}
           autoComplete="current-password"
           autoFocus={previous !== undefined}
-          error={state.wrongPassword ? t('wrongPassword') : state.deactivated ? t('deactivated') : undefined}
+          error={passwordError(state, wasSubmitted && password === '', t)}
         />
         <Button type="submit" variant="primary" size="l" isBlock isPending={state.pending}>
           {t('signIn')}
@@ -77,4 +80,10 @@ export function SignInPage({ reason, previous }: AuthPagesProps) {
       </AuthForm>
     </AuthLayout>
   );
+}
+
+function passwordError(state: SignInState, isMissing: boolean, t: Translate): string | undefined {
+  if (isMissing) return t('enterPassword');
+  if (state.wrongPassword) return t('wrongPassword');
+  return state.deactivated ? t('deactivated') : undefined;
 }

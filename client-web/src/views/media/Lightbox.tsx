@@ -34,6 +34,8 @@ export function Lightbox({ images, openKey, onOpen }: LightboxProps) {
   return (
     <ModalOverlay
       className={styles.overlay ?? ''}
+      // Pictures stand on dark ground in both themes.
+      data-theme="dark"
       isOpen={media !== undefined}
       onOpenChange={(isOpen) => {
         if (!isOpen) onOpen(undefined);

@@ -5,6 +5,7 @@ import { Button } from 'react-aria-components/Button';
 import { listWidthLimits } from '../../view-models/preferences.ts';
 import { useDialogs } from '../dialogs/dialogs-context.ts';
 import { useT } from '../i18n.tsx';
+import { usePlace } from '../navigation.ts';
 import { useFrame } from '../session-context.tsx';
 import { AddMenu } from '../shell/AddMenu.tsx';
 import { keyText } from '../shell/shortcuts.ts';
@@ -27,6 +28,7 @@ export function RoomList({ place }: { place: 'home' | 'room' | 'settings' }) {
   const { sections, order, spaces, activeSpaceId } = useViewModel(frame.roomList);
   const { collapsedSections, listWidth } = useViewModel(frame.preferences);
   const { roomId: activeRoomId } = useParams({ strict: false });
+  const { panel } = usePlace();
   const [menu, setMenu] = useState<RowMenuTarget>();
   const openMenu = useCallback((roomId: string, anchor: HTMLElement) => setMenu({ roomId, anchor }), []);
   const space = spaces.find((item) => item.roomId === activeSpaceId);
@@ -38,7 +40,14 @@ export function RoomList({ place }: { place: 'home' | 'room' | 'settings' }) {
   const { places, listProps } = useRoomRows(scroller, options);
 
   return (
-    <nav className={styles.list} style={{ width: listWidth }} aria-label={t('rooms')} data-region data-place={place}>
+    <nav
+      className={styles.list}
+      style={{ width: listWidth }}
+      aria-label={t('rooms')}
+      data-region
+      data-place={place}
+      data-beside-panel={place === 'room' && panel !== undefined}
+    >
       <ListHeader title={space?.name ?? frame.serverName} />
       <div ref={scroller} className={styles.sections} {...listProps}>
         {sections.length === 0 && <RoomListEmpty isSpace={space !== undefined} />}

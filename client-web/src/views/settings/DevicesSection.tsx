@@ -74,7 +74,7 @@ function DeviceRow(props: { device: Device; viewModel: DevicesViewModel; onRemov
     <li className={styles.device}>
       <div className={styles.text}>
         <p className={styles.name}>
-          {device.name}
+          {device.name ?? t('unnamedDevice')}
           {device.isThisOne && <span className={styles.mark}>{t('thisDevice')}</span>}
         </p>
         <p className={styles.facts}>
@@ -88,7 +88,7 @@ function DeviceRow(props: { device: Device; viewModel: DevicesViewModel; onRemov
           {device.lastSeenIp && ` · ${device.lastSeenIp}`}
         </p>
       </div>
-      <Button size="s" variant="ghost" onPress={() => setName(device.name)}>
+      <Button size="s" variant="ghost" onPress={() => setName(device.name ?? '')}>
         {t('rename')}
       </Button>
       {!device.isThisOne && (

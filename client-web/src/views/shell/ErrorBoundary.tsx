@@ -1,7 +1,10 @@
+import { CloudOff, TriangleAlert } from 'lucide-react';
 import { Component, type ErrorInfo, type ReactNode } from 'react';
+import { isMissingPart } from '../../platform/missing-part.ts';
 import { useT } from '../i18n.tsx';
 import { Button } from '../ui/Button.tsx';
 import { EmptyState } from '../ui/EmptyState.tsx';
+import styles from './ErrorBoundary.module.css';
 
 interface BoundaryState {
   error: unknown;
@@ -37,19 +40,37 @@ export class ErrorBoundary extends Component<ErrorBoundaryProps, BoundaryState> 
 
 function Broken({ error, onRetry }: { error: unknown; onRetry: () => void }) {
   const t = useT('shell');
+  const reload = () => window.location.reload();
+  if (isMissingPart(error)) {
+    return (
+      <EmptyState
+        icon={CloudOff}
+        title={t('missingPart')}
+        actions={
+          <Button variant="primary" onPress={reload}>
+            {t('reload')}
+          </Button>
+        }
+      >
+        {t('missingPartText')}
+      </EmptyState>
+    );
+  }
   return (
     <EmptyState
+      icon={TriangleAlert}
       title={t('broken')}
       actions={
         <>
-          <Button onPress={() => window.location.reload()}>{t('reload')}</Button>
+          <Button onPress={reload}>{t('reload')}</Button>
           <Button variant="primary" onPress={onRetry}>
             {t('tryAgain')}
           </Button>
         </>
       }
     >
-      {t('brokenText', { error: error instanceof Error ? error.message : String(error) })}
+      {t('brokenText')}
+      <code className={styles.detail}>{error instanceof Error ? error.message : String(error)}</code>
     </EmptyState>
   );
 }
