@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { enc, registerClient, type TestClient } from '../harness/client.ts';
 import { startHomeserver } from '../harness/homeserver.ts';
+import { bodies, filterOf, sync, types } from '../harness/sync.ts';
 
 const server = await startHomeserver();
 let ana: TestClient;
@@ -10,17 +11,6 @@ beforeAll(async () => {
   ana = await registerClient(server.baseUrl, 'ana');
   ben = await registerClient(server.baseUrl, 'ben');
 });
-
-// biome-ignore lint/suspicious/noExplicitAny: what tests look into
-type Body = any;
-
-async function sync(client: TestClient, query: Record<string, string> = {}): Promise<Body> {
-  return await client.ok('GET', `v3/sync?${new URLSearchParams(query)}`);
-}
-
-const filterOf = (room: unknown) => JSON.stringify({ room });
-const types = (events: { type: string }[]) => events.map((event) => event.type);
-const bodies = (events: { content: { body?: string } }[]) => events.flatMap((event) => event.content.body ?? []);
 
 async function publicRoom(...members: TestClient[]): Promise<string> {
   const roomId = await ana.createRoom({ preset: 'public_chat' });

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { clientOf, enc, registerClient, type TestClient } from '../harness/client.ts';
 import { spawnHomeserver } from '../harness/homeserver.ts';
+import { sync } from '../harness/sync.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: what tests look into
 type Body = any;
@@ -25,10 +26,6 @@ beforeAll(async () => {
   roomId = await ana.createRoom({ preset: 'public_chat' });
   await ben.join(roomId);
 });
-
-async function sync(client: TestClient, query: Record<string, string> = {}): Promise<Body> {
-  return await client.ok('GET', `v3/sync?${new URLSearchParams(query)}`);
-}
 
 const here = (suffix: string) => `v3/rooms/${enc(roomId)}/${suffix}`;
 const joined = (answer: Body) => answer.rooms?.join?.[roomId];

@@ -2,17 +2,8 @@ import { authEventKeys } from '../protocol/auth-events.ts';
 import { authorize } from '../protocol/auth-rules.ts';
 import { authStateOf } from '../protocol/authorization.ts';
 import { forbidden } from '../protocol/errors.ts';
-import {
-  type Event,
-  type EventId,
-  type EventReference,
-  type Pdu,
-  type ServerName,
-  type StateKey,
-  stateKey,
-} from '../protocol/event.ts';
-import { referenceTo } from '../protocol/event-hashes.ts';
-import { hashAndSignEvent, nextDepth, type SignedEvent, type UnsignedPdu } from '../protocol/event-signing.ts';
+import { type Event, type EventId, type Pdu, type ServerName, type StateKey, stateKey } from '../protocol/event.ts';
+import { hashAndSignEvent, type SignedEvent, type UnsignedPdu } from '../protocol/event-signing.ts';
 import { nearestSafeInteger } from '../protocol/json.ts';
 import { type RoomVersion, roomVersion } from '../protocol/room-versions.ts';
 import type { Transaction } from '../storage/database.ts';
@@ -20,6 +11,7 @@ import type { StoredEvent } from '../storage/events.ts';
 import type { RoomHeadRow, RoomRow } from '../storage/rooms.ts';
 import { deriveSnapshot, type Snapshot, snapshotGet } from '../storage/state-snapshots.ts';
 import { asRuleEvent } from './event-cache.ts';
+import { MOST_PREV_EVENTS, templateOf } from './event-template.ts';
 import type { Draft, NewEvent } from './new-event.ts';
 import { awaitPolicyServer } from './policy-server.ts';
 import type { RoomParts } from './room-parts.ts';
@@ -223,59 +215,15 @@ export class OpenRoom {
    * @throws MatrixError M_FORBIDDEN when the room's rules refuse it, M_TOO_LARGE when it is too big
    */
   async append(draft: Draft): Promise<Event> {
-    const { template, authEvents, authState } = await this.#template(draft);
-    const signed = hashAndSignEvent(template, this.version, this.#parts.serverName, this.#parts.signingKey);
+    const { pdu, authEvents, authState } = await templateOf(this, draft, this.#parts.clock.now());
+    const signed = hashAndSignEvent(pdu, this.version, this.#parts.serverName, this.#parts.signingKey);
     await awaitPolicyServer(this.#parts, this, signed, draft);
     return await this.appendSigned(signed, draft, authEvents, authState);
   }
 
   /** The unsigned event for a draft, as `make_join` and its kin hand it out too. */
   async template(draft: Draft): Promise<UnsignedPdu> {
-    return (await this.#template(draft)).template;
-  }
-
-  async #template(draft: Draft) {
-    const { parts, version } = { parts: this.#parts, version: this.version };
-    const isCreate = draft.type === 'm.room.create';
-    const authEvents = isCreate ? [] : await this.#authEvents(draft);
-    const prevEvents = this.#extremities.slice(0, 20);
-    const template: UnsignedPdu = {
-      type: draft.type,
-      ...(isCreate && !version.roomIdInCreateEvent ? {} : { room_id: this.room.roomId }),
-      sender: draft.sender,
-      ...(draft.stateKey === undefined ? {} : { state_key: draft.stateKey }),
-      ...(draft.redacts !== undefined && version.redactsIn === 'event' ? { redacts: draft.redacts.target } : {}),
-      content: draft.content,
-      depth: nextDepth(
-        prevEvents.map((prev) => prev.depth),
-        version,
-      ),
-      origin_server_ts: parts.clock.now(),
-      prev_events: await this.#references(prevEvents),
-      auth_events: authEvents.map(({ event }) => referenceTo(event, version)),
-    };
-    const authState = new Map<StateKey, Event>();
-    for (const { event } of authEvents) authState.set(stateKey(event.pdu.type, event.pdu.state_key ?? ''), event);
-    if (!isCreate && !version.createInAuthEvents) {
-      const create = await this.stateEvent('m.room.create', '');
-      if (create !== undefined) authState.set(stateKey('m.room.create', ''), create);
-    }
-    return { template, authEvents: authEvents.map((auth) => auth.nid), authState };
-  }
-
-  /** How an event names the extremities: their content is needed only where their hashes are named too. */
-  async #references(extremities: readonly Extremity[]): Promise<EventReference[]> {
-    if (this.version.eventReferences === 'id') return extremities.map(({ eventId }) => eventId);
-    const events = await this.eventsByNid(extremities.map(({ nid }) => nid));
-    return [...events.values()].map(({ event }) => referenceTo(event, this.version));
-  }
-
-  async #authEvents(draft: Draft): Promise<StoredOrNew[]> {
-    const keys = authEventKeys(
-      { type: draft.type, sender: draft.sender, state_key: draft.stateKey, content: draft.content },
-      this.version,
-    );
-    return [...(await this.stateEvents(keys)).values()];
+    return (await templateOf(this, draft, this.#parts.clock.now())).pdu;
   }
 
   /** Authorises an event that is already signed against the state given and attaches it. */
@@ -301,7 +249,7 @@ export class OpenRoom {
       local: true,
       isFromElsewhere: false,
       stateKeyNid: keyNid,
-      prevEvents: this.#extremities.slice(0, 20).map((prev) => prev.nid),
+      prevEvents: this.#extremities.slice(0, MOST_PREV_EVENTS).map((prev) => prev.nid),
       missingPrevEvents: [],
       authEvents,
       stateBefore,
