@@ -134,6 +134,12 @@ const DAMAGES: Readonly<Record<string, readonly string[]>> = {
   'what is missing is not here': [
     `INSERT INTO missing_prev_events (room_nid, event_id, referenced_by) SELECT room_nid, event_id, nid FROM events WHERE nid = ${MESSAGE}`,
   ],
+  'what is stored as an event is JSON, and an event of its room version': [
+    `UPDATE events SET pdu = left(pdu, -1) WHERE nid = ${MESSAGE}`,
+    `UPDATE events SET pdu = left(pdu, -1) WHERE nid = ${STATE_EVENT('m.room.member')}`,
+    `UPDATE events SET pdu = 'null' WHERE nid = ${STATE_EVENT('m.room.member')}`,
+    `UPDATE events SET pdu = replace(pdu, '"hashes"', '"hushes"') WHERE nid = ${MESSAGE}`,
+  ],
   'the id of an event is its hash': [`UPDATE events SET event_id = event_id || 'x' WHERE nid = ${MESSAGE}`],
   'the content of an event fits its hash, unless it was redacted on arrival': [
     `UPDATE events SET pdu = replace(pdu, 'before 3"', 'before 4"')`,

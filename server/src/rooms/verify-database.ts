@@ -1,9 +1,11 @@
 import { authEventIds, prevEventIds, stateKey } from '../protocol/event.ts';
+import { checkEventFormat } from '../protocol/event-format.ts';
 import { eventIdOf, verifyContentHash } from '../protocol/event-hashes.ts';
 import { nearestSafeInteger } from '../protocol/json.ts';
+import { JsonRefusal } from '../protocol/json-parser.ts';
 import { roomVersion } from '../protocol/room-versions.ts';
 import type { Database, Transaction } from '../storage/database.ts';
-import { eventsByNid, type StoredEvent } from '../storage/events.ts';
+import { eventIdsOf, eventsByNid, type StoredEvent } from '../storage/events.ts';
 import { openIdBlocks } from '../storage/id-blocks.ts';
 import { openRooms, type Rooms } from '../storage/rooms.ts';
 import { openStateKeys, type StateKeys } from '../storage/state-keys.ts';
@@ -67,6 +69,7 @@ class Findings {
   }
 }
 
+const FORM = 'what is stored as an event is JSON, and an event of its room version';
 const ID = 'the id of an event is its hash';
 const CONTENT = 'the content of an event fits its hash, unless it was redacted on arrival';
 const COLUMNS = 'the columns of an event say what the event says';
@@ -99,13 +102,13 @@ export async function verifyWithin(tx: Transaction, report: (events: number) => 
   const areLost = found.some(({ name, violations }) => name === STATES_ARE_THERE && violations > 0);
   const snapshots = areLost ? undefined : openStateSnapshots(tx, openIdBlocks(tx, 'state_snapshot_ids', 64));
   const parts: Parts = { tx, rooms: openRooms(tx), stateKeys: openStateKeys(tx), snapshots };
-  const findings = new Findings([ID, CONTENT, COLUMNS, EDGES, REPLAY, FORK, HEAD, CURRENT]);
+  const findings = new Findings([FORM, ID, CONTENT, COLUMNS, EDGES, REPLAY, FORK, HEAD, CURRENT]);
   let seen = 0;
   for await (const nids of pages(
     (after) => eventNidsAfter(tx, after, PAGE),
     (nid) => nid,
   )) {
-    await verifyPage(parts, await eventsByNid(tx, nids), findings);
+    await verifyPage(parts, await readableEvents(tx, nids, findings), findings);
     seen += nids.length;
     report(seen);
   }
@@ -127,6 +130,22 @@ async function* pages<Row>(
     yield page;
     page = await read(nidOf(last));
   }
+}
+
+/** The events that can be parsed. Where one cannot, it is found by halves. */
+async function readableEvents(tx: Transaction, nids: readonly number[], findings: Findings): Promise<StoredEvent[]> {
+  try {
+    return await eventsByNid(tx, nids);
+  } catch (error) {
+    if (!(error instanceof SyntaxError || error instanceof JsonRefusal)) throw error;
+    if (nids.length === 1) {
+      for (const eventId of (await eventIdsOf(tx, nids)).values()) findings.violated(FORM, eventId);
+      return [];
+    }
+  }
+  const middle = Math.ceil(nids.length / 2);
+  const first = await readableEvents(tx, nids.slice(0, middle), findings);
+  return [...first, ...(await readableEvents(tx, nids.slice(middle), findings))];
 }
 
 async function verifyCurrentState(
@@ -165,6 +184,10 @@ async function verifyPage(parts: Parts, events: readonly StoredEvent[], findings
   for (const event of events) {
     const version = roomVersion(rooms.get(event.roomNid)?.version ?? '');
     if (version === undefined) continue;
+    if (!checkEventFormat(event.pdu, version).ok) {
+      findings.violated(FORM, event.eventId);
+      continue;
+    }
     if (eventIdOf(event.pdu, version) !== event.eventId) findings.violated(ID, event.eventId);
     if (event.admission !== 'outlier' && !verifyContentHash(event.pdu) && !isRedacted(event))
       findings.violated(CONTENT, event.eventId);

@@ -129,11 +129,27 @@ export async function readWithoutHaste(tx: Transaction): Promise<void> {
     SET LOCAL statement_timeout = 0; SET LOCAL enable_seqscan = on; SET LOCAL work_mem = '64MB'`);
 }
 
-/** @returns the first violations, as texts, and how many there are */
-export async function checkInvariant(db: Queryable, query: string): Promise<{ examples: string[]; count: number }> {
+/**
+ * A rule that cannot be checked, because what is stored as an event is no JSON, counts as broken.
+ *
+ * @returns the first violations, as texts, and how many there are
+ */
+export async function checkInvariant(tx: Transaction, query: string): Promise<{ examples: string[]; count: number }> {
   const sql = `SELECT violation, count(*) OVER () AS count FROM (${query}) violations LIMIT 10`;
-  const rows = await db.query<{ violation: string; count: number }>(sql);
-  return { examples: rows.map((row) => row.violation), count: rows[0]?.count ?? 0 };
+  await tx.script('SAVEPOINT rule');
+  try {
+    const rows = await tx.query<{ violation: string; count: number }>(sql);
+    return { examples: rows.map((row) => row.violation), count: rows[0]?.count ?? 0 };
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    await tx.script('ROLLBACK TO SAVEPOINT rule');
+    return { examples: ['cannot be checked: an event is no JSON'], count: 1 };
+  }
+}
+
+/** SQLSTATE "invalid text representation". */
+function isUnreadable(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === '22P02';
 }
 
 /** Nids of events after one, in their order: for reading all of them page by page. */
