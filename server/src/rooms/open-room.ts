@@ -36,7 +36,8 @@ interface Checkpoint {
 
 /**
  * A room whose row is locked by the running transaction: the one place where events are attached to a room. Nothing is
- * written before `persist`; until then a checkpoint can be restored.
+ * written before `persist`, but for events that stand aside where the work has the transaction to itself (`sendAside`); until
+ * then a checkpoint can be restored.
  */
 export class OpenRoom {
   /** This server. */
