@@ -57,6 +57,38 @@ test('where missed events cannot be had, the state before the event stands in fo
   expect((await alice.history(room.roomId)).map((event) => event.event_id)).toContain(lost.eventId);
 });
 
+test('A1.14 the states of three events of a gap are fetched at most, though more of them begin in the unknown', async () => {
+  const { room, creator } = await personInPuppetRoom();
+  const say = (body: string, prevEvents: readonly string[]) =>
+    room.know(room.build({ type: 'm.room.message', sender: creator, content: { body }, prevEvents }).pdu);
+  const gap = [1, 2, 3, 4, 5].map((n) => say(`${n}`, [`$nowhere${n}`]));
+  for (const { eventId } of gap) room.statesBefore.set(eventId, new Map(room.state));
+  puppet.answers.set('get_missing_events', () => ({ events: gap.map(({ pdu }) => pdu) }));
+  const last = say(
+    'last',
+    gap.map(({ eventId }) => eventId),
+  );
+  puppet.calls.length = 0;
+  expect((await send(last))[last.eventId]?.error).toBeTypeOf('string');
+  // The fourth is for the event itself.
+  expect(puppet.calls.filter((call) => call === 'state_ids')).toHaveLength(4);
+});
+
+test('A1.9 events of another room are no part of a state that a server tells', async () => {
+  const other = await personInPuppetRoom();
+  const { room, alice, creator } = await personInPuppetRoom();
+  const content = { name: 'Of another room' };
+  const foreign = other.room.add({ type: 'm.room.name', sender: creator, stateKey: '', content });
+  expect(await send(foreign)).toEqual({ [foreign.eventId]: {} });
+  room.message(creator, 'lost');
+  puppet.answers.set('get_missing_events', () => ({ events: [] }));
+  const ids = [...room.state.values(), foreign].map((event) => event.eventId);
+  puppet.answers.set('state_ids', () => ({ pdu_ids: ids, auth_chain_ids: [] }));
+  const last = room.message(creator, 'found');
+  expect(await send(last)).toEqual({ [last.eventId]: {} });
+  expect((await alice.room('GET', room.roomId, 'state/m.room.name/')).status).toBe(404);
+});
+
 for (const [how, answer] of [
   ['refuses to tell', undefined],
   ['answers nonsense instead of', { events: 'all of them' }],
