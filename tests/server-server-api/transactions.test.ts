@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { canonicalJson } from '../../server/src/protocol/canonical-json.ts';
 import { authEventIds } from '../../server/src/protocol/event.ts';
 import { signJson } from '../../server/src/protocol/signing.ts';
+import { openDatabase } from '../../server/src/storage/database.ts';
 import { brokenRules } from '../harness/broken-rules.ts';
 import { startHomeserver } from '../harness/homeserver.ts';
 import { Person } from '../harness/person.ts';
@@ -38,6 +39,24 @@ async function sharedRoom(options: Record<string, unknown> = {}) {
 }
 
 describe('the envelope', () => {
+  test('a transaction is not acknowledged while there is no space to store it, and is taken in when it is repeated', async () => {
+    const { room, userId, alice, roomId } = await sharedRoom();
+    const events = [room.message(userId, 'first'), room.message(userId, 'second'), room.message(userId, 'third')];
+    const database = openDatabase({ connection: alpha.databaseUrl, poolSize: 1 });
+    await database.query(`CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN RAISE 'no space left on device' USING ERRCODE = 'disk_full'; END $$`);
+    await database.query('CREATE TRIGGER full_disk BEFORE INSERT ON events EXECUTE FUNCTION full_disk()');
+    for (const some of [events.slice(0, 1), events]) {
+      const { status, body } = await transact({ pdus: pdusOf(some) });
+      expect([status, body]).toMatchObject([503, { errcode: 'M_UNKNOWN' }]);
+    }
+    expect(await alice.room('PUT', roomId, 'send/m.room.message/full', { body: 'no' })).toMatchObject({ status: 503 });
+    await database.query('DROP TRIGGER full_disk ON events');
+    await database.close();
+    expect(await send(events)).toEqual(Object.fromEntries(events.map(({ eventId }) => [eventId, {}])));
+    expect(await alice.texts(roomId)).toEqual(['first', 'second', 'third']);
+  });
+
   test('answers for each event by itself', async () => {
     const { room, userId, alice, roomId } = await sharedRoom();
     const good = room.message(userId, 'fine');

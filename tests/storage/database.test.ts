@@ -18,6 +18,11 @@ it('a transaction in which a statement failed fails, even if nobody looked at th
     await tx.query('SELECT 1');
   });
   await expect(asked).rejects.toThrow('division by zero');
+  const unheeded = db.transaction(async (tx) => {
+    void tx.query('INSERT INTO kept VALUES (1 / 0)').catch(() => {});
+    tx.enqueue('INSERT INTO kept VALUES (3)');
+  });
+  await expect(unheeded).rejects.toThrow('division by zero');
   expect(await db.query('SELECT n FROM kept')).toEqual([]);
   await db.transaction(async (tx) => tx.enqueue('INSERT INTO kept VALUES (2)'));
   expect(await db.query('SELECT n FROM kept')).toEqual([{ n: 2 }]);

@@ -49,7 +49,11 @@ export interface Connection extends Queryable {
 }
 
 /** SQLSTATE classes that mean "the server is away", not "the statement is wrong". */
-const AWAY = new Set(['57P01', '57P02', '57P03', '08000', '08003', '08006', '08001', '08004', '53300']);
+const AWAY = new Set([
+  ...['57P01', '57P02', '57P03', '08000', '08003', '08006', '08001', '08004'],
+  // It has no disk, no memory or no connection left, or cannot read or write: so it is until somebody has seen to it.
+  ...['53100', '53200', '53300', '58030'],
+]);
 
 /** What `pg` says without a code. The pool is ended when the server stops, which requests under way may outlive. */
 const AWAY_MESSAGES = [
@@ -118,9 +122,14 @@ async function runTransaction<T>(client: pg.PoolClient, work: (tx: Transaction) 
   const sent: Promise<unknown>[] = [client.query('BEGIN').catch((error: unknown) => ({ error }))];
   // Their failures are looked at below; until then nobody waits for them.
   const send = (statement: Promise<unknown>) => void sent.push(statement.catch((error: unknown) => ({ error })));
+  let firstFailure: unknown;
   const gathered = <Row>(text: string, values: unknown[] | undefined) => {
     gather(client);
-    return run<Row>(client, text, values);
+    const answer = run<Row>(client, text, values);
+    answer.catch((error: unknown) => {
+      firstFailure ??= error;
+    });
+    return answer;
   };
   const tx: Transaction = {
     transaction: true,
@@ -128,19 +137,21 @@ async function runTransaction<T>(client: pg.PoolClient, work: (tx: Transaction) 
     enqueue: (text, values) => send(gathered(text, values)),
     script: async (sql) => void (await client.query(sql)),
   };
-  const result = await work(tx).catch(async (error: unknown) => {
+  try {
+    const result = await work(tx);
+    gather(client);
+    const committed = client.query('COMMIT').then(
+      // Postgres answers so, and not with an error, where a statement failed before.
+      ({ command }) => (command === 'COMMIT' ? {} : { error: new Error('The transaction was rolled back.') }),
+      (error: unknown) => ({ error }),
+    );
+    throwFirst(await Promise.all([...sent, committed]));
+    return result;
+  } catch (error) {
     // Postgres refuses whatever follows a statement that has failed. Why that one failed says more.
-    if (error instanceof pg.DatabaseError && error.code === IN_FAILED_TRANSACTION) throwFirst(await Promise.all(sent));
-    throw error;
-  });
-  gather(client);
-  const committed = client.query('COMMIT').then(
-    // Postgres answers so, and not with an error, where a statement failed before.
-    ({ command }) => (command === 'COMMIT' ? {} : { error: new Error('The transaction was rolled back.') }),
-    (error: unknown) => ({ error }),
-  );
-  throwFirst(await Promise.all([...sent, committed]));
-  return result;
+    const isAftermath = error instanceof pg.DatabaseError && error.code === IN_FAILED_TRANSACTION;
+    throw isAftermath ? (firstFailure ?? error) : error;
+  }
 }
 
 const IN_FAILED_TRANSACTION = '25P02';

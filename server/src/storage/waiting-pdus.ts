@@ -57,8 +57,8 @@ const CUT = `DELETE FROM waiting_pdus WHERE (room_nid, event_id) IN (
   WHERE in_room > $2 OR in_all > $3)`;
 
 /**
- * Keeps an event until what it builds on, or the key that it was signed with, is here. A server that brings too many of them loses its own: those that have been
- * looked at most often, then the oldest.
+ * Keeps an event until what it builds on, or the key that it was signed with, is here. A server that brings too many of them
+ * loses its own: those that have been looked at most often, then the oldest.
  *
  * @param now in milliseconds since the epoch
  */
