@@ -28,6 +28,7 @@ import { addFederationRoutes } from './http/federation-routes.ts';
 import { createHttpServer, type HttpLogger } from './http/http-server.ts';
 import type { ClientRoute, FederationRoute } from './http/route.ts';
 import { addWebClient } from './http/web-client.ts';
+import { leaveRoomsOfClosedAccounts } from './rooms/leave.ts';
 import { updateMemberProfile } from './rooms/membership.ts';
 import { isSharedWith, serverMayTakePart } from './rooms/room-policy.ts';
 import { ENDED_SESSIONS_CHANNEL } from './storage/access-tokens.ts';
@@ -118,6 +119,7 @@ export async function createHomeserver(config: Config, surroundings: Surrounding
         ports.federation = portOf(federation);
       }
       await parts.sender.start();
+      void leaveRoomsOfClosedAccounts(parts.rooms.parts).catch(parts.common.onError);
       return {
         setupLink: token === undefined ? undefined : `${baseUrl()}/#/setup?token=${encodeURIComponent(token)}`,
       };

@@ -1,6 +1,12 @@
 import { forbidden, MatrixError } from '../protocol/errors.ts';
 import type { UserId } from '../protocol/event.ts';
-import { forgetMembership, membershipOf, membershipsOfUser, serverIsJoined } from '../storage/memberships.ts';
+import {
+  closedAccountsInRooms,
+  forgetMembership,
+  membershipOf,
+  membershipsOfUser,
+  serverIsJoined,
+} from '../storage/memberships.ts';
 import { leaveRemote } from './leave-remote.ts';
 import type { RoomParts } from './room-parts.ts';
 import { requireGraph, roomOfSender, type Sender } from './send.ts';
@@ -68,4 +74,9 @@ export async function leaveAllRooms(parts: RoomParts, userId: UserId): Promise<v
       parts.onError(error); // The other rooms are left all the same.
     }
   }
+}
+
+/** Goes on with what the closing of accounts began: a process that ended in the middle of it has left their users in rooms. */
+export async function leaveRoomsOfClosedAccounts(parts: RoomParts): Promise<void> {
+  for (const userId of await closedAccountsInRooms(parts.db)) await leaveAllRooms(parts, userId);
 }

@@ -176,6 +176,15 @@ export async function membershipsOfUser(db: Queryable, userId: string): Promise<
   return (await db.query<Row>(sql, [toStoredText(userId)])).map(fromRow);
 }
 
+/** Users whose accounts are closed and who still are in rooms, invited or knocking. */
+export async function closedAccountsInRooms(db: Queryable): Promise<UserId[]> {
+  const rows = await db.query<{ user_id: UserId }>(
+    `SELECT DISTINCT a.user_id FROM accounts a JOIN memberships m ON m.user_id = a.user_id
+     WHERE a.is_deactivated AND m.membership IN ('join', 'invite', 'knock')`,
+  );
+  return rows.map((row) => row.user_id);
+}
+
 export async function joinedRoomsOf(db: Queryable, userId: string): Promise<RoomId[]> {
   const rows = await db.query<{ room_id: RoomId }>(
     `SELECT r.room_id FROM memberships m JOIN rooms r ON r.nid = m.room_nid WHERE m.user_id = $1 AND m.membership = 'join'`,
