@@ -19,8 +19,8 @@ import { ShardLocks } from './shard-locks.ts';
 const CONCURRENT_TRANSACTIONS = 512;
 /** To servers that failed lately: however many of them hang, they take nothing from the others. */
 const CONCURRENT_RETRIES = 64;
-/** Ten thousand dead servers are tried again as fast as this, whatever the wait of each would be. */
-const RETRY_INTERVAL_MS = 40;
+/** Ten thousand dead servers are tried again as fast as this, in ten minutes all of them, whatever the wait of each would be. */
+const RETRY_INTERVAL_MS = 60;
 /** Receipts that come within this time go out together. */
 const RECEIPT_DELAY_MS = 250;
 /** Others forget who is typing after about a minute, so whoever goes on typing is named again. */
