@@ -98,9 +98,10 @@ for (const [how, answer] of [
     const { room, alice, creator } = await personInPuppetRoom();
     room.add({ type: 'm.room.name', sender: creator, stateKey: '', content: { name: 'New name' } });
     room.message(creator, 'lost');
-    puppet.answers.set('get_missing_events', () => answer);
+    // Who broke off is not asked again at once, and would not be asked for the state either if it always did.
+    let asked = 0;
+    puppet.answers.set('get_missing_events', () => (asked++ === 0 ? answer : undefined));
     const last = room.message(creator, 'found');
-    // Who broke off is not asked again at once.
     await expect.poll(() => send(last), { timeout: 20_000 }).toEqual({ [last.eventId]: {} });
     expect(await alice.texts(room.roomId)).toContain('found');
     expect((await alice.roomOk('GET', room.roomId, 'state/m.room.name/')).name).toBe('New name');
