@@ -48,8 +48,8 @@ interface RouteBase {
   /** Longest time to the start of the answer, in milliseconds; 60 s where left out. */
   readonly timeoutMs?: number;
   /**
-   * Waits for something to happen. `signal` is also aborted when the server stops or the session ends, and the access token is looked up again
-   * before the answer, so that nothing is told to a session that has ended meanwhile.
+   * Waits for something to happen. `signal` is also aborted when the server stops or the session ends, and the access token is
+   * looked up again before the answer, so that nothing is told to a session that has ended meanwhile.
    */
   readonly longPoll?: boolean;
   /** Headers of every reply, errors included. */

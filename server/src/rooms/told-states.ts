@@ -1,7 +1,7 @@
 import type { EventId } from '../protocol/event.ts';
 import { eventsById } from '../storage/events.ts';
 import { type Snapshot, snapshotDifference } from '../storage/state-snapshots.ts';
-import { statesToldInPlaceOf, toldInPlaceBehind } from '../storage/told-states.ts';
+import { MOST_TOLD_STATES, statesToldInPlaceOf, toldInPlaceBehind } from '../storage/told-states.ts';
 import type { NewEvent } from './new-event.ts';
 import type { OpenRoom } from './open-room.ts';
 import { resolveSnapshots } from './resolve-state.ts';
@@ -52,6 +52,8 @@ export async function toldBehind(parts: RoomParts, open: OpenRoom, prevs: readon
 export async function contradictsTold(parts: RoomParts, open: OpenRoom, event: NewEvent): Promise<boolean> {
   const { eventId } = event.event;
   const ids = await statesToldInPlaceOf(parts.db, open.room.nid, eventId);
+  // An end of the graph too many does no harm, and they are tied together when there are many.
+  if (ids.length > MOST_TOLD_STATES) return true;
   const told: (Snapshot | undefined)[] = await Promise.all(ids.map((id) => parts.snapshots.load(id)));
   for (const added of open.allAdded())
     if (added.admission === 'accepted' && added.toldInPlaceOf?.includes(eventId)) told.push(added.stateBefore);

@@ -34,13 +34,20 @@ export async function toldInPlaceBehind(db: Queryable, roomNid: number, nids: re
   return rows.map((row) => fromStoredText(row.missing) as EventId);
 }
 
-/** States that were told, of accepted events, in place of one that they name as previous: ids of snapshots. */
+/** States that are compared with what has arrived in their place: whoever tells more of them makes work, not sense. */
+export const MOST_TOLD_STATES = 20;
+
+/**
+ * States that were told, of accepted events, in place of one that they name as previous: ids of snapshots, one more than
+ * `MOST_TOLD_STATES` at most.
+ */
 export async function statesToldInPlaceOf(db: Queryable, roomNid: number, eventId: EventId): Promise<number[]> {
   const rows = await db.query<{ state_before: number }>(
     `SELECT DISTINCT e.state_before FROM missing_prev_events m
      JOIN told_states t ON t.event_nid = m.referenced_by AND t.missing = m.event_id
      JOIN events e ON e.nid = t.event_nid
-     WHERE m.room_nid = $1 AND m.event_id = $2 AND e.admission = 'accepted' AND e.state_before IS NOT NULL`,
+     WHERE m.room_nid = $1 AND m.event_id = $2 AND e.admission = 'accepted' AND e.state_before IS NOT NULL
+     LIMIT ${MOST_TOLD_STATES + 1}`,
     [roomNid, toStoredText(eventId)],
   );
   return rows.map((row) => row.state_before);
