@@ -1,7 +1,7 @@
 import type { Page } from 'playwright-core';
 import type { TestHomeserver } from '../harness/homeserver.ts';
 import type { Scene } from './scene.ts';
-import { composer, message } from './visitor.ts';
+import { clear, composer, message } from './visitor.ts';
 
 /** Something that the signed-in Ana of a scene can see, and how she gets there from anywhere else. */
 export interface Screen {
@@ -226,7 +226,7 @@ export async function leave(page: Page): Promise<void> {
   const overlays = page.getByRole('dialog').or(page.getByRole('alertdialog')).or(page.getByRole('menu'));
   for (let depth = 0; depth < 3 && (await overlays.count()) > 0; depth++) await page.keyboard.press('Escape');
   await overlays.first().waitFor({ state: 'detached' });
-  if (await composer(page).isVisible()) await composer(page).fill('');
+  if (await composer(page).isVisible()) await clear(composer(page));
 }
 
 /** The pages before sign-in, by their address, and a button that each of them has. */

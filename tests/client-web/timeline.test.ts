@@ -6,7 +6,7 @@ import { startHomeserver } from '../harness/homeserver.ts';
 import { createRoom, registerUser } from './browser-session.ts';
 import { prepareScene } from './scene.ts';
 import { photograph } from './screenshots.ts';
-import { composer, message, sharedBrowser, visitAs } from './visitor.ts';
+import { clear, composer, message, sharedBrowser, visitAs } from './visitor.ts';
 
 describe('the content of a file with another caption', () => {
   const image = { msgtype: 'm.image', body: 'coast.png', url: 'mxc://example.org/a', info: { w: 3 } };
@@ -56,7 +56,7 @@ describe.skipIf(CHROMIUM === undefined)('in the timeline', { timeout: 60_000 }, 
     await row.getByText('(edited)').waitFor();
     await composer(page).press('ArrowUp');
     await expect.poll(() => composer(page).textContent()).toBe('The latest plan');
-    await composer(page).fill('');
+    await clear(composer(page));
     await page.getByRole('button', { name: 'Save' }).click();
     await row.waitFor({ state: 'detached' });
     await message(page, 'plan.pdf').waitFor();

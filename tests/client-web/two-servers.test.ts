@@ -5,6 +5,7 @@ import { spawnHomeserver } from '../harness/homeserver.ts';
 import { picture } from './picture.ts';
 import { photograph } from './screenshots.ts';
 import {
+  clear,
   composer,
   eventually,
   message,
@@ -85,7 +86,7 @@ describe.skipIf(CHROMIUM === undefined)('two people on two servers', { timeout: 
   test('see that the other is writing', async () => {
     await composer(ben.page).pressSequentially('One mom');
     await ana.page.getByText(/Ben Okafor\W* is typing/).waitFor();
-    await composer(ben.page).fill('');
+    await clear(composer(ben.page));
   });
 
   test('share pictures', async () => {
@@ -122,6 +123,7 @@ describe.skipIf(CHROMIUM === undefined)('two people on two servers', { timeout: 
       .waitFor();
 
     await act(ben.page, 'Thanks, glad to be here', 'Edit');
+    await clear(composer(ben.page));
     await composer(ben.page).fill('Thanks, very glad to be here');
     await composer(ben.page).press('Enter');
     await message(ana.page, 'Thanks, very glad to be here').getByText('(edited)').waitFor();
