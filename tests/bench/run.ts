@@ -33,6 +33,8 @@ const CLIENTS = 20;
 const ROOMS = 10;
 /** In how many pieces speeds are measured that are compared with each other. */
 const TURNS = 8;
+/** How much longer than the measuring itself. */
+const WARM_UP = 1.5;
 const LATENCY_PER_SECOND = 200;
 const MANY_ROOMS = 100;
 const MESSAGES_PER_ROOM = 10;
@@ -51,7 +53,8 @@ async function sendRows(
   const [one] = clients;
   if (first === undefined || others.length === 0 || one === undefined) throw new Error('rooms and clients are needed');
   say('warming up');
-  await measureSends(server.url, clients, rooms, ms / 2);
+  // A process has compiled what its sends run through after some ten thousand of them: until then each costs it up to twice as much.
+  await measureSends(server.url, clients, rooms, ms * WARM_UP);
   const payload = await messagePayload(databaseUrl);
   say(
     `measuring R (payload ${Buffer.byteLength(payload)} bytes), many rooms, one room and one client in ${TURNS} turns`,
