@@ -40,6 +40,17 @@ test('devices are listed with when and from where they were last seen', async ()
   ]);
 });
 
+test('a device that has only just been made has been seen when and where it was', async () => {
+  const made = await server.call('POST', '/_matrix/client/v3/login', {
+    body: { type: 'm.login.password', identifier: { type: 'm.id.user', user: 'bob' }, password: 'password-bob' },
+    ip: '203.0.113.9',
+  });
+  const { device_id: deviceId, access_token: bobsToken } = made.json;
+  const { json } = await server.call('GET', path(deviceId), { token: bobsToken });
+  expect(json).toEqual({ device_id: deviceId, last_seen_ip: '203.0.113.9', last_seen_ts: server.clock.now() });
+  await server.call('POST', '/_matrix/client/v3/logout', { token: bobsToken, body: {} });
+});
+
 test('a device is shown and renamed by its owner only, and the change is in the log', async () => {
   const [before] = await db.query<{ position: number }>('SELECT position FROM log_head');
   await server.call('PUT', path(alice.device_id), { token, body: { display_name: 'Desk' } });

@@ -38,7 +38,7 @@ async function change({ parts }: Process, userId: UserId, ...deviceIds: string[]
 async function addDevice(db: Database, userId: UserId, deviceId: string, displayName: string): Promise<void> {
   await db.query('INSERT INTO accounts (user_id, created_at) VALUES ($1, 0) ON CONFLICT DO NOTHING', [userId]);
   await db.transaction(async (tx) => {
-    await insertDevice(tx, { userId, deviceId, displayName, createdAt: 0 });
+    await insertDevice(tx, { userId, deviceId, displayName, createdAt: 0, createdFrom: '192.0.2.1' });
     await recordDeviceChanges(tx, userId, [deviceId]);
   });
 }

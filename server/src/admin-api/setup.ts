@@ -35,7 +35,7 @@ export function setupRoutes({ accounts, setup }: { accounts: Accounts; setup: Se
         initial_device_display_name: Type.Optional(boundedString(255)),
         refresh_token: Type.Optional(Type.Boolean()),
       }),
-      async handle({ body }) {
+      async handle({ body, ip }) {
         const userId = accounts.newUserId(body.username.toLowerCase());
         requireGoodPassword(body.password);
         return await setup.complete(
@@ -45,6 +45,7 @@ export function setupRoutes({ accounts, setup }: { accounts: Accounts; setup: Se
             deviceId: body.device_id,
             displayName: body.initial_device_display_name,
             withRefreshToken: body.refresh_token === true,
+            ip,
           },
         );
       },

@@ -46,13 +46,13 @@ export function sharedSecretRegistrationRoutes(services: {
         mac: boundedString(255),
         inhibit_login: Type.Optional(Type.Boolean()),
       }),
-      async handle({ body }) {
+      async handle({ body, ip }) {
         const { username, password, admin = false } = body;
         const userType = body.user_type ?? undefined;
         await sharedSecret.verify({ nonce: body.nonce, username, password, admin, userType, mac: body.mac });
         requireGoodPassword(password);
         const userId = accounts.newUserId(username.toLowerCase());
-        const session = { deviceId: undefined, displayName: undefined, withRefreshToken: false };
+        const session = { deviceId: undefined, displayName: undefined, withRefreshToken: false, ip };
         const answer = await registration.register(
           { userId, password, isAdmin: admin },
           body.inhibit_login === true ? {} : { session },

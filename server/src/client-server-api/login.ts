@@ -57,6 +57,7 @@ export function loginRoutes(services: {
           deviceId: body.device_id,
           displayName: body.initial_device_display_name,
           withRefreshToken: body.refresh_token === true,
+          ip,
         });
         return { ...session, ...wellKnown };
       },

@@ -93,6 +93,7 @@ function registerRoute({ accounts, registration, uia, rateLimits }: Registration
         deviceId: body.device_id,
         displayName: body.initial_device_display_name,
         withRefreshToken: body.refresh_token === true,
+        ip,
       };
       const answer = await registration.register(
         { userId, password: body.password },

@@ -41,15 +41,19 @@ export async function findDevice(db: Queryable, userId: string, deviceId: string
   return row && toDevice(row);
 }
 
-/** Makes a device; false when the user has one of this id, which then keeps its display name. */
+/**
+ * Makes a device, which is seen by that for the first time: there are clients that expect of each device when and where it was.
+ *
+ * @returns false when the user has one of this id, which then keeps its display name
+ */
 export async function insertDevice(
   tx: Transaction,
-  device: { userId: string; deviceId: string; displayName: string | null; createdAt: number },
+  device: { userId: string; deviceId: string; displayName: string | null; createdAt: number; createdFrom: string },
 ): Promise<boolean> {
   const rows = await tx.query(
-    `INSERT INTO devices (user_id, device_id, display_name, created_at) VALUES ($1, $2, $3, $4)
+    `INSERT INTO devices (user_id, device_id, display_name, created_at, last_seen_at, last_seen_ip) VALUES ($1, $2, $3, $4, $4, $5)
      ON CONFLICT DO NOTHING RETURNING device_id`,
-    [device.userId, device.deviceId, device.displayName, device.createdAt],
+    [device.userId, device.deviceId, device.displayName, device.createdAt, device.createdFrom],
   );
   return rows.length > 0;
 }

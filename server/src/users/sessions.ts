@@ -42,6 +42,8 @@ export interface SessionRequest {
   readonly displayName: string | undefined;
   /** The client can refresh: its access token expires. */
   readonly withRefreshToken: boolean;
+  /** Where the request comes from. */
+  readonly ip: string;
 }
 
 /** What a sign-in answers to the client, as in the spec. */
@@ -143,7 +145,8 @@ async function issue(tx: Transaction, request: SessionRequest, now: number): Pro
   if (account === undefined) throw new MatrixError('M_FORBIDDEN', 'There is no such account.', 403);
   if (account.isDeactivated) throw new MatrixError('M_USER_DEACTIVATED', 'This account has been closed.', 403);
   if (account.isLocked) throw userLocked();
-  const isNew = await insertDevice(tx, { userId, deviceId, displayName: request.displayName ?? null, createdAt: now });
+  const { displayName = null, ip } = request;
+  const isNew = await insertDevice(tx, { userId, deviceId, displayName, createdAt: now, createdFrom: ip });
   const dropped = isNew ? await deleteSurplusDevices(tx, userId, MAX_DEVICES) : [];
   if (!isNew) await deleteTokensOfDevice(tx, userId, deviceId);
   const tokens = await insertTokens(tx, { userId, deviceId, parentId: null }, request.withRefreshToken, now);
