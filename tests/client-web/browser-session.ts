@@ -2,6 +2,7 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll } from 'vitest';
 import { launchChromium } from '../harness/chromium.ts';
 import type { TestHomeserver } from '../harness/homeserver.ts';
+import { PATIENCE_MS } from './visitor.ts';
 
 /** Someone with an account and a login, who acts through the client-server API. */
 export interface TestUser {
@@ -97,6 +98,7 @@ export async function openRoom(
     locale: 'en-GB',
     ...contextOptions,
   });
+  context.setDefaultTimeout(PATIENCE_MS);
   const { userId, deviceId, accessToken } = user;
   const credentials = { baseUrl: server.baseUrl, userId, deviceId, accessToken };
   await context.addInitScript(

@@ -68,18 +68,26 @@ async function watch(page: Page, anchor: { key: string; top: number }): Promise<
   };
 }
 
-/** Waits until no history is on its way and the list no longer changes its height. */
+/** Waits until no history is on its way, and then for `standStill`. */
 async function settle(page: Page): Promise<void> {
-  let height = -1;
-  const isSettled = async (): Promise<boolean> => {
-    const before = height;
-    height = await heightOf(page);
-    return before === height && (await busy(page)) !== 'true';
-  };
-  await expect.poll(isSettled, { interval: 250 }).toBe(true);
+  await expect.poll(() => busy(page)).not.toBe('true');
+  await standStill(page);
 }
 
-describe.skipIf(CHROMIUM === undefined)('the reader keeps the place', { timeout: 120_000 }, async () => {
+/** Waits until the list no longer changes its height: rows that are drawn for the first time take their real one. */
+async function standStill(page: Page): Promise<void> {
+  await page.evaluate(async () => {
+    const element = document.querySelector('[data-scroller]');
+    let height = -1;
+    for (let same = 0; same < 5; ) {
+      await new Promise((resolve) => requestAnimationFrame(resolve));
+      same = height === element?.scrollHeight ? same + 1 : 0;
+      height = element?.scrollHeight ?? -1;
+    }
+  });
+}
+
+describe.skipIf(CHROMIUM === undefined)('the reader keeps the place', async () => {
   const server = await startHomeserver();
   const browser = useBrowser();
   let ana: TestUser;
@@ -108,6 +116,7 @@ describe.skipIf(CHROMIUM === undefined)('the reader keeps the place', { timeout:
       await scrollTo(page, offset);
       await arrived;
       expect(await busy(page)).toBe('true');
+      await standStill(page);
       const drift = await watch(page, await anchorOf(page));
       gate.open();
       await expect.poll(() => busy(page)).toBe('false');
@@ -147,6 +156,7 @@ describe.skipIf(CHROMIUM === undefined)('the reader keeps the place', { timeout:
     await page.reload();
     await feed(page).getByText('11:').waitFor();
     await scrollTo(page, 1200);
+    await settle(page);
     const drift = await watch(page, await anchorOf(page));
     gate.open();
     await page.locator('[data-kind="message"] img[alt="p.png"]').first().waitFor();
@@ -161,7 +171,6 @@ describe.skipIf(CHROMIUM === undefined)('the reader keeps the place', { timeout:
     await settle(page);
     const height = await heightOf(page);
     await scrollTo(page, height - 2500);
-    // Rows that are drawn for the first time take their real height.
     await settle(page);
     const drift = await watch(page, await anchorOf(page));
     await ben.send(roomId, { msgtype: 'm.text', body: 'one more' });

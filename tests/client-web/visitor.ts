@@ -5,7 +5,7 @@ import type { TestHomeserver } from '../harness/homeserver.ts';
 import { photographFailure } from './screenshots.ts';
 
 /** How long anything may take to appear, in milliseconds. Plenty, for machines that do other work at the same time. */
-const PATIENCE_MS = 20_000;
+export const PATIENCE_MS = 60_000;
 
 export const PASSWORD = 'correct horse battery';
 

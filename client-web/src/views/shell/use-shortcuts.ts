@@ -53,10 +53,15 @@ function focusRegion(direction: 1 | -1): void {
   if (regions.length === 0) return;
   const current = regions.findLastIndex((region) => region.contains(document.activeElement));
   const next = regions[(current + direction + regions.length) % regions.length];
+  if (!next) return;
   const target =
-    next?.querySelector<HTMLElement>('[data-region-focus], [aria-current="page"]') ??
-    next?.querySelector<HTMLElement>(
-      'a[href], button:not([disabled]), input, [contenteditable="true"], [tabindex="0"]',
-    );
-  target?.focus();
+    findInSight(next, '[data-region-focus], [aria-current="page"]') ??
+    findInSight(next, 'a[href], button:not([disabled]), input, [contenteditable="true"], [tabindex="0"]');
+  // A room that is still on its way has nothing for the keyboard.
+  if (!target) next.tabIndex = -1;
+  (target ?? next).focus();
 }
+
+/** The first element that can take the focus: what the width of the window leaves out cannot. */
+const findInSight = (region: HTMLElement, selector: string): HTMLElement | undefined =>
+  [...region.querySelectorAll<HTMLElement>(selector)].find((element) => element.checkVisibility());
