@@ -3,7 +3,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { CHROMIUM } from '../harness/chromium.ts';
 import { spawnHomeserver } from '../harness/homeserver.ts';
 import { photograph } from './screenshots.ts';
-import { eventually, PASSWORD, sharedBrowser, visit } from './visitor.ts';
+import { eventually, PASSWORD, PATIENCE_MS, sharedBrowser, visit } from './visitor.ts';
 
 /** Reads what the field that has the focus is called. */
 const focusedLabel = (page: Page) => () =>
@@ -12,11 +12,11 @@ const focusedLabel = (page: Page) => () =>
     return activeElement instanceof HTMLInputElement ? (activeElement.labels?.[0]?.textContent ?? '') : '';
   });
 
-describe.skipIf(CHROMIUM === undefined)('the first run of a server', { timeout: 60_000 }, async () => {
+describe.skipIf(CHROMIUM === undefined)('the first run of a server', async () => {
   const server = await spawnHomeserver({ settings: { registration: 'token' } });
   const link = await vi.waitFor(
     () => server.output.join('\n').match(/http:\S+#\/setup\?token=\S+/)?.[0] ?? expect.fail('no link yet'),
-    { timeout: 10_000 },
+    { timeout: PATIENCE_MS },
   );
   const browser = sharedBrowser();
 

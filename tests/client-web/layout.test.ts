@@ -43,7 +43,7 @@ async function regionsInSight(page: Page): Promise<string[]> {
   });
 }
 
-describe.skipIf(CHROMIUM === undefined)('the layout', { timeout: 60_000 }, async () => {
+describe.skipIf(CHROMIUM === undefined)('the layout', async () => {
   const server = await startHomeserver();
   const scene = await prepareScene(server);
   const browser = sharedBrowser();

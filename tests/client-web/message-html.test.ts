@@ -38,7 +38,7 @@ const PERMITTED: Readonly<Record<string, readonly string[]>> = {
   code: ['class'],
 };
 
-describe.skipIf(CHROMIUM === undefined)('markup of other people', { timeout: 120_000 }, async () => {
+describe.skipIf(CHROMIUM === undefined)('markup of other people', async () => {
   const server = await startHomeserver();
   const browser = useBrowser();
   let ana: TestUser;

@@ -5,7 +5,7 @@ import { createRoom, registerUser } from './browser-session.ts';
 import { photograph } from './screenshots.ts';
 import { roomInList, sharedBrowser, visitAs } from './visitor.ts';
 
-describe.skipIf(CHROMIUM === undefined)('channels of another server', { timeout: 90_000 }, async () => {
+describe.skipIf(CHROMIUM === undefined)('channels of another server', async () => {
   const [alpha, beta] = await Promise.all([spawnHomeserver(), spawnHomeserver()]);
   const browser = sharedBrowser();
   const [ana, ben] = await Promise.all([registerUser(alpha, 'Ana Ruiz'), registerUser(beta, 'Ben Okafor')]);

@@ -87,7 +87,7 @@ describe('what is kept of a visit', () => {
 
 const ROOMS = 66;
 
-describe('somebody in many rooms', { timeout: 120_000 }, async () => {
+describe('somebody in many rooms', async () => {
   const server = await startHomeserver();
   let ana: TestUser;
 

@@ -32,7 +32,7 @@ describe('the content of a file with another caption', () => {
   });
 });
 
-describe.skipIf(CHROMIUM === undefined)('in the timeline', { timeout: 60_000 }, async () => {
+describe.skipIf(CHROMIUM === undefined)('in the timeline', async () => {
   const server = await startHomeserver();
   const browser = sharedBrowser();
   const scene = await prepareScene(server);

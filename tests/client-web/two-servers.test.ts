@@ -38,7 +38,7 @@ async function conversation(page: Page): Promise<string[]> {
   );
 }
 
-describe.skipIf(CHROMIUM === undefined)('two people on two servers', { timeout: 60_000 }, async () => {
+describe.skipIf(CHROMIUM === undefined)('two people on two servers', async () => {
   const [alpha, beta] = await Promise.all([spawnHomeserver(), spawnHomeserver()]);
   const browser = sharedBrowser();
   let ana: Visitor;
