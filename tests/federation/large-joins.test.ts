@@ -1,10 +1,11 @@
 import { afterAll, expect, test } from 'vitest';
+import type { Event } from '../../server/src/protocol/event.ts';
 import { referenceTo } from '../../server/src/protocol/event-hashes.ts';
 import { hashAndSignEvent } from '../../server/src/protocol/event-signing.ts';
 import { openDatabase } from '../../server/src/storage/database.ts';
 import { brokenRules } from '../harness/broken-rules.ts';
 import { startHomeserver } from '../harness/homeserver.ts';
-import { makeLargeRoom } from '../harness/large-room.ts';
+import { type LargeRoom, makeLargeRoom } from '../harness/large-room.ts';
 import { Person } from '../harness/person.ts';
 import { versionNamed } from '../harness/puppet-room.ts';
 import { type PuppetServer, startPuppetServer } from '../harness/puppet-server.ts';
@@ -72,28 +73,54 @@ async function storedOf(roomId: string): Promise<number> {
   return row?.rows ?? 0;
 }
 
+/** What the creator of a room makes of somebody's membership. @param before the membership of that user before, if any */
+function membershipByCreator(
+  { roomId, state }: LargeRoom,
+  userId: string,
+  membership: string,
+  before: readonly Event[],
+) {
+  const version = versionNamed('11');
+  const [create, creator] = state;
+  const rules = state.find(({ pdu }) => pdu.type === 'm.room.power_levels');
+  if (rules === undefined || create === undefined || creator === undefined) throw new Error('no room');
+  const template = {
+    type: 'm.room.member',
+    room_id: roomId,
+    sender: host.user('creator'),
+    state_key: userId,
+    content: { membership },
+    origin_server_ts: Date.now(),
+    depth: 10,
+    prev_events: [referenceTo(creator, version)],
+    auth_events: [create, creator, rules, ...before].map((event) => referenceTo(event, version)),
+  };
+  return hashAndSignEvent(template, version, host.serverName, host.key);
+}
+
+test('what a server tells of the state counts in whatever order: a kick comes long before the one who kicked', async () => {
+  const shuffled = makeLargeRoom(puppets, MEMBERS);
+  const [create, creator, ...others] = shuffled.state;
+  const kicked = others.find(({ pdu }) => pdu.type === 'm.room.member');
+  if (create === undefined || creator === undefined || kicked === undefined) throw new Error('no room');
+  const userId = kicked.pdu.state_key ?? '';
+  const kick = membershipByCreator(shuffled, userId, 'leave', [kicked]);
+  const told = [kick, ...others.filter((event) => event !== kicked), create, creator];
+  shuffled.serve(
+    told.map(({ pdu }) => pdu),
+    [kicked.pdu],
+  );
+  await alice.join(shuffled.roomId, [host.serverName]);
+  const { joined } = await alice.roomOk('GET', shuffled.roomId, 'joined_members');
+  expect(Object.keys(joined)).toHaveLength(MEMBERS + 1);
+  expect(joined).not.toHaveProperty([userId]);
+  expect(await alice.roomOk('GET', shuffled.roomId, `state/m.room.member/${userId}`)).toEqual({ membership: 'leave' });
+});
+
 test('nothing of a room is kept that turns out not to let the user in, after most of it has gone to the database', async () => {
   const closed = makeLargeRoom(puppets, MEMBERS);
   const { state } = closed;
-  const rules = state.find(({ pdu }) => pdu.type === 'm.room.power_levels');
-  const [create, creator] = state;
-  if (rules === undefined || create === undefined || creator === undefined) throw new Error('no room');
-  const ban = hashAndSignEvent(
-    {
-      type: 'm.room.member',
-      room_id: closed.roomId,
-      sender: host.user('creator'),
-      state_key: alice.userId,
-      content: { membership: 'ban' },
-      origin_server_ts: Date.now(),
-      depth: 10,
-      prev_events: [referenceTo(creator, versionNamed('11'))],
-      auth_events: [create, creator, rules].map((event) => referenceTo(event, versionNamed('11'))),
-    },
-    versionNamed('11'),
-    host.serverName,
-    host.key,
-  );
+  const ban = membershipByCreator(closed, alice.userId, 'ban', []);
   const pdus = state.map(({ pdu }) => pdu);
   closed.serve([...pdus, ban.pdu]);
   const refused = await alice.call('POST', `/join/${encodeURIComponent(closed.roomId)}?via=${host.serverName}`, {});

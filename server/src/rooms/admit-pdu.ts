@@ -16,7 +16,7 @@ import type { RoomParts } from './room-parts.ts';
 
 /** A room's whole state may come at once: other requests get a turn between so many events. */
 const PAUSE_EVERY = 50;
-/** Events whose keys are fetched together, and which are verified while the form of the next is checked. */
+/** Events of a piece: their keys are fetched together. */
 const SLICE = 500;
 /** Node's thread pool has four threads. */
 const VERIFIED_AT_A_TIME = 32;
@@ -57,7 +57,6 @@ interface Checked {
 
 /**
  * The one gate through which events of others come in (Server-Server API, "Checks performed on receipt of a PDU", checks 1–3).
- * While threads verify some, the form of others is checked; keys are fetched for all of them at the same time.
  *
  * @param room what room they must be of; undefined where the caller checks that itself
  * @param yetToSign server whose signature is going to be added: it is asked for only of its own users
@@ -70,7 +69,24 @@ export async function admitPdus(
   room?: RoomId,
   yetToSign?: ServerName,
 ): Promise<(VerifiedPdu | RefusedPdu)[]> {
-  const slices: Promise<(VerifiedPdu | RefusedPdu)[]>[] = [];
+  return (await Promise.all(await beginAdmission(parts, version, unverified, room, yetToSign))).flat();
+}
+
+/**
+ * The same for many events, of which the first can be worked with while the others are verified. Resolves when all keys are
+ * there that can be had: after that nobody else is waited for.
+ *
+ * @returns pieces, in the order of the input
+ */
+export async function beginAdmission(
+  parts: RoomParts,
+  version: RoomVersion,
+  unverified: readonly unknown[],
+  room?: RoomId,
+  yetToSign?: ServerName,
+): Promise<Promise<(VerifiedPdu | RefusedPdu)[]>[]> {
+  const pieces: Promise<(VerifiedPdu | RefusedPdu)[]>[] = [];
+  const fetching: Promise<VerifyKeys>[] = [];
   let before: Promise<(VerifiedPdu | RefusedPdu)[]> = Promise.resolve([]);
   for (let from = 0; from < unverified.length; from += SLICE) {
     const checked: (Checked | RefusedPdu)[] = [];
@@ -79,13 +95,16 @@ export async function admitPdus(
       // Check 1: is it a valid event of the room version?
       checked.push(checkForm(version, value, room, yetToSign));
     }
-    const ready = Promise.all([parts.keyRing.fetch(wantedKeys(version, checked)), before]);
-    before = ready.then(([keys]) => verifyAll(version, checked, keys));
-    // Whoever waits for all of them gets to see it.
+    // While threads verify some, the form of others is checked; keys are fetched for all of them at the same time.
+    const keys = parts.keyRing.fetch(wantedKeys(version, checked));
+    before = Promise.all([keys, before]).then(([found]) => verifyAll(version, checked, found));
+    // Whoever waits for the pieces gets to see it.
     before.catch(() => {});
-    slices.push(before);
+    fetching.push(keys);
+    pieces.push(before);
   }
-  return (await Promise.all(slices)).flat();
+  await Promise.all(fetching);
+  return pieces;
 }
 
 function wantedKeys(version: RoomVersion, checked: readonly (Checked | RefusedPdu)[]): WantedKey[] {

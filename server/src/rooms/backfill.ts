@@ -7,10 +7,11 @@ import { oldestGaps } from '../storage/missing-prev-events.ts';
 import type { RoomRow } from '../storage/rooms.ts';
 import { acceptEvent } from './accept-event.ts';
 import { admitPdus, isAdmitted, type VerifiedPdu } from './admit-pdu.ts';
-import { fetchAuthChain, fetchStateBefore, type RemoteState, storeRemoteState, versionOf } from './fetch-events.ts';
+import { fetchAuthChain, fetchStateBefore, versionOf } from './fetch-events.ts';
 import { leadingBackFrom, orderedAfter } from './graph-order.ts';
 import type { OpenRoom } from './open-room.ts';
 import type { RoomParts } from './room-parts.ts';
+import { storeStateEvents, type ToldState } from './store-state-events.ts';
 
 /** Servers that are asked in one go. */
 const MAX_SERVERS = 3;
@@ -90,12 +91,12 @@ async function fetchStates(
   room: RoomRow,
   server: ServerName,
   events: readonly VerifiedPdu[],
-): Promise<Map<EventId, RemoteState>> {
+): Promise<Map<EventId, ToldState>> {
   const given = new Set(events.map((event) => event.eventId));
   const prevs = events.flatMap((event) => prevEventIds(event.pdu)).filter((id) => !given.has(id));
   const held = await eventsById(parts.db, [...new Set(prevs)]);
   for (const event of held) if (event.roomNid === room.nid && event.stateAfter !== null) given.add(event.eventId);
-  const states = new Map<EventId, RemoteState>();
+  const states = new Map<EventId, ToldState>();
   for (const event of events) {
     if (prevEventIds(event.pdu).every((id) => given.has(id))) continue;
     if (states.size === MAX_STATES) break;
@@ -111,7 +112,7 @@ async function fetchAuthChains(
   room: RoomRow,
   server: ServerName,
   events: readonly VerifiedPdu[],
-  states: ReadonlyMap<EventId, RemoteState>,
+  states: ReadonlyMap<EventId, ToldState>,
 ): Promise<void> {
   const known = new Set(events.map((event) => event.eventId));
   for (const { state, authChain } of states.values())
@@ -132,11 +133,11 @@ async function addOldEvents(
   parts: RoomParts,
   open: OpenRoom,
   events: readonly VerifiedPdu[],
-  states: ReadonlyMap<EventId, RemoteState>,
+  states: ReadonlyMap<EventId, ToldState>,
 ): Promise<void> {
   for (const event of events) {
     const remote = states.get(event.eventId);
-    const stateBefore = remote === undefined ? undefined : await storeRemoteState(parts, open, remote);
+    const stateBefore = remote === undefined ? undefined : await storeStateEvents(parts, open, remote);
     await acceptEvent(parts, open, event, { backfilled: true, stateBefore });
   }
   // Positions count downwards, so the newest has to be written first.

@@ -4,11 +4,9 @@ import type { EventId, ServerName } from '../protocol/event.ts';
 import { type RoomVersion, roomVersion } from '../protocol/room-versions.ts';
 import { eventsById } from '../storage/events.ts';
 import type { RoomRow } from '../storage/rooms.ts';
-import type { Snapshot } from '../storage/state-snapshots.ts';
 import { admitPdus, isAdmitted, type VerifiedPdu } from './admit-pdu.ts';
-import type { OpenRoom } from './open-room.ts';
 import type { RoomParts } from './room-parts.ts';
-import { storeAuthChain, storeStateEvents } from './store-state-events.ts';
+import { storeAuthChain, type ToldState } from './store-state-events.ts';
 
 /** Events that one missing piece may cost in requests of their own; more are fetched as a whole state. */
 const MAX_SINGLE_FETCHES = 50;
@@ -42,14 +40,6 @@ export function versionOf(room: RoomRow): RoomVersion {
   return version;
 }
 
-/** What another server says the state before an event is: verified, not yet stored. */
-export interface RemoteState {
-  readonly state: readonly VerifiedPdu[];
-  readonly authChain: readonly VerifiedPdu[];
-  /** Events of the state that we held already. */
-  readonly held: readonly EventId[];
-}
-
 /**
  * The state before an event as `server` tells it (Server-Server API, `GET /state_ids` and `GET /state`): only events that we
  * lack travel, unless they are so many that the whole state is the smaller request.
@@ -62,7 +52,7 @@ export async function fetchStateBefore(
   server: ServerName,
   eventId: EventId,
   options: FetchOptions,
-): Promise<RemoteState> {
+): Promise<ToldState> {
   const version = versionOf(room);
   spend(server, options);
   const ids = await parts.federation.stateIds(server, { roomId: room.roomId, eventId }, options);
@@ -106,11 +96,6 @@ export async function fetchEvents(
   return (await admitPdus(parts, versionOf(room), pdus, room.roomId))
     .filter(isAdmitted)
     .filter((event) => wanted.has(event.eventId));
-}
-
-/** Stores a remote state with the room, as a snapshot. */
-export async function storeRemoteState(parts: RoomParts, open: OpenRoom, remote: RemoteState): Promise<Snapshot> {
-  return await storeStateEvents(parts, open, remote.state, remote.authChain, remote.held);
 }
 
 /** Fetches the auth chain of an event and stores it without a place in the graph. @throws FederationError */

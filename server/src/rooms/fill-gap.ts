@@ -10,13 +10,13 @@ import {
   fetchAuthChain,
   fetchStateBefore,
   spend,
-  storeRemoteState,
   versionOf,
 } from './fetch-events.ts';
 import { leadingBackFrom, orderedAfter } from './graph-order.ts';
 import type { OpenRoom } from './open-room.ts';
 import type { Patience } from './patience.ts';
 import type { RoomParts } from './room-parts.ts';
+import { storeStateEvents } from './store-state-events.ts';
 import { tieExtremities } from './tie-extremities.ts';
 import { awaitedBy, keepWaiting } from './waiting.ts';
 
@@ -108,7 +108,7 @@ async function acceptWithState(
   if (missing.prevEvents.length === 0) return await accept(parts, source.room, pdu);
   const remote = await fetchStateBefore(parts, source.room, source.server, pdu.eventId, options);
   return await parts.writer.writeAlone(source.room.nid, async (open) => {
-    const stateBefore = await storeRemoteState(parts, open, remote);
+    const stateBefore = await storeStateEvents(parts, open, remote);
     return await acceptEvent(parts, open, pdu, { stateBefore });
   });
 }

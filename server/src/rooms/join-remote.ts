@@ -1,17 +1,17 @@
 import type { CallOptions } from '../federation/signed-request.ts';
 import { MatrixError } from '../protocol/errors.ts';
 import type { RoomId, ServerName } from '../protocol/event.ts';
-import type { JsonObject } from '../protocol/json.ts';
+import { isJsonObject, type JsonObject } from '../protocol/json.ts';
 import { type RoomVersion, supportedRoomVersions } from '../protocol/room-versions.ts';
 import { serverIsJoined } from '../storage/memberships.ts';
 import { acceptEvent } from './accept-event.ts';
-import { admitAnswer, admitPdus, isAdmitted, type VerifiedPdu } from './admit-pdu.ts';
+import { admitAnswer, admitPdus, beginAdmission, isAdmitted, type VerifiedPdu } from './admit-pdu.ts';
 import { throughFirst } from './candidate-servers.ts';
 import { signMembership } from './member-template.ts';
 import type { OpenRoom } from './open-room.ts';
 import type { RoomParts } from './room-parts.ts';
 import type { Sender } from './send.ts';
-import { storeStateEvents } from './store-state-events.ts';
+import { storeStateEvents, type ToldState } from './store-state-events.ts';
 
 /**
  * Joins a room through the first of the servers that lets us (Server-Server API, "Joining Rooms").
@@ -43,13 +43,20 @@ async function joinThrough(
   if (answer.membersOmitted)
     throw new MatrixError('M_UNKNOWN', 'The other server left out members, which it was not asked to.', 502);
   const join = await admitAnswer(parts, version, answer.event ?? ours.pdu, ours);
-  const state = (await admitPdus(parts, version, answer.state, roomId)).filter(isAdmitted);
-  const authChain = (await admitPdus(parts, version, answer.authChain, roomId)).filter(isAdmitted);
+  const admit = async (pdus: readonly unknown[]) => (await admitPdus(parts, version, pdus, roomId)).filter(isAdmitted);
+  const state = await admit(answer.state.filter((pdu) => !isMember(pdu)));
+  const authChain = await admit(answer.authChain);
   requireCreate(version, [...state, ...authChain]);
   const room = await parts.rooms.create(roomId, version.id);
   if (room.version !== version.id)
     throw new MatrixError('M_UNKNOWN', 'The other server named a version that the room does not have.', 502);
-  await parts.writer.writeLarge(room.nid, (open) => enterRoom(parts, open, join, state, authChain));
+  // Most of a large room are its members: they are verified while those before them are stored.
+  const arriving = await beginAdmission(parts, version, answer.state.filter(isMember), roomId);
+  await parts.writer.writeLarge(room.nid, (open) => enterRoom(parts, open, join, { state, authChain, arriving }));
+}
+
+function isMember(pdu: unknown): boolean {
+  return isJsonObject(pdu) && pdu.type === 'm.room.member';
 }
 
 /** The room's version is what its create event says, not what the other server told us (A1.19). */
@@ -59,16 +66,10 @@ function requireCreate(version: RoomVersion, events: readonly VerifiedPdu[]): vo
     throw new MatrixError('M_UNKNOWN', 'The other server sent a room without a fitting create event.', 502);
 }
 
-async function enterRoom(
-  parts: RoomParts,
-  open: OpenRoom,
-  join: VerifiedPdu,
-  state: readonly VerifiedPdu[],
-  authChain: readonly VerifiedPdu[],
-): Promise<void> {
+async function enterRoom(parts: RoomParts, open: OpenRoom, join: VerifiedPdu, told: ToldState): Promise<void> {
   // While nobody of ours was in the room we missed what happened: our old picture of it must not argue with the new one.
   if (!(await serverIsJoined(parts.db, open.room.nid, parts.serverName))) open.startAfresh();
-  const stateBefore = await storeStateEvents(parts, open, state, authChain);
+  const stateBefore = await storeStateEvents(parts, open, told);
   const outcome = await acceptEvent(parts, open, join, { stateBefore, passOn: true, settled: true });
   if (outcome.outcome === 'accepted' || outcome.outcome === 'known') return;
   const reason = outcome.outcome === 'missing' ? 'parts of the room are missing' : outcome.reason;

@@ -5,7 +5,7 @@ import { authEventIds, type Event, type EventId, type StateKey, stateKey } from 
 import type { Admission } from '../storage/events.ts';
 import { eventsById } from '../storage/events.ts';
 import { type Snapshot, snapshotEntries, snapshotGet } from '../storage/state-snapshots.ts';
-import type { VerifiedPdu } from './admit-pdu.ts';
+import { isAdmitted, type RefusedPdu, type VerifiedPdu } from './admit-pdu.ts';
 import { asRuleEvent } from './event-cache.ts';
 import { orderedAfter } from './graph-order.ts';
 import type { OpenRoom } from './open-room.ts';
@@ -23,10 +23,21 @@ interface Known {
   readonly rejected: boolean;
 }
 
-/** Events that we hold or have just added, and the nids of those that nobody has authorised yet. */
-interface Held {
+/** What a server tells of the state of a room, all of it verified. */
+export interface ToldState {
+  readonly state: readonly VerifiedPdu[];
+  readonly authChain: readonly VerifiedPdu[];
+  /** Events of the state that we hold already and that are not among those given. */
+  readonly held?: readonly EventId[];
+  /** More of the state, of which later pieces are verified while earlier ones are stored. Create events are not among it. */
+  readonly arriving?: readonly Promise<readonly (VerifiedPdu | RefusedPdu)[]>[];
+}
+
+/** What is known of the room that somebody tells us of. */
+interface Picture {
+  /** Events that we hold or have just added. */
   readonly known: Map<EventId, Known>;
-  readonly outliers: ReadonlyMap<EventId, number>;
+  create: Event | undefined;
 }
 
 /**
@@ -34,45 +45,56 @@ interface Held {
  * the graph, each event authorised by its own auth events. Events whose auth events are not there, and those that break the
  * rules, do not become part of the state (A1.10, A1.12).
  *
- * @param held events of the state that we hold already and that are not among those given
  * @returns the state as a snapshot
  */
-export async function storeStateEvents(
-  parts: RoomParts,
-  open: OpenRoom,
-  state: readonly VerifiedPdu[],
-  authChain: readonly VerifiedPdu[],
-  held: readonly EventId[] = [],
-): Promise<Snapshot> {
-  const known = await storeAuthorised(parts, open, [...authChain, ...state], held);
-  return await snapshotOf(parts, open, [...state.map((pdu) => pdu.eventId), ...held], known);
+export async function storeStateEvents(parts: RoomParts, open: OpenRoom, told: ToldState): Promise<Snapshot> {
+  const { state, authChain, held = [], arriving = [] } = told;
+  const picture: Picture = { known: new Map(), create: undefined };
+  let left = await storeAuthorised(parts, open, picture, [...authChain, ...state], held);
+  const ids = [...state.map((pdu) => pdu.eventId), ...held];
+  for (const piece of arriving) {
+    const events = (await piece).filter(isAdmitted);
+    ids.push(...events.map((pdu) => pdu.eventId));
+    left = left.concat(await storeAuthorised(parts, open, picture, events));
+  }
+  // What they rest upon may have come after them.
+  if (arriving.length > 0 && left.length > 0) await storeAuthorised(parts, open, picture, left);
+  return await snapshotOf(parts, open, ids, picture.known);
 }
 
 /** Stores events of an auth chain, each authorised by those before it. */
 export async function storeAuthChain(parts: RoomParts, open: OpenRoom, chain: readonly VerifiedPdu[]): Promise<void> {
-  await storeAuthorised(parts, open, chain, []);
+  await storeAuthorised(parts, open, { known: new Map(), create: undefined }, chain);
 }
 
+/** @returns those that were not stored, because auth events of theirs are not known */
 async function storeAuthorised(
   parts: RoomParts,
   open: OpenRoom,
+  picture: Picture,
   told: readonly VerifiedPdu[],
-  alsoWanted: readonly EventId[],
-): Promise<ReadonlyMap<EventId, Known>> {
+  alsoWanted: readonly EventId[] = [],
+): Promise<VerifiedPdu[]> {
+  const { known } = picture;
   const events = await withoutTakenIds(parts, open, told);
   const given = new Map<EventId, VerifiedPdu>(events.map((pdu) => [pdu.eventId, pdu]));
-  const { known, outliers } = await heldAlready(parts, open, given, alsoWanted);
+  const outliers = await findHeld(parts, open, picture, given, alsoWanted);
   const fresh = [...given.values()].filter((pdu) => !known.has(pdu.eventId));
   const ordered = orderedAfter(fresh, (event) => authEventIds(event.pdu));
-  const create = (await open.stateEvent('m.room.create', '')) ?? onlyCreate([...given.values(), ...eventsOf(known)]);
+  picture.create ??=
+    (await open.stateEvent('m.room.create', '')) ?? onlyCreate([...given.values(), ...eventsOf(known)]);
   const nids = await parts.eventNids.take(ordered.length);
   const keyNids = await internStateKeys(parts, ordered);
+  const left: VerifiedPdu[] = [];
   for (const [index, pdu] of ordered.entries()) {
     if (index % PAUSE_EVERY === PAUSE_EVERY - 1) await setImmediate();
     const nid = outliers.get(pdu.eventId) ?? nids[index];
     if (nid === undefined) throw new Error('no event nid');
-    const admission = judge(open, pdu, known, create);
-    if (admission === 'missing') continue;
+    const admission = judge(open, pdu, picture);
+    if (admission === 'missing') {
+      left.push(pdu);
+      continue;
+    }
     known.set(pdu.eventId, { nid, event: pdu, rejected: admission.admission === 'rejected' });
     open.addAside({
       nid,
@@ -93,7 +115,7 @@ async function storeAuthorised(
     });
     if (open.aside.length - open.asideSent >= SEND_EVERY) open.sendAside?.();
   }
-  return known;
+  return left;
 }
 
 function eventsOf(known: ReadonlyMap<EventId, Known>): Event[] {
@@ -110,25 +132,34 @@ function onlyCreate(events: readonly Event[]): Event | undefined {
   return creates.size === 1 ? [...creates.values()][0] : undefined;
 }
 
-async function heldAlready(
+/**
+ * Adds to the picture what we hold of the events and of what they rest upon.
+ *
+ * @returns the nids of those that we hold and nobody has authorised yet
+ */
+async function findHeld(
   parts: RoomParts,
   open: OpenRoom,
+  { known }: Picture,
   given: ReadonlyMap<EventId, VerifiedPdu>,
   alsoWanted: readonly EventId[],
-): Promise<Held> {
+): Promise<ReadonlyMap<EventId, number>> {
   const wanted = new Set<EventId>([...given.keys(), ...alsoWanted]);
   for (const { pdu } of given.values()) for (const id of authEventIds(pdu)) wanted.add(id);
-  const known = new Map<EventId, Known>();
+  const unknown = [...wanted].filter((id) => !known.has(id));
   const outliers = new Map<EventId, number>();
-  for (const stored of await eventsById(parts.db, [...wanted])) {
+  for (const stored of await eventsById(parts.db, unknown)) {
     if (stored.roomNid !== open.room.nid) continue;
     const event = asRuleEvent(stored, open.room.roomId);
     if (stored.admission === 'outlier') outliers.set(stored.eventId, stored.nid);
     else known.set(stored.eventId, { nid: stored.nid, event, rejected: stored.admission === 'rejected' });
   }
-  for (const { event, nid, admission } of open.allAdded())
-    if (wanted.has(event.eventId)) known.set(event.eventId, { nid, event, rejected: admission === 'rejected' });
-  return { known, outliers };
+  for (const id of unknown) {
+    const added = open.addedById(id);
+    if (added !== undefined)
+      known.set(id, { nid: added.nid, event: added.event, rejected: added.admission === 'rejected' });
+  }
+  return outliers;
 }
 
 async function internStateKeys(
@@ -143,8 +174,7 @@ async function internStateKeys(
 function judge(
   open: OpenRoom,
   pdu: VerifiedPdu,
-  known: ReadonlyMap<EventId, Known>,
-  create: Event | undefined,
+  { known, create }: Picture,
 ): { admission: Admission; reason: string | null } | 'missing' {
   if (pdu.pdu.type === 'm.room.create' && pdu.eventId !== create?.eventId)
     return { admission: 'rejected', reason: 'another create event' };
