@@ -53,6 +53,19 @@ test('a data folder that another Parley uses is named together with its process'
   await first.stop();
 });
 
+test('of two Parleys that start at once on a new data folder one runs, and the other names it and ends', async () => {
+  const data = path.join(folder, 'at once');
+  const starting = [0, 1].map(() => spawnHomeserver({ databaseUrl: '', settings: { data } }));
+  const outcomes = await Promise.allSettled(starting);
+  const started = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+  const refused = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [String(outcome.reason)] : []));
+  expect([started.length, refused.length]).toEqual([1, 1]);
+  expect(refused[0]).toContain('The homeserver ended with 1:');
+  expect(refused[0]).toContain(`Another Parley (process ${started[0]?.process.pid}) is running on ${data}/postgres.`);
+  expect(refused[0]).not.toContain('    at ');
+  await started[0]?.stop();
+});
+
 test('a data folder that cannot be written to is named, with what to do', async () => {
   const said = await refusal({ data: '/dev/null/data' });
   expect(said).toContain('The data folder /dev/null/data cannot be used (ENOTDIR');

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { OperatorError } from '../base/operator-error.ts';
+import { lockFolder, type OwnerLock } from './owner-lock.ts';
 import { findPostgresBinaries } from './postgres-binaries.ts';
 import {
   createCluster,
@@ -27,9 +28,6 @@ const STOP_TIMEOUT_MS = 8_000;
 const RESTART_DELAYS_MS = [0, 200, 500, 1_000, 2_000, 5_000];
 const POLL_MS = 20;
 const MAX_LOG_BYTES = 10 * 1024 * 1024;
-/** Advisory lock in the `postgres` database of the embedded server: its holder is the Parley that owns the data folder. */
-const OWNER_LOCK = 7_265_391;
-
 export interface EmbeddedPostgresOptions {
   /** Folder that holds everything of Postgres; made where missing. */
   readonly folder: string;
@@ -58,49 +56,12 @@ function socketUrl(socketFolder: string, database: string): string {
   return `postgresql:///${database}?user=${PARLEY}&host=${encodeURIComponent(socketFolder)}`;
 }
 
-const HOLDER = `SELECT a.application_name AS name FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-  WHERE l.locktype = 'advisory' AND l.classid = 0 AND l.objid = $1 AND l.granted`;
-
-/** The connection that holds the lock of the owner, or the name of the process that is the owner. */
-type Claim = { readonly client: pg.Client } | { readonly heldBy: string };
-
-/** Connects and tries to become the owner. Undefined when Postgres does not answer. */
-async function claim(socketFolder: string): Promise<Claim | undefined> {
-  const client = new pg.Client({
-    connectionString: socketUrl(socketFolder, 'postgres'),
-    application_name: `Parley (process ${process.pid})`,
-    connectionTimeoutMillis: 5_000,
-    query_timeout: 5_000,
-    keepAlive: true,
-  });
-  // A lost connection shows as `end`; without this listener it would end the process.
-  client.on('error', () => {});
-  try {
-    await client.connect();
-    const result = await client.query<{ granted: boolean }>('SELECT pg_try_advisory_lock($1) AS granted', [OWNER_LOCK]);
-    if (result.rows[0]?.granted === true) return { client };
-    const holder = await client.query<{ name: string }>(HOLDER, [OWNER_LOCK]);
-    await client.end();
-    return { heldBy: holder.rows[0]?.name ?? 'Parley' };
-  } catch {
-    client.end().catch(() => {});
-    return undefined;
-  }
-}
-
-function inUse(folder: string, heldBy: string): OperatorError {
-  return new OperatorError(`Another ${heldBy} is running on ${folder}. Stop it, or choose another folder with --data.`);
-}
-
-/** Ends a postmaster that a killed Parley left behind. @throws OperatorError when a living Parley uses it */
+/** Ends a postmaster that a killed Parley left behind: a living one would have the lock. */
 async function endPredecessor(place: Place, report: (message: string) => void): Promise<void> {
   const postmaster = await readPostmaster(place);
   if (postmaster === undefined) return;
   if (await worksOn(place, postmaster.pid)) {
-    const claimed = await claim(postmaster.socketFolder);
-    if (claimed !== undefined && 'heldBy' in claimed) throw inUse(place.folder, claimed.heldBy);
     report('Stopping the Postgres that a killed Parley left running');
-    await claimed?.client.end();
     const deadline = performance.now() + PREDECESSOR_TIMEOUT_MS;
     process.kill(postmaster.pid, 'SIGINT');
     while (await worksOn(place, postmaster.pid)) {
@@ -170,18 +131,37 @@ async function launchWhenFree(
   }
 }
 
-async function createDatabase(owner: pg.Client): Promise<void> {
-  const found = await owner.query('SELECT 1 FROM pg_database WHERE datname = $1', [PARLEY]);
-  if (found.rowCount === 0) await owner.query(`CREATE DATABASE ${PARLEY}`);
+async function createDatabase(socketFolder: string): Promise<void> {
+  const client = new pg.Client({ connectionString: socketUrl(socketFolder, 'postgres') });
+  // A lost connection shows where it is waited for; without this listener it would end the process.
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    const found = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [PARLEY]);
+    if (found.rowCount === 0) await client.query(`CREATE DATABASE ${PARLEY}`);
+  } finally {
+    await client.end();
+  }
 }
 
 /**
- * Runs PostgreSQL 18 from the npm package's binaries in `options.folder`: creates the cluster on first use, becomes its only
- * owner, and starts Postgres again whenever it dies. Works for an ordinary user and for root (see `chooseRunAs`).
+ * Runs PostgreSQL 18 from the npm package's binaries in `options.folder`: becomes its only owner, creates the cluster on first
+ * use, and starts Postgres again whenever it dies. Works for an ordinary user and for root (see `chooseRunAs`).
+ *
+ * @throws OperatorError where another Parley uses the folder, or whoever runs this one has to do something about it
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
-  const { report } = options;
-  const place = await preparePlace(options.folder);
+  const lock = await lockFolder(options.folder);
+  try {
+    return await startOwned(options, lock);
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+async function startOwned({ folder, report, ...options }: EmbeddedPostgresOptions, lock: OwnerLock) {
+  const place = await preparePlace(folder);
   const binaries = await findPostgresBinaries(place.runAs);
   await createCluster(place, binaries);
   const socketFolder = await makeSocketFolder(place);
@@ -191,23 +171,6 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   let server = await launchWhenFree(place, binaries, settings, report);
   const onExit = () => server.child.kill('SIGINT');
   process.on('exit', onExit);
-
-  let owner: pg.Client | undefined;
-  /** The connection ends with Postgres, or when Postgres restarts its backends after one crashed. */
-  async function own(): Promise<void> {
-    for (let attempt = 0; !stopping; attempt++) {
-      const claimed = await claim(socketFolder);
-      if (claimed !== undefined && 'heldBy' in claimed) throw inUse(place.folder, claimed.heldBy);
-      if (claimed !== undefined) {
-        owner = claimed.client;
-        owner.once('end', () => {
-          if (!stopping) own().catch((error: Error) => report(error.message));
-        });
-        return;
-      }
-      await delay(RESTART_DELAYS_MS[Math.min(attempt, RESTART_DELAYS_MS.length - 1)]);
-    }
-  }
 
   async function supervise(): Promise<void> {
     await server.ended;
@@ -229,18 +192,17 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
 
   async function stop(): Promise<void> {
     stopping = true;
-    if (owner) await owner.end().catch(() => {});
     server.child.kill('SIGINT');
     const forced = setTimeout(() => server.child.kill('SIGQUIT'), STOP_TIMEOUT_MS);
     await server.ended;
     clearTimeout(forced);
     process.off('exit', onExit);
     await removeSocketFolder(socketFolder);
+    lock.release();
   }
 
   try {
-    await own();
-    if (owner) await createDatabase(owner);
+    await createDatabase(socketFolder);
   } catch (error) {
     await stop();
     throw error;
