@@ -29,7 +29,7 @@ import { createHttpServer, type HttpLogger } from './http/http-server.ts';
 import type { ClientRoute, FederationRoute } from './http/route.ts';
 import { addWebClient } from './http/web-client.ts';
 import { leaveRoomsOfClosedAccounts } from './rooms/leave.ts';
-import { updateMemberProfile } from './rooms/membership.ts';
+import { updateMemberProfile, updateUnshownProfiles } from './rooms/membership.ts';
 import { isSharedWith, serverMayTakePart } from './rooms/room-policy.ts';
 import { ENDED_SESSIONS_CHANNEL } from './storage/access-tokens.ts';
 import { pruneTransactions } from './storage/client-transactions.ts';
@@ -120,6 +120,7 @@ export async function createHomeserver(config: Config, surroundings: Surrounding
       }
       await parts.sender.start();
       void leaveRoomsOfClosedAccounts(parts.rooms.parts).catch(parts.common.onError);
+      void updateUnshownProfiles(parts.rooms.parts).catch(parts.common.onError);
       return {
         setupLink: token === undefined ? undefined : `${baseUrl()}/#/setup?token=${encodeURIComponent(token)}`,
       };

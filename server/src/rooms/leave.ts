@@ -78,5 +78,5 @@ export async function leaveAllRooms(parts: RoomParts, userId: UserId): Promise<v
 
 /** Goes on with what the closing of accounts began: a process that ended in the middle of it has left their users in rooms. */
 export async function leaveRoomsOfClosedAccounts(parts: RoomParts): Promise<void> {
-  for (const userId of await closedAccountsInRooms(parts.db)) await leaveAllRooms(parts, userId);
+  for await (const userId of closedAccountsInRooms(parts.db)) await leaveAllRooms(parts, userId);
 }

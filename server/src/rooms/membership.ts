@@ -1,9 +1,11 @@
-import { forbidden, invalidParam } from '../protocol/errors.ts';
+import { forbidden, invalidParam, MatrixError } from '../protocol/errors.ts';
 import type { EventId, UserId } from '../protocol/event.ts';
 import { isUserId, serverNameOf } from '../protocol/identifiers.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import { joinedRoomsOf } from '../storage/memberships.ts';
+import { markProfileShown, memberChangesOf, unshownProfiles } from '../storage/profiles.ts';
 import type { Draft } from './new-event.ts';
+import type { OpenRoom } from './open-room.ts';
 import type { RoomParts } from './room-parts.ts';
 import { requireGraph, roomOfSender, type Sender } from './send.ts';
 
@@ -77,23 +79,46 @@ export async function unban(parts: RoomParts, sender: Sender, roomId: string, re
 
 /**
  * Shows a new profile in the rooms that the user has joined (Client-Server API, "Events on Change of Profile Information").
- * A room that refuses the change keeps the old one.
+ * A room that refuses the change keeps the old one. Where another room fails, or this process ends, it is up to the next start.
  */
 export async function updateMemberProfile(parts: RoomParts, userId: UserId): Promise<void> {
+  const changes = await memberChangesOf(parts.db, userId);
+  let isShown = true;
   for (const roomId of await joinedRoomsOf(parts.db, userId)) {
     const room = await parts.rooms.byId(roomId);
     if (room === undefined) continue;
-    const content = await memberContent(parts, userId, 'join');
     try {
-      await parts.writer.write(room.nid, async (open) => {
-        const current = await open.stateEvent('m.room.member', userId);
-        if (current?.pdu.content.membership !== 'join') return;
-        const { displayname, avatar_url } = current.pdu.content;
-        if (displayname === content.displayname && avatar_url === content.avatar_url) return;
-        await open.append({ type: 'm.room.member', stateKey: userId, sender: userId, content });
-      });
+      await parts.writer.write(room.nid, (open) => showProfile(parts, open, userId));
     } catch (error) {
       parts.onError(error); // The other rooms still get it.
+      if (!(error instanceof MatrixError && error.errcode === 'M_FORBIDDEN')) isShown = false;
     }
+  }
+  if (isShown) await markProfileShown(parts.db, userId, changes);
+}
+
+async function showProfile(parts: RoomParts, open: OpenRoom, userId: UserId): Promise<void> {
+  const current = await open.stateEvent('m.room.member', userId);
+  if (current?.pdu.content.membership !== 'join') return;
+  const { displayname, avatar_url } = current.pdu.content;
+  // Read when it is our turn: whoever is the last to write to the room shows the profile of then.
+  const content = await memberContent(parts, userId, 'join');
+  if (displayname === content.displayname && avatar_url === content.avatar_url) return;
+  await open.append({ type: 'm.room.member', stateKey: userId, sender: userId, content });
+}
+
+/** Users whose changes are read at a time. */
+const USERS_AT_ONCE = 100;
+
+/**
+ * Goes on with profiles that the rooms of their users did not all show when a process ended. Where another one is still at it,
+ * both do the same, and each room takes it once.
+ */
+export async function updateUnshownProfiles(parts: RoomParts): Promise<void> {
+  for (let after = ''; ; ) {
+    const userIds = await unshownProfiles(parts.db, after, USERS_AT_ONCE);
+    for (const userId of userIds) await updateMemberProfile(parts, userId);
+    if (userIds.length < USERS_AT_ONCE) return;
+    after = userIds.at(-1) ?? '';
   }
 }

@@ -176,13 +176,20 @@ export async function membershipsOfUser(db: Queryable, userId: string): Promise<
   return (await db.query<Row>(sql, [toStoredText(userId)])).map(fromRow);
 }
 
-/** Users whose accounts are closed and who still are in rooms, invited or knocking. */
-export async function closedAccountsInRooms(db: Queryable): Promise<UserId[]> {
-  const rows = await db.query<{ user_id: UserId }>(
-    `SELECT DISTINCT a.user_id FROM accounts a JOIN memberships m ON m.user_id = a.user_id
-     WHERE a.is_deactivated AND m.membership IN ('join', 'invite', 'knock')`,
-  );
-  return rows.map((row) => row.user_id);
+/** Closed accounts looked at in one statement. */
+const CLOSED_AT_ONCE = 1_000;
+const CLOSED = `SELECT a.user_id, EXISTS (SELECT FROM memberships m WHERE m.user_id = a.user_id
+    AND m.membership IN ('join', 'invite', 'knock')) AS is_in_rooms
+  FROM accounts a WHERE a.is_deactivated AND a.user_id > $1 ORDER BY a.user_id LIMIT $2`;
+
+/** Users whose accounts are closed and who still are in rooms, invited or knocking. They are read as they are asked for. */
+export async function* closedAccountsInRooms(db: Queryable): AsyncIterable<UserId> {
+  for (let after = ''; ; ) {
+    const rows = await db.query<{ user_id: UserId; is_in_rooms: boolean }>(CLOSED, [after, CLOSED_AT_ONCE]);
+    for (const row of rows) if (row.is_in_rooms) yield row.user_id;
+    if (rows.length < CLOSED_AT_ONCE) return;
+    after = rows.at(-1)?.user_id ?? '';
+  }
 }
 
 export async function joinedRoomsOf(db: Queryable, userId: string): Promise<RoomId[]> {

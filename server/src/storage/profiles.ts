@@ -1,3 +1,4 @@
+import type { UserId } from '../protocol/event.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import { parseJson } from '../protocol/json-parser.ts';
 import type { Queryable, Transaction } from './database.ts';
@@ -35,17 +36,45 @@ export async function holdProfile(tx: Transaction, userId: string): Promise<Json
   return row && (parseJson(row.fields) as JsonObject);
 }
 
-/** Writes a whole profile and its entry in the log: the last call of the transaction. `fields` is JSON text. */
+const UPDATE = `UPDATE profiles SET fields = $2, display_name = $3, avatar_url = $4, member_changes = member_changes
+    + CASE WHEN (display_name, avatar_url) IS DISTINCT FROM ($3, $4) THEN 1 ELSE 0 END
+  WHERE user_id = $1`;
+
+/**
+ * Writes a whole profile and its entry in the log: the last call of the transaction. `fields` is JSON text. With another name or
+ * avatar the profile is one of the `unshownProfiles` from then on.
+ */
 export async function updateProfile(
   tx: Transaction,
   userId: string,
   profile: { fields: string; displayName: string | null; avatarUrl: string | null },
 ): Promise<void> {
-  await tx.query('UPDATE profiles SET fields = $2, display_name = $3, avatar_url = $4 WHERE user_id = $1', [
-    userId,
-    profile.fields,
-    profile.displayName,
-    profile.avatarUrl,
-  ]);
+  await tx.query(UPDATE, [userId, profile.fields, profile.displayName, profile.avatarUrl]);
   await appendLog(tx, [{ kind: 'profile', userId }]);
+}
+
+/** How often the name or avatar of a local user has changed. */
+export async function memberChangesOf(db: Queryable, userId: string): Promise<number> {
+  const [row] = await db.query<{ changes: number }>(
+    'SELECT member_changes AS changes FROM profiles WHERE user_id = $1',
+    [userId],
+  );
+  return row?.changes ?? 0;
+}
+
+/** Notes that all rooms of the user show the first so many of these changes. */
+export async function markProfileShown(db: Queryable, userId: string, changes: number): Promise<void> {
+  await db.query('UPDATE profiles SET member_changes_shown = $2 WHERE user_id = $1 AND member_changes_shown < $2', [
+    userId,
+    changes,
+  ]);
+}
+
+/** Some of the users whose name or avatar has changed since their rooms were last known to show it, ordered. @param after a user id, exclusive */
+export async function unshownProfiles(db: Queryable, after: string, limit: number): Promise<UserId[]> {
+  const rows = await db.query<{ user_id: UserId }>(
+    `SELECT user_id FROM profiles WHERE member_changes > member_changes_shown AND user_id > $1 ORDER BY user_id LIMIT $2`,
+    [after, limit],
+  );
+  return rows.map((row) => row.user_id);
 }
