@@ -4,6 +4,7 @@ import {
   countServers,
   heroes,
   joinedCounts,
+  longestJoined,
   memberCounts,
   someoneJoined,
 } from '../../server/src/storage/memberships.ts';
@@ -20,8 +21,9 @@ async function makeRoom(roomId: string, membership: string): Promise<number> {
   );
   const nid = room?.nid ?? 0;
   await db.query(
-    `INSERT INTO memberships (room_nid, user_id, membership, event_nid, sender, server, position)
-     SELECT $1, '@u' || n || ':x', $2, n, '@u' || n || ':x', 'x', n FROM generate_series(1, $3::bigint) AS n`,
+    `INSERT INTO memberships (room_nid, user_id, membership, event_nid, sender, server, position, joined_position)
+     SELECT $1, '@u' || n || ':x', $2, n, '@u' || n || ':x', 'x', n, CASE WHEN $2 = 'join' THEN n END
+     FROM generate_series(1, $3::bigint) AS n`,
     [nid, membership, MEMBERS],
   );
   await db.query('INSERT INTO room_servers (room_nid, server, joined_members, since_position) VALUES ($1, $2, $3, 1)', [
@@ -69,7 +71,7 @@ test('a large room is summarised without reading its members', async () => {
   expect(named.rows).toBeLessThan(20);
 });
 
-test('who comes and goes is counted, and somebody found who is there, without reading the other members', async () => {
+test('who comes and goes is counted, and somebody found who is there, or has been for longest, without reading the other members', async () => {
   const nid = await makeRoom('!counted:x', 'join');
   const change = (server: string, joined: number, place = 1) => ({ roomNid: nid, server, joined, place });
   const changed = await counted(async (tx) => {
@@ -92,6 +94,9 @@ test('who comes and goes is counted, and somebody found who is there, without re
   expect(leftOut).not.toContain(found.answer);
   expect(found.rows).toBeLessThan(10);
   expect(await someoneJoined(db, nid, 'y', [])).toBeUndefined();
+  const longest = await counted((tx) => longestJoined(tx, nid, 'x', 3));
+  expect(longest.answer).toEqual(['@u1:x', '@u2:x', '@u3:x']);
+  expect(longest.rows).toBeLessThan(10);
 });
 
 test('whoever is in a room or invited to it names it before those who have left, however long they were there', async () => {

@@ -298,11 +298,11 @@ export async function forgetMembership(db: Queryable, roomNid: number, userId: s
   return rows.length > 0;
 }
 
-/** Joined users of a server, those who have been in the room for longest first. */
+/** Joined users of a server, those who have been in the room for longest first; the others are not read. */
 export async function longestJoined(db: Queryable, roomNid: number, server: string, limit: number): Promise<UserId[]> {
   const rows = await db.query<{ user_id: string }>(
     `SELECT user_id FROM memberships WHERE room_nid = $1 AND server = $2 AND membership = 'join'
-     ORDER BY position, user_id LIMIT $3`,
+     ORDER BY joined_position LIMIT $3`,
     [roomNid, server, limit],
   );
   return rows.map((row) => fromStoredText(row.user_id) as UserId);
