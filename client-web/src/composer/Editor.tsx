@@ -1,6 +1,6 @@
 import { type EditorOptions, Editor as TiptapEditor } from '@tiptap/core';
 import { Placeholder } from '@tiptap/extension-placeholder';
-import { EditorState } from '@tiptap/pm/state';
+import { EditorState, Selection } from '@tiptap/pm/state';
 import type { EditorView } from '@tiptap/pm/view';
 import { StarterKit } from '@tiptap/starter-kit';
 import { type Ref, type RefObject, useEffect, useImperativeHandle, useLayoutEffect, useRef } from 'react';
@@ -110,7 +110,6 @@ function editorOptions(latest: Latest): Partial<EditorOptions> {
       if (replaceShortcode(editor, latest.current.findEmoji)) return;
       latest.current.onChange(editor.getJSON() as DocumentNode);
     },
-    onSelectionUpdate: ({ editor }) => latest.current.onFormats(readFormats(editor)),
     onTransaction: ({ editor }) => latest.current.onFormats(readFormats(editor)),
     onBlur: ({ editor }) => latest.current.onFormats({ ...readFormats(editor), selection: undefined }),
     editorProps: {
@@ -155,7 +154,11 @@ function pasteMarkdown(view: EditorView, event: ClipboardEvent): boolean {
 
 function createHandle(editor: RefObject<TiptapEditor | undefined>): EditorHandle {
   return {
-    focus: () => void editor.current?.commands.focus('end', { scrollIntoView: false }),
+    focus: () => {
+      const made = editor.current;
+      const isThere = made?.isFocused && made.state.selection.eq(Selection.atEnd(made.state.doc));
+      if (!isThere) made?.commands.focus('end', { scrollIntoView: false });
+    },
     document: () => (editor.current?.getJSON() as DocumentNode | undefined) ?? EMPTY,
     load: (document) => {
       editor.current?.commands.setContent(document ?? EMPTY, { emitUpdate: false, errorOnInvalidContent: false });

@@ -3,6 +3,7 @@ import {
   createClient,
   HttpApiEvent,
   IndexedDBStore,
+  type ISendEventResponse,
   type MatrixClient,
   type MatrixError,
   MatrixScheduler,
@@ -11,6 +12,7 @@ import {
   SyncState,
 } from 'matrix-js-sdk';
 import type { Credentials } from '../platform/credentials.ts';
+import type { Page } from '../platform/page.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { MediaLoader } from './media.ts';
 import { quietLogger } from './quiet-logger.ts';
@@ -83,8 +85,7 @@ export class Session {
       store,
       timelineSupport: true,
       disableVoip: true,
-      // One after the other in each room: side by side, two messages could change places, and an edit the one it follows.
-      scheduler: new MatrixScheduler(undefined, (event) => event.getRoomId() ?? null),
+      scheduler: createScheduler(platform.page),
       logger: quietLogger,
     });
     // There are no calls yet, so nobody needs to look for them in every room or to know how the server carries them.
@@ -195,6 +196,21 @@ export class Session {
     this.#status = status;
     for (const listener of [...this.#listeners]) listener();
   }
+}
+
+/**
+ * Sends one event after the other in each room: side by side, two messages could change places, and an edit the one it follows.
+ * Each is drawn before it is sent, and is kept by then where the end of the page does not reach it.
+ */
+function createScheduler(page: Page): MatrixScheduler<ISendEventResponse> {
+  const scheduler = new MatrixScheduler<ISendEventResponse>(undefined, (event) => event.getRoomId() ?? null);
+  const setProcessFunction = scheduler.setProcessFunction.bind(scheduler);
+  scheduler.setProcessFunction = (send) =>
+    setProcessFunction(async (event) => {
+      await page.drawn();
+      return await send(event);
+    });
+  return scheduler;
 }
 
 /** One database per login, so that two logins of one user in one browser do not share a sync token. */

@@ -1,5 +1,6 @@
 import {
   Direction,
+  type EventStatus,
   type EventTimelineSet,
   type IRoomTimelineData,
   type MatrixEvent,
@@ -231,7 +232,11 @@ export class RoomTimeline {
     const onReplaced = (event: MatrixEvent): void => {
       if (event.getRoomId() === this.room.roomId) this.#schedule();
     };
-    const events = [RoomEvent.LocalEchoUpdated, RoomEvent.Redaction, RoomEvent.RedactionCancelled, RoomEvent.Receipt];
+    // What one writes oneself is there with the key that sent it.
+    const onEcho = (_event: MatrixEvent, _room: Room, _oldEventId?: string, before?: EventStatus | null): void =>
+      before ? this.#schedule() : this.#rebuild();
+    this.room.on(RoomEvent.LocalEchoUpdated, onEcho);
+    const events = [RoomEvent.Redaction, RoomEvent.RedactionCancelled, RoomEvent.Receipt];
     for (const name of events) this.room.on(name as RoomEvent.Receipt, schedule);
     this.room.on(RoomEvent.Timeline, onTimeline);
     this.room.on(RoomEvent.TimelineReset, onReset);
@@ -242,6 +247,7 @@ export class RoomTimeline {
     this.room.on(RoomStateEvent.Update, schedule);
     client.on(MatrixEventEvent.Replaced, onReplaced);
     this.#cleanUps.push(() => {
+      this.room.off(RoomEvent.LocalEchoUpdated, onEcho);
       for (const name of events) this.room.off(name as RoomEvent.Receipt, schedule);
       this.room.off(RoomEvent.Timeline, onTimeline);
       this.room.off(RoomEvent.TimelineReset, onReset);

@@ -47,7 +47,7 @@ export class TypingNotifier {
     this.#idleTimer = setTimeout(() => this.stopped(), REPEAT_MS);
     if (now - this.#sentAt < REPEAT_MS) return;
     this.#sentAt = now;
-    this.#send(true);
+    void this.#send(true);
   }
 
   /** Call when the draft was sent or emptied. */
@@ -55,12 +55,16 @@ export class TypingNotifier {
     clearTimeout(this.#idleTimer);
     if (this.#sentAt === 0) return;
     this.#sentAt = 0;
-    this.#send(false);
+    void this.#send(false);
   }
 
-  #send(isTyping: boolean): void {
-    this.#session.client.sendTyping(this.#roomId, isTyping, TYPING_TIMEOUT_MS).catch(() => {
+  async #send(isTyping: boolean): Promise<void> {
+    // Asking for something takes the browser longer than drawing what was typed.
+    await this.#session.platform.page.drawn();
+    try {
+      await this.#session.client.sendTyping(this.#roomId, isTyping, TYPING_TIMEOUT_MS);
+    } catch {
       // A lost notice is of no consequence: it would have expired by itself.
-    });
+    }
   }
 }

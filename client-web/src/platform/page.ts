@@ -2,9 +2,13 @@
 export interface Page {
   /** Lets everything else that waits have its turn: input, drawing. To be awaited between the parts of long work. */
   pause(): Promise<void>;
+  /** Lets what has changed be drawn. To be awaited before work that nobody sees. */
+  drawn(): Promise<void>;
   /** Calls back when the page may be about to end: nothing later is sure. Returns the function that ends it. */
   onHide(listener: () => void): () => void;
 }
+
+const LONGEST_FRAME_MS = 250;
 
 interface Scheduler {
   postTask(task: () => void, options: { priority: 'background' }): Promise<void>;
@@ -17,6 +21,18 @@ export function createPage(window: Window & { readonly scheduler?: Scheduler }):
       if (window.document.hidden) return;
       if (window.scheduler) await window.scheduler.postTask(() => {}, { priority: 'background' });
       else await new Promise((resolve) => setTimeout(resolve, 0));
+    },
+    async drawn() {
+      if (window.document.hidden) return;
+      await new Promise<void>((resolve) => {
+        // Where no frame comes, because the window is covered, say.
+        const timer = setTimeout(resolve, LONGEST_FRAME_MS);
+        window.requestAnimationFrame(() => {
+          clearTimeout(timer);
+          // The drawing follows.
+          setTimeout(resolve, 0);
+        });
+      });
     },
     onHide(listener) {
       const onChange = () => window.document.visibilityState === 'hidden' && listener();

@@ -6,6 +6,8 @@ export type TextPart = string | { text: string; href: string };
 
 const MATRIX_ID = /(^|[\s([{<"'])([@#][\w.=/+-]{1,200}:[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?(?::\d{1,5})?)/gi;
 const ALLOWED = /^(?:https?|ftp|mailto|matrix):/i;
+/** All that is found here has one of these; a sentence ends with a space after it, and looking takes long. */
+const MAY_HOLD_LINK = /[.:]\S/;
 const MAX_SCANNED = 20_000;
 
 /** User ids and aliases in text that holds no other link. */
@@ -28,7 +30,7 @@ function splitMatrixIds(text: string): TextPart[] {
  * (`#design:example.org`). The parts joined give the text again.
  */
 export function splitLinks(text: string): TextPart[] {
-  if (text.length > MAX_SCANNED || !/[@#:.]/.test(text)) return text === '' ? [] : [text];
+  if (text.length > MAX_SCANNED || !MAY_HOLD_LINK.test(text)) return text === '' ? [] : [text];
   const parts: TextPart[] = [];
   // Ids first: the general finder reads `@ana:example.org` as the bare host name `example.org`.
   for (const piece of splitMatrixIds(text)) {

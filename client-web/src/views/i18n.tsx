@@ -1,5 +1,5 @@
 import { createInstance, type i18n } from 'i18next';
-import { createContext, type ReactNode, useContext, useMemo, useSyncExternalStore } from 'react';
+import { createContext, type ReactNode, useCallback, useContext, useMemo, useSyncExternalStore } from 'react';
 
 export type Language = 'en' | 'de';
 export type Translate = (key: string, values?: Readonly<Record<string, unknown>>) => string;
@@ -39,41 +39,55 @@ export async function changeLanguage(instance: i18n, language: Language): Promis
   document.documentElement.lang = language;
 }
 
-const I18nContext = createContext<i18n | undefined>(undefined);
+interface Shown {
+  instance: i18n;
+  language: string;
+  locale: string;
+}
 
+const I18nContext = createContext<Shown | undefined>(undefined);
+
+/** Listens to the language once, for all components: a room has hundreds that show words. */
 export function I18nProvider({ instance, children }: { instance: i18n; children: ReactNode }) {
-  return <I18nContext value={instance}>{children}</I18nContext>;
+  const subscribe = useCallback(
+    (listener: () => void) => {
+      instance.on('languageChanged', listener);
+      return () => instance.off('languageChanged', listener);
+    },
+    [instance],
+  );
+  const language = useSyncExternalStore(subscribe, () => instance.language);
+  const shown = useMemo(() => {
+    const locale = navigator.languages.find((tag) => tag.split('-')[0] === language) ?? language;
+    return { instance, language, locale };
+  }, [instance, language]);
+  return <I18nContext value={shown}>{children}</I18nContext>;
+}
+
+function useShown(): Shown {
+  const shown = useContext(I18nContext);
+  if (!shown) throw new Error('Words are shown outside I18nProvider');
+  return shown;
 }
 
 export function useI18n(): i18n {
-  const instance = useContext(I18nContext);
-  if (!instance) throw new Error('useI18n is used outside I18nProvider');
-  return instance;
+  return useShown().instance;
 }
 
 /** The language shown now, as a BCP 47 tag for `Intl`. */
 export function useLanguage(): string {
-  const instance = useI18n();
-  return useSyncExternalStore(
-    (listener) => {
-      instance.on('languageChanged', listener);
-      return () => instance.off('languageChanged', listener);
-    },
-    () => instance.language,
-  );
+  return useShown().language;
 }
 
 /** The language with the region the browser is set to, which decides between 14:05 and 2:05 PM. For dates and times. */
 export function useLocale(): string {
-  const language = useLanguage();
-  return navigator.languages.find((tag) => tag.split('-')[0] === language) ?? language;
+  return useShown().locale;
 }
 
 /** The texts of one file below `locales/<language>/`. */
 export function useT(namespace: string): Translate {
-  const instance = useI18n();
-  const language = useLanguage();
-  return useMemo(() => translatorOf(instance, language, namespace), [instance, language, namespace]);
+  const { instance, language } = useShown();
+  return translatorOf(instance, language, namespace);
 }
 
 const translators = new WeakMap<i18n, Map<string, Translate>>();
