@@ -182,6 +182,7 @@ async function openParts(config: Config, store: Store, { logger, clock }: Surrou
     serverName: config.server_name,
     follower: rooms.parts.follower,
     typing: rooms.typing,
+    presence: rooms.presence,
     client: federation.client,
     backoff: federation.backoff,
     clock,

@@ -119,7 +119,7 @@ test('a change that is named while the log is looked at further on is looked for
   const { db, follower } = process.parts;
   const [log] = await db.query<{ position: number }>('SELECT position FROM log_head');
   const position = log?.position ?? 0;
-  const parts = { db, serverName: SERVER, logPosition: () => follower.position() };
+  const parts = { db, serverName: SERVER, logPosition: () => follower.position(), presenceOf: () => undefined };
   const edus = new PendingEdus(parts, receiver.serverName);
   const end = position + 5;
   // Events up to the end have been sent while it was looked up whom the change concerns.

@@ -132,6 +132,7 @@ export async function startProcess(url: string, clock: Clock = systemClock): Pro
     serverName: SERVER,
     follower,
     typing: rooms.typing,
+    presence: rooms.presence,
     client,
     backoff,
     clock,

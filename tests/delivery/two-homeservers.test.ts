@@ -65,6 +65,32 @@ test('typing and read receipts reach the other server', async () => {
   }, 'the receipt');
 });
 
+test('presence reaches the other server, both ways', async () => {
+  const alpha = await startHomeserver();
+  const alice = await Person.register(alpha, name('alice'));
+  const bob = await Person.register(beta, name('bob'));
+  const roomId = await alice.createRoom();
+  await bob.join(roomId, [alpha.serverName]);
+  for (const [one, other] of [
+    [alice, bob],
+    [bob, alice],
+  ] as const) {
+    const path = `/presence/${encodeURIComponent(one.userId)}/status`;
+    for (const presence of ['unavailable', 'offline']) {
+      await one.ok('PUT', path, { presence, status_msg: `${presence} now` });
+      await other.untilSync(
+        (answer) =>
+          answer.presence?.events.some(
+            (event: { sender: string; content: Record<string, unknown> }) =>
+              event.sender === one.userId && event.content.status_msg === `${presence} now`,
+          ),
+        'the presence',
+      );
+      expect(await other.ok('GET', path)).toMatchObject({ presence, status_msg: `${presence} now` });
+    }
+  }
+});
+
 test('a server that was down catches up with everything that it missed', async () => {
   const { url } = await createTestDatabase();
   const federationPort = await freePort();

@@ -121,6 +121,19 @@ describeWithSynapse('between Parley and Synapse', async () => {
       expect(await response.json()).toEqual({ event_id: early, origin_server_ts: ts });
     });
 
+    test('presence is seen on the other side, and that it ends', async () => {
+      const { host, guest } = await pair(home, away);
+      await sharedRoom({ host, guest });
+      const path = `/presence/${encodeURIComponent(host.userId)}/status`;
+      for (const presence of ['unavailable', 'offline']) {
+        await host.ok('PUT', path, { presence, status_msg: `${presence} now` });
+        await guest.until(async () => {
+          const seen = await guest.ok('GET', path);
+          return seen.presence === presence && seen.status_msg === `${presence} now`;
+        }, `the user to be ${presence}`);
+      }
+    });
+
     test('messages reach the devices they are for, once', async () => {
       const { host, guest } = await pair(home, away);
       const { device_id: deviceId } = await guest.ok('GET', '/account/whoami');

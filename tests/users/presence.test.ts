@@ -110,3 +110,44 @@ test('a user who syncs no more is offline after four minutes, in every process',
   expect(other.of(ALICE)?.presence).toBe('offline');
   await expect.poll(() => one.changedSince(token)).toContain(ALICE);
 });
+
+test.each([
+  ['forward', 86_400_000],
+  ['back', -86_400_000],
+])('a wall clock that jumps %s changes nothing of what is shown, and later changes are told', async (_title, jump) => {
+  await one.syncing(ALICE, 'online');
+  await one.set(BOB, 'offline', undefined);
+  await expect.poll(() => other.of(BOB)?.presence).toBe('offline');
+  await expect.poll(() => other.of(ALICE)?.presence).toBe('online');
+  clock.advance(100_000);
+  const before = one.of(ALICE);
+  const [own, foreign] = [one.token(), other.token()];
+  clock.correct(jump);
+  expect(one.of(ALICE)).toEqual(before);
+  expect(other.of(ALICE)).toEqual(before);
+  const late = await process();
+  await expect.poll(() => late.of(ALICE)).toEqual(before);
+  await other.set(BOB, 'unavailable', `after ${jump}`);
+  await expect.poll(() => one.of(BOB)?.statusMsg).toBe(`after ${jump}`);
+  expect(one.changedSince(own)).toEqual([BOB]);
+  expect(one.changedSince(foreign)).toContain(BOB);
+  clock.advance(200_000);
+  await one.syncing(ALICE, 'offline');
+  expect(one.of(ALICE)?.presence).toBe('offline');
+  clock.correct(-jump);
+});
+
+test('whoever listens hears of every change that shows, in each process and once', async () => {
+  const heard: UserId[][] = [[], []];
+  const ends = [one, other].map((process, i) => process.onChange((userId) => heard[i]?.push(userId)));
+  await one.set(BOB, 'online', 'listen');
+  await one.set(BOB, 'online', 'listen');
+  await one.set(ALICE, 'unavailable', 'listen');
+  await expect.poll(() => heard[1]).toEqual([BOB, ALICE]);
+  for (const end of ends) end();
+  await one.set(BOB, 'offline', undefined);
+  expect(heard).toEqual([
+    [BOB, ALICE],
+    [BOB, ALICE],
+  ]);
+});

@@ -6,7 +6,6 @@ import { forbidden, notFound } from '../protocol/errors.ts';
 import type { UserId } from '../protocol/event.ts';
 import { isUserId } from '../protocol/identifiers.ts';
 import type { Presence } from '../users/presence.ts';
-import { presenceContent } from '../users/presence-events.ts';
 
 const PATH = '/_matrix/client/v3/presence/{userId}/status';
 
@@ -29,8 +28,7 @@ export function presenceRoutes(services: {
         // The same for unknown users and for those that the requester has nothing to do with (A3.5).
         if (userId !== requester.userId && !(await maySee(requester.userId, userId)))
           throw forbidden('You share no room with this user.');
-        const shown = presence.of(userId);
-        return shown === undefined ? { presence: 'offline' } : presenceContent(shown);
+        return presence.contentOf(userId) ?? { presence: 'offline' };
       },
     }),
     clientRoute({

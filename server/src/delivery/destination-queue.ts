@@ -70,7 +70,8 @@ type Outcome = 'sent' | 'failed' | FederationError;
 
 /**
  * Sends one destination what it must get, in the order of the log, one transaction at a time. What is to be sent is read anew
- * for each transaction from where the last one ended; only typing notifications live in memory, and die with a failure.
+ * for each transaction from where the last one ended; only typing notifications and presence live in memory, and die with a
+ * failure.
  */
 export class DestinationQueue {
   readonly #parts: QueueParts;
@@ -115,6 +116,7 @@ export class DestinationQueue {
   wakeNow(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#hasOutage = undefined;
     this.#start();
   }
 
@@ -143,11 +145,19 @@ export class DestinationQueue {
     this.#startUnlessPaused();
   }
 
-  /** Typing notifications are for now: while the destination is left alone, there are none. */
+  /** Typing notifications are for now: a destination that cannot be reached gets none, nor is it tried again for one. */
   addTyping(roomId: RoomId, userId: UserId, isTyping: boolean): void {
-    if (this.#timer !== undefined) return;
+    if (this.#isAway()) return;
     this.#edus.addTyping(roomId, userId, isTyping);
     this.#start();
+  }
+
+  /** The presence of the users is to be told, which is for now as well. @returns whether the destination seems to be there */
+  addPresence(userIds: readonly UserId[]): boolean {
+    if (this.#isAway()) return false;
+    this.#edus.addPresence(userIds);
+    this.#start();
+    return true;
   }
 
   /**
@@ -160,6 +170,10 @@ export class DestinationQueue {
     const breakOff = setTimeout(() => this.#patience.abort(), STOP_MS);
     await this.#running;
     clearTimeout(breakOff);
+  }
+
+  #isAway(): boolean {
+    return this.#timer !== undefined || this.#hasOutage === true;
   }
 
   #startUnlessPaused(): void {
@@ -205,6 +219,7 @@ export class DestinationQueue {
         const outage = await reading.run(() => backoff.outage(this.#server));
         if (outage !== undefined && outage.waitMs > 0) return this.#pause(outage.waitMs);
         this.#hasOutage = outage !== undefined;
+        if (this.#hasOutage) this.#edus.dropPassing();
       }
       const batch = await reading.run(() => this.#nextBatch());
       if (batch === undefined) return;

@@ -38,6 +38,11 @@ export function typingEdu(roomId: RoomId, userId: UserId, isTyping: boolean): Js
   return { edu_type: 'm.typing', content: { room_id: roomId, user_id: userId, typing: isTyping } };
 }
 
+/** `m.presence` EDU (Server-Server API, "Presence"). @param push content of `m.presence` events, with `user_id` */
+export function presenceEdu(push: JsonObject[]): JsonObject {
+  return { edu_type: 'm.presence', content: { push } };
+}
+
 /** `m.device_list_update` EDU (Server-Server API, "Device Management"). */
 export function deviceListEdu(list: PendingDeviceList): JsonObject {
   const content = {

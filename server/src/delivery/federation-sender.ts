@@ -14,6 +14,7 @@ import type { LogFollower, LogRow } from '../storage/log-follower.ts';
 import { allOutgoingServers, outgoingServersAt } from '../storage/to-device-outbox.ts';
 import { DestinationQueue, type QueueParts } from './destination-queue.ts';
 import { LogNews } from './log-news.ts';
+import { PresenceRounds, type PresenceSource } from './presence-rounds.ts';
 import { ShardLocks } from './shard-locks.ts';
 
 const CONCURRENT_TRANSACTIONS = 512;
@@ -44,6 +45,7 @@ export interface FederationSenderOptions {
   readonly serverName: ServerName;
   readonly follower: LogFollower;
   readonly typing: TypingSource;
+  readonly presence: PresenceSource;
   readonly client: FederationClient;
   readonly backoff: DestinationBackoff;
   readonly clock: Clock;
@@ -52,14 +54,16 @@ export interface FederationSenderOptions {
 }
 
 /**
- * Sends events, receipts, messages to devices and typing notifications of our users to the other servers in their rooms. It reads the log and
- * nobody tells it anything; each destination goes on from its own position, also after a crash or in another process.
+ * Sends events, receipts, messages to devices, typing notifications and presence of our users to the other servers in their
+ * rooms. It reads the log and nobody tells it anything; each destination goes on from its own position, also after a crash or in
+ * another process.
  */
 export class FederationSender {
   readonly #options: FederationSenderOptions;
   readonly #locks: ShardLocks;
   readonly #queueParts: QueueParts;
   readonly #queues = new Map<ServerName, DestinationQueue>();
+  readonly #presence: PresenceRounds;
   readonly #stopListening: (() => void)[] = [];
   #news = new LogNews();
   /** Rooms with receipts, and the position of the first of them. */
@@ -75,7 +79,7 @@ export class FederationSender {
 
   constructor(options: FederationSenderOptions) {
     this.#options = options;
-    const { db, serverName, client, backoff, follower, clock, random, logger } = options;
+    const { db, serverName, presence, client, backoff, follower, clock, random, logger } = options;
     this.#queueParts = {
       db,
       serverName,
@@ -83,6 +87,7 @@ export class FederationSender {
       backoff,
       owns: (server) => this.#locks.owns(server),
       logPosition: () => follower.position(),
+      presenceOf: (userId) => presence.contentOf(userId),
       reading: new Limiter(CONCURRENT_LOOKS),
       working: new Limiter(CONCURRENT_TRANSACTIONS),
       failing: new Limiter(CONCURRENT_RETRIES),
@@ -91,13 +96,19 @@ export class FederationSender {
       logger,
     };
     this.#locks = new ShardLocks(db, (gained) => this.#onGained(gained), this.#onError);
+    const tell = (server: ServerName, users: readonly UserId[]) => this.#queueOf(server)?.addPresence(users) === true;
+    this.#presence = new PresenceRounds({ db, serverName, presence, tell, clock, onError: this.#onError });
   }
 
   async start(): Promise<void> {
     const { follower, typing } = this.#options;
     this.#stopListening.push(follower.onRows((rows) => this.#onRows(rows)));
     this.#stopListening.push(typing.onChange((room, user, isTyping) => this.#onTyping(room, user, isTyping)));
-    follower.onMessage(RECOVERY_CHANNEL, (server) => this.#queues.get(server)?.wakeNow());
+    follower.onMessage(RECOVERY_CHANNEL, (server) => {
+      this.#queues.get(server)?.wakeNow();
+      this.#presence.hasReturned(server);
+    });
+    this.#presence.start();
     this.#typingTimer = setInterval(() => this.#renewTyping(), TYPING_LOOK_MS);
     await this.#locks.start();
   }
@@ -108,6 +119,7 @@ export class FederationSender {
     for (const stop of this.#stopListening) stop();
     clearInterval(this.#typingTimer);
     clearTimeout(this.#receiptTimer);
+    await this.#presence.stop();
     await Promise.all([...this.#queues.values()].map((queue) => queue.stop()));
     await this.#looking;
     await this.#locks.stop();
@@ -175,7 +187,10 @@ export class FederationSender {
 
   /** @param row with the user whose membership the event changed, where it did */
   #onEvent({ position, userId, ref }: LogRow, roomNid: number): void {
-    if (userId !== null) this.#rooms.delete(roomNid);
+    if (userId !== null) {
+      this.#rooms.delete(roomNid);
+      this.#presence.membershipChanged(roomNid, position);
+    }
     if (userId !== null && ref !== null && !this.#isOurs(userId))
       this.#news.members.set(ref, serverNameOf(userId as UserId));
     if (this.#isLocal(roomNid)) return;

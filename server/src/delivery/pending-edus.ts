@@ -5,13 +5,18 @@ import type { Database } from '../storage/database.ts';
 import { pendingDeviceLists } from '../storage/device-list-queue.ts';
 import { pendingReceipts } from '../storage/federation-queue.ts';
 import { outgoingEdus } from '../storage/to-device-outbox.ts';
-import { deviceListEdu, receiptEdus, typingEdu } from './federation-edus.ts';
+import { deviceListEdu, presenceEdu, receiptEdus, typingEdu } from './federation-edus.ts';
 
 /** How the 100 EDUs of a transaction (Server-Server API, "Transactions") are divided, even if each receipt needs one of its own. */
 const MAX_RECEIPTS = 40;
 const MAX_DEVICE_LISTS = 20;
 const MAX_TO_DEVICE = 20;
-const MAX_TYPING = 20;
+const MAX_TYPING = 19;
+/** Users in the one EDU with presence, and its size: servers keep no more of one (A2.3). */
+const MAX_PRESENCE = 100;
+const MAX_PRESENCE_BYTES = 40_000;
+/** Users whose presence waits for one destination. Whoever is dropped is told of when all are told again. */
+const MAX_PENDING_PRESENCE = 1_000;
 
 /** EDUs for one transaction. */
 export interface TakenEdus {
@@ -29,17 +34,21 @@ export interface PendingEdusParts {
   readonly serverName: ServerName;
   /** Position up to which the log can be read. */
   readonly logPosition: () => number;
+  /** What is shown of a user now, as content of `m.presence`. */
+  readonly presenceOf: (userId: UserId) => JsonObject | undefined;
 }
 
 /**
  * What one destination must be told besides events. Receipts, changed device lists and messages to devices are read from the
- * database, and only if there may be some; typing notifications live here alone.
+ * database, and only if there may be some; typing notifications, and whose presence is to be told, live here alone.
  */
 export class PendingEdus {
   readonly #parts: PendingEdusParts;
   readonly #server: ServerName;
   /** By room and user; insertion order is order of change. */
   readonly #typing = new Map<string, JsonObject>();
+  /** Users: what is told of them is what is so when it is sent. */
+  readonly #presence = new Set<UserId>();
   /**
    * Position of the log after which there may be receipts and changed device lists to tell; undefined when there are none. It may
    * lie before the events that the destination has: those may have been sent while it was still looked up who must be told.
@@ -59,7 +68,7 @@ export class PendingEdus {
 
   /** Whether there may be something for the next transaction already. */
   get hasMore(): boolean {
-    return this.#typing.size > 0 || this.#outgoingAt !== undefined || this.#from !== undefined;
+    return this.#typing.size + this.#presence.size > 0 || this.#outgoingAt !== undefined || this.#from !== undefined;
   }
 
   /** There is a receipt in the room at the position of the log. */
@@ -78,6 +87,17 @@ export class PendingEdus {
     const key = JSON.stringify([roomId, userId]);
     this.#typing.delete(key);
     this.#typing.set(key, typingEdu(roomId, userId, isTyping));
+  }
+
+  addPresence(userIds: readonly UserId[]): void {
+    for (const userId of userIds) {
+      this.#presence.delete(userId);
+      this.#presence.add(userId);
+    }
+    for (const oldest of this.#presence) {
+      if (this.#presence.size <= MAX_PENDING_PRESENCE) break;
+      this.#presence.delete(oldest);
+    }
   }
 
   /** Messages to devices wait. */
@@ -99,6 +119,7 @@ export class PendingEdus {
   /** What lives here alone is for now, and now the destination cannot be reached. */
   dropPassing(): void {
     this.#typing.clear();
+    this.#presence.clear();
   }
 
   /**
@@ -113,7 +134,7 @@ export class PendingEdus {
     const stored = this.#from === undefined ? { edus: [], looked: reach } : await this.#takeStored(from, reach, end);
     const outgoing = this.#outgoingAt === undefined ? [] : await this.takeToDevice(reach, end, MAX_TO_DEVICE);
     return {
-      edus: [...stored.edus, ...outgoing.map(({ edu }) => edu), ...this.#takeTyping()],
+      edus: [...stored.edus, ...outgoing.map(({ edu }) => edu), ...this.#takeTyping(), ...this.#takePresence()],
       upTo: Math.max(since, stored.looked),
       from,
       outgoing: outgoing.map(({ id }) => id),
@@ -157,5 +178,20 @@ export class PendingEdus {
     const taken = [...this.#typing].slice(0, MAX_TYPING);
     for (const [key] of taken) this.#typing.delete(key);
     return taken.map(([, edu]) => edu);
+  }
+
+  #takePresence(): JsonObject[] {
+    const push: JsonObject[] = [];
+    let bytes = 0;
+    for (const userId of this.#presence) {
+      if (push.length === MAX_PRESENCE || bytes > MAX_PRESENCE_BYTES) break;
+      this.#presence.delete(userId);
+      const content = this.#parts.presenceOf(userId);
+      if (content === undefined) continue;
+      const update = { user_id: userId, ...content };
+      push.push(update);
+      bytes += Buffer.byteLength(JSON.stringify(update));
+    }
+    return push.length === 0 ? [] : [presenceEdu(push)];
   }
 }

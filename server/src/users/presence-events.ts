@@ -4,7 +4,7 @@ import { requireUserOf } from '../rooms/receive-edus.ts';
 import type { Queryable } from '../storage/database.ts';
 import { contactsOn } from '../storage/device-lists.ts';
 import { findContacts } from '../storage/user-directory.ts';
-import type { Presence, PresenceState, ShownPresence } from './presence.ts';
+import type { Presence, PresenceState } from './presence.ts';
 
 /** As of our own users. */
 const MAX_STATUS_LENGTH = 512;
@@ -12,18 +12,8 @@ const MAX_STATUS_LENGTH = 512;
 const MAX_USERS = 100;
 const STATES: ReadonlySet<unknown> = new Set<PresenceState>(['online', 'unavailable', 'offline']);
 
-/** Whoever did something within this time is called active. */
-const ACTIVE_MS = 300_000;
-
-/** Content of `m.presence`, and the answer of `GET /presence/{userId}/status`. */
-export function presenceContent(shown: ShownPresence): JsonObject {
-  return {
-    presence: shown.presence,
-    last_active_ago: shown.lastActiveAgoMs,
-    ...(shown.presence === 'online' ? { currently_active: shown.lastActiveAgoMs < ACTIVE_MS } : {}),
-    ...(shown.statusMsg === undefined ? {} : { status_msg: shown.statusMsg }),
-  };
-}
+/** Longer than anybody has been away. */
+const MAX_AGO_MS = 100 * 365 * 86_400_000;
 
 /** The `m.presence` events that a user has not seen yet: of those with whom they share a room. See `Presence.changedSince`. */
 export async function presenceEventsSince(
@@ -34,8 +24,8 @@ export async function presenceEventsSince(
 ): Promise<JsonObject[]> {
   const contacts = await findContacts(db, viewer, presence.changedSince(token));
   return contacts.flatMap((sender) => {
-    const shown = presence.of(sender);
-    return shown === undefined ? [] : [{ type: 'm.presence', sender, content: presenceContent(shown) }];
+    const content = presence.contentOf(sender);
+    return content === undefined ? [] : [{ type: 'm.presence', sender, content }];
   });
 }
 
@@ -61,7 +51,7 @@ export async function receivePresence(
     await presence.hear(userId, {
       presence: state as PresenceState,
       statusMsg: typeof status === 'string' && status !== '' ? status.slice(0, MAX_STATUS_LENGTH) : undefined,
-      lastActiveAgoMs: typeof ago === 'number' && ago > 0 ? ago : 0,
+      lastActiveAgoMs: typeof ago === 'number' && ago > 0 ? Math.min(ago, MAX_AGO_MS) : 0,
     });
   }
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
 import type { UserId } from '../protocol/event.ts';
+import type { JsonObject } from '../protocol/json.ts';
 import type { Database } from '../storage/database.ts';
 import { type LogFollower, notify } from '../storage/log-follower.ts';
 
@@ -21,6 +22,10 @@ export interface ShownPresence {
 export interface Presence {
   /** Undefined for a user who has not been seen since the processes started. */
   of(userId: UserId): ShownPresence | undefined;
+  /** The same as content of `m.presence`, which is also the answer of `GET /presence/{userId}/status`. */
+  contentOf(userId: UserId): JsonObject | undefined;
+  /** Everybody who has been seen within a day. */
+  users(): UserId[];
   /** What the user says about themselves (`PUT /presence/{userId}/status`). */
   set(userId: UserId, presence: PresenceState, statusMsg: string | undefined): Promise<void>;
   /** What another server says of its user, which holds until it says something else or falls silent. */
@@ -34,6 +39,8 @@ export interface Presence {
   changedSince(token: string | undefined): UserId[];
   /** Where the picture of this process stands. */
   token(): string;
+  /** Called in every process when what is shown of a user changes. @returns stops listening */
+  onChange(listener: (userId: UserId) => void): () => void;
   stop(): void;
 }
 
@@ -54,17 +61,31 @@ const REMOTE_OFFLINE_AFTER_MS = 35 * 60_000;
 const RENEW_AFTER_MS = 100_000;
 const FORGET_AFTER_MS = 24 * 60 * 60 * 1000;
 const SWEEP_MS = 5_000;
+/** Whoever did something within this time is called active. */
+const ACTIVE_MS = 300_000;
 /** A notification has room for less than 8,000 bytes; one entry has at most about 3,500. */
 const NOTIFICATION_BYTES = 4_000;
 
-interface Entry {
+/** What has been said of a user. */
+interface Said {
   readonly presence: PresenceState;
   readonly statusMsg?: string | undefined;
-  /** When the user last did something, and when a client of theirs last synced: milliseconds since 1970. */
+  /** In milliseconds since 1970, to tell what is newer between processes. For how long it lasts it does not count: clocks jump. */
+  readonly saidAt: number;
+  /** By another server. */
+  readonly isRemote?: boolean;
+}
+
+interface Entry extends Said {
+  /** When the user last did something, and when a client of theirs last synced or their server said this: monotonic milliseconds. */
   readonly activeAt: number;
   readonly syncedAt: number;
-  /** Of another server, which has said it: then `syncedAt` is when it did. */
-  readonly isRemote?: boolean;
+}
+
+/** As processes tell it to one another. */
+interface ToldEntry extends Said {
+  readonly activeAgoMs: number;
+  readonly syncedAgoMs: number;
 }
 
 interface Known {
@@ -73,6 +94,15 @@ interface Known {
   readonly serial: number;
   /** When this process saw it, in milliseconds since 1970. */
   readonly changedAt: number;
+}
+
+function presenceContent(shown: ShownPresence): JsonObject {
+  return {
+    presence: shown.presence,
+    last_active_ago: shown.lastActiveAgoMs,
+    ...(shown.presence === 'online' ? { currently_active: shown.lastActiveAgoMs < ACTIVE_MS } : {}),
+    ...(shown.statusMsg === undefined ? {} : { status_msg: shown.statusMsg }),
+  };
 }
 
 export async function openPresence(
@@ -98,9 +128,9 @@ export async function openPresence(
       bytes = 0;
     };
     for (const userId of users) {
-      const entry = picture.find(userId);
-      if (entry === undefined) continue;
-      const text = JSON.stringify([userId, entry]);
+      const told = picture.tell(userId);
+      if (told === undefined) continue;
+      const text = JSON.stringify([userId, told]);
       texts.push(text);
       bytes += Buffer.byteLength(text);
       if (bytes > NOTIFICATION_BYTES) await send();
@@ -113,7 +143,7 @@ export async function openPresence(
       tell(own).catch(onError);
       return;
     }
-    const [sender, ...entries] = JSON.parse(payload) as [string, ...[UserId, Entry][]];
+    const [sender, ...entries] = JSON.parse(payload) as [string, ...[UserId, ToldEntry][]];
     if (sender !== me) for (const [userId, entry] of entries) picture.hear(userId, entry);
   });
   await notify(db, PRESENCE_CHANNEL, 'ask');
@@ -128,33 +158,39 @@ export async function openPresence(
 
   return {
     of: (userId) => picture.show(userId),
+    contentOf(userId) {
+      const shown = picture.show(userId);
+      return shown && presenceContent(shown);
+    },
+    users: () => picture.users(),
 
     async set(userId, presence, statusMsg) {
       own.add(userId);
-      const now = clock.now();
+      const now = clock.monotonic();
       // At once for this process, so that the client that made the change reads it back.
-      picture.put(userId, { presence, statusMsg, activeAt: now, syncedAt: now });
+      picture.put(userId, { presence, statusMsg, saidAt: clock.now(), activeAt: now, syncedAt: now });
       await tell([userId]);
     },
 
     async hear(userId, { presence, statusMsg, lastActiveAgoMs }) {
       own.add(userId);
-      const now = clock.now();
-      const activeAt = now - Math.min(lastActiveAgoMs, now);
-      picture.put(userId, { presence, statusMsg, activeAt, syncedAt: now, isRemote: true });
+      const now = clock.monotonic();
+      const activeAt = now - lastActiveAgoMs;
+      picture.put(userId, { presence, statusMsg, saidAt: clock.now(), activeAt, syncedAt: now, isRemote: true });
       await tell([userId]);
     },
 
     async syncing(userId, presence) {
       if (presence === 'offline') return;
       own.add(userId);
-      const now = clock.now();
+      const now = clock.monotonic();
       const entry = picture.find(userId);
       const isSame = entry !== undefined && picture.show(userId)?.presence === presence;
       if (isSame && now - entry.syncedAt < RENEW_AFTER_MS) return;
       picture.put(userId, {
         presence,
         statusMsg: entry?.statusMsg,
+        saidAt: clock.now(),
         activeAt: isSame ? entry.activeAt : now,
         syncedAt: now,
       });
@@ -164,6 +200,7 @@ export async function openPresence(
 
     changedSince: (token) => picture.changedSince(token),
     token: () => picture.token(),
+    onChange: (listener) => picture.onChange(listener),
     stop: () => clearInterval(sweep),
   };
 }
@@ -176,6 +213,7 @@ class Picture {
   readonly #clock: Clock;
   readonly #users = new Map<UserId, Known>();
   readonly #epoch = randomBytes(4).toString('hex');
+  readonly #listeners = new Set<(userId: UserId) => void>();
   #serial = 0;
   #newestAt = 0;
 
@@ -187,23 +225,45 @@ class Picture {
     return this.#users.get(userId)?.entry;
   }
 
+  /** What other processes are told of a user. */
+  tell(userId: UserId): ToldEntry | undefined {
+    const entry = this.find(userId);
+    if (entry === undefined) return undefined;
+    const { activeAt, syncedAt, ...said } = entry;
+    const now = this.#clock.monotonic();
+    return { ...said, activeAgoMs: now - activeAt, syncedAgoMs: now - syncedAt };
+  }
+
+  users(): UserId[] {
+    return [...this.#users.keys()];
+  }
+
   put(userId: UserId, entry: Entry): void {
     const before = this.#users.get(userId);
     const isSame = this.#state(before?.entry) === this.#state(entry) && before?.entry.statusMsg === entry.statusMsg;
-    this.#users.set(userId, { ...(isSame && before !== undefined ? before : this.#change()), entry });
+    if (isSame && before !== undefined) this.#users.set(userId, { ...before, entry });
+    else this.#change(userId, entry);
   }
 
   /** Takes what another process said, unless what is known here happened while that was on its way. */
-  hear(userId: UserId, entry: Entry): void {
-    const newerByMs = (this.find(userId)?.syncedAt ?? 0) - entry.syncedAt;
+  hear(userId: UserId, { activeAgoMs, syncedAgoMs, ...said }: ToldEntry): void {
+    const newerByMs = (this.find(userId)?.saidAt ?? 0) - said.saidAt;
     // Newer by more than that it is only to a clock that was wrong.
-    if (newerByMs <= 0 || newerByMs > APART_MS) this.put(userId, entry);
+    if (newerByMs > 0 && newerByMs <= APART_MS) return;
+    const now = this.#clock.monotonic();
+    this.put(userId, { ...said, activeAt: now - activeAgoMs, syncedAt: now - syncedAgoMs });
   }
 
-  #change(): { serial: number; changedAt: number } {
+  onChange(listener: (userId: UserId) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #change(userId: UserId, entry: Entry): void {
     this.#serial += 1;
     this.#newestAt = this.#clock.now();
-    return { serial: this.#serial, changedAt: this.#newestAt };
+    this.#users.set(userId, { entry, serial: this.#serial, changedAt: this.#newestAt });
+    for (const listener of this.#listeners) listener(userId);
   }
 
   show(userId: UserId): ShownPresence | undefined {
@@ -212,7 +272,7 @@ class Picture {
     return {
       presence: this.#state(entry),
       statusMsg: entry.statusMsg,
-      lastActiveAgoMs: Math.max(0, this.#clock.now() - entry.activeAt),
+      lastActiveAgoMs: Math.max(0, Math.floor(this.#clock.monotonic() - entry.activeAt)),
     };
   }
 
@@ -220,19 +280,22 @@ class Picture {
   runOut(): UserId[] {
     const forgotten: UserId[] = [];
     for (const [userId, { entry }] of this.#users) {
-      if (this.#clock.now() - entry.syncedAt > FORGET_AFTER_MS) {
+      if (this.#clock.monotonic() - entry.syncedAt > FORGET_AFTER_MS) {
         this.#users.delete(userId);
         forgotten.push(userId);
       } else if (entry.presence !== 'offline' && this.#state(entry) === 'offline')
-        this.#users.set(userId, { entry: { ...entry, presence: 'offline' }, ...this.#change() });
+        this.#change(userId, { ...entry, presence: 'offline' });
     }
     return forgotten;
   }
 
   changedSince(token: string | undefined): UserId[] {
     const [epoch, serial, newestAt] = token?.split('.') ?? [];
+    // Only the serials of this process say what is new whatever its clock does; a time that has not come was of a wrong clock.
+    const isUseless = epoch !== this.#epoch && Number(newestAt) > this.#clock.now() + APART_MS;
     const isNews = (known: Known): boolean => {
       if (token === undefined) return this.#state(known.entry) !== 'offline';
+      if (isUseless) return true;
       return epoch === this.#epoch ? known.serial > Number(serial) : known.changedAt > Number(newestAt) - APART_MS;
     };
     return [...this.#users].flatMap(([userId, known]) => (isNews(known) ? [userId] : []));
@@ -245,6 +308,6 @@ class Picture {
   #state(entry: Entry | undefined): PresenceState {
     if (entry === undefined) return 'offline';
     const lastsMs = entry.isRemote === true ? REMOTE_OFFLINE_AFTER_MS : OFFLINE_AFTER_MS;
-    return this.#clock.now() - entry.syncedAt > lastsMs ? 'offline' : entry.presence;
+    return this.#clock.monotonic() - entry.syncedAt > lastsMs ? 'offline' : entry.presence;
   }
 }
