@@ -31,6 +31,7 @@ import { addWebClient } from './http/web-client.ts';
 import { leaveRoomsOfClosedAccounts } from './rooms/leave.ts';
 import { updateMemberProfile, updateUnshownProfiles } from './rooms/membership.ts';
 import { isSharedWith, serverMayTakePart } from './rooms/room-policy.ts';
+import { type KeyWatch, watchForKeys } from './rooms/watch-for-keys.ts';
 import { ENDED_SESSIONS_CHANNEL } from './storage/access-tokens.ts';
 import { pruneTransactions } from './storage/client-transactions.ts';
 import { createSetupToken } from './users/setup.ts';
@@ -68,6 +69,7 @@ interface Parts extends RouteParts {
   readonly tls: FederationTls;
   readonly sender: FederationSender;
   readonly housekeeping: Repeated;
+  readonly keyWatch: KeyWatch;
 }
 
 function portOf(app: FastifyInstance): number {
@@ -129,6 +131,7 @@ export async function createHomeserver(config: Config, surroundings: Surrounding
       await Promise.all([client.close(), federation?.close()]);
       await parts.media.stop();
       await parts.housekeeping.stop();
+      await parts.keyWatch.stop();
       await parts.sender.stop();
       await parts.rooms.stop();
       await parts.users.stop();
@@ -190,7 +193,8 @@ async function openParts(config: Config, store: Store, { logger, clock }: Surrou
     logger,
   });
   const housekeeping = repeat(() => pruneTransactions(db), HOUSEKEEPING_EVERY_MS, onError);
-  return { common, store, http, tls, federation, rooms, users, media, sender, wellKnown, housekeeping };
+  const keyWatch = watchForKeys(rooms.parts, rooms.receiving);
+  return { common, store, http, tls, federation, rooms, users, media, sender, wellKnown, housekeeping, keyWatch };
 }
 
 /** Every request is logged, but at a level that is off unless it is asked for. */

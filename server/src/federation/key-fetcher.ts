@@ -34,6 +34,8 @@ export type KeysOfServer = ReadonlyMap<string, KnownKey>;
 /** By server: key ids with the latest moment for which each is wanted; -Infinity where any time will do. */
 export type Wants = Map<ServerName, Map<string, number>>;
 
+export type KeyListener = (serverName: ServerName) => void;
+
 export interface KeyFetcherOptions {
   readonly db: Database;
   readonly transport: PeerTransport;
@@ -65,9 +67,20 @@ export class KeyFetcher {
   readonly #notaryTurns = new Map<ServerName, Limiter>();
   /** When a server, or a notary on behalf of a server, may be asked again; monotonic milliseconds. */
   readonly #attempts = new LruCache<string, { failures: number; nextAt: number }>(REMEMBERED_ATTEMPTS);
+  readonly #listeners = new Set<KeyListener>();
 
   constructor(options: KeyFetcherOptions) {
     this.#options = options;
+  }
+
+  /** @param listener told of the servers of which keys have been stored; it must not throw. @returns stops listening */
+  onStored(listener: KeyListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #announce(serverNames: Iterable<ServerName>): void {
+    for (const serverName of serverNames) for (const listener of this.#listeners) listener(serverName);
   }
 
   /** Keys of the servers as far as they are in memory. */
@@ -125,6 +138,7 @@ export class KeyFetcher {
         if (fetched === undefined) return;
         const { keys, validUntil } = fetched.answer;
         await writeOriginKeys(db, { serverName, fetchedAt: clock.now(), validUntil, answer: fetched.json }, keys);
+        this.#announce([serverName]);
       }),
     );
   }
@@ -145,6 +159,7 @@ export class KeyFetcher {
       const told = new Set(answers.map((answer) => answer.serverName));
       for (const [serverName] of batch) this.#noteAttempt(attempt(serverName), told.has(serverName));
       await writeNotaryKeys(db, latestKeys(answers), clock.now());
+      this.#announce(told);
     }
   }
 

@@ -1,5 +1,12 @@
 import type { ServerName } from '../protocol/event.ts';
-import { KeyFetcher, type KeyFetcherOptions, type KeysOfServer, type KnownKey, type Wants } from './key-fetcher.ts';
+import {
+  KeyFetcher,
+  type KeyFetcherOptions,
+  type KeyListener,
+  type KeysOfServer,
+  type KnownKey,
+  type Wants,
+} from './key-fetcher.ts';
 import type { OwnKeys } from './own-keys.ts';
 
 /** A key that something was signed with. */
@@ -28,6 +35,8 @@ export interface KeyRing {
   fetch(wanted: readonly WantedKey[]): Promise<VerifyKeys>;
   /** Asks servers for their keys anew, apart from those that were asked only just now, and stores what they answer. */
   askAgain(serverNames: readonly ServerName[]): Promise<void>;
+  /** @param listener told of each server whose keys this process has learned, or learned anew. @returns stops listening */
+  onLearned(listener: KeyListener): () => void;
 }
 
 export interface KeyRingOptions extends KeyFetcherOptions {
@@ -99,5 +108,9 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
     };
   }
 
-  return { fetch, askAgain: (serverNames) => fetcher.askOrigins(serverNames) };
+  return {
+    fetch,
+    askAgain: (serverNames) => fetcher.askOrigins(serverNames),
+    onLearned: (listener) => fetcher.onStored(listener),
+  };
 }

@@ -2,6 +2,7 @@ import type { Federation } from '../federation/federation.ts';
 import { isJsonObject } from '../protocol/json.ts';
 import { openErasedUsers } from '../rooms/erased-users.ts';
 import { openEventCache } from '../rooms/event-cache.ts';
+import { newReceiving, type Receiving } from '../rooms/receive.ts';
 import type { RoomParts } from '../rooms/room-parts.ts';
 import { RoomWriter } from '../rooms/room-writer.ts';
 import { TYPING_CHANNEL, Typing } from '../rooms/typing.ts';
@@ -27,6 +28,7 @@ const CHANNELS = [TYPING_CHANNEL, PRESENCE_CHANNEL, RECOVERY_CHANNEL, ENDED_SESS
 
 export interface RoomsAndSync {
   readonly parts: RoomParts;
+  readonly receiving: Receiving;
   readonly typing: Typing;
   readonly presence: Presence;
   readonly sync: SyncParts;
@@ -72,6 +74,7 @@ export async function openRooms(common: CommonParts, federation: Federation): Pr
   };
   return {
     parts,
+    receiving: newReceiving(clock),
     typing,
     presence,
     sync,

@@ -205,7 +205,7 @@ export function federationRoutes(parts: RouteParts): FederationRoute[] {
       resolveAlias: (alias) => localAliasTarget(rooms.parts, alias),
     }),
     ...federationContentRepositoryRoutes(media.repository),
-    ...transactionRoutes(openTransactionReceiver(rooms.parts, eduReceivers(parts))),
+    ...transactionRoutes(openTransactionReceiver(rooms.parts, rooms.receiving, eduReceivers(parts))),
     ...joinRoutes(rooms.parts),
     ...leaveRoutes(rooms.parts),
     ...inviteRoutes(rooms.parts),

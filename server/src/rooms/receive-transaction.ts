@@ -1,7 +1,7 @@
 import { LruCache } from '../base/lru-cache.ts';
 import { limitExceeded } from '../protocol/errors.ts';
 import type { EventId, ServerName } from '../protocol/event.ts';
-import { newReceiving, receivePdus } from './receive.ts';
+import { type Receiving, receivePdus } from './receive.ts';
 import { type EduReceivers, receiveEdus } from './receive-edus.ts';
 import type { RoomParts } from './room-parts.ts';
 
@@ -33,8 +33,11 @@ const WAIT_MS = 1_000;
 const FETCH_MS = 40_000;
 
 /** Receives transactions of other servers (Server-Server API, "Transactions"). One per process. */
-export function openTransactionReceiver(parts: RoomParts, eduReceivers: EduReceivers): TransactionReceiver {
-  const receiving = newReceiving(parts.clock);
+export function openTransactionReceiver(
+  parts: RoomParts,
+  receiving: Receiving,
+  eduReceivers: EduReceivers,
+): TransactionReceiver {
   const underWay = new Map<ServerName, number>();
   const results = new LruCache<string, Promise<TransactionResult>>(REMEMBERED);
 

@@ -93,6 +93,23 @@ export async function receivePdus(
   return results;
 }
 
+/**
+ * Looks again at the waiting events of one room whose missing pieces are here now, and at those of one server that it is time for.
+ *
+ * @param signal as of `receivePdus`
+ */
+export async function receiveWaitingPdus(
+  parts: RoomParts,
+  { order, patience }: Receiving,
+  roomNid: number,
+  origin: ServerName,
+  signal: AbortSignal,
+): Promise<void> {
+  const room = (await parts.rooms.byNid([roomNid])).get(roomNid);
+  if (room === undefined) return;
+  await order.run(`${roomNid} ${origin}`, () => receiveWaiting(parts, { room, origin, signal, patience }));
+}
+
 function roomIdOfUnverified(pdu: unknown): RoomId | undefined {
   return isJsonObject(pdu) && isRoomId(pdu.room_id) ? pdu.room_id : undefined;
 }

@@ -121,6 +121,39 @@ export async function takeWaitingPdus(
   }));
 }
 
+/** Where events wait that are to be looked at again. */
+export interface WaitingPlace {
+  readonly roomNid: number;
+  /** Server for which `takeWaitingPdus` gives them out. */
+  readonly server: ServerName;
+}
+
+const DUE = `SELECT DISTINCT ON (w.origin) w.origin AS server, w.room_nid AS "roomNid" FROM (
+    SELECT origin, room_nid, next_try_ts FROM waiting_pdus WHERE key_server IS NOT NULL AND next_try_ts <= $1
+    ORDER BY next_try_ts LIMIT $2) w
+  ORDER BY w.origin, w.next_try_ts`;
+const MOST_DUE = 5_000;
+
+/**
+ * Rooms in which it is time to look again for the keys that events wait for: one of each server that brought such events, so that
+ * whoever brings many delays only their own.
+ *
+ * @param now in milliseconds since the epoch
+ */
+export async function dueForKeys(db: Queryable, now: number): Promise<WaitingPlace[]> {
+  const rows = await db.query<WaitingPlace>(DUE, [now, MOST_DUE]);
+  return rows.map(({ roomNid, server }) => ({ roomNid, server: fromStoredText(server) }));
+}
+
+const READY = `SELECT DISTINCT w.room_nid AS "roomNid", w.key_server AS server FROM waiting_pdus w
+  WHERE w.key_server = ANY ($1::text[]) AND EXISTS (SELECT FROM server_keys k WHERE k.server_name = w.key_server
+    AND k.key_id = ANY (w.key_ids) AND k.valid_until >= coalesce(w.key_valid_at, k.valid_until))`;
+
+/** Rooms in which events wait for keys of the servers that are here now. */
+export async function readyByKeys(db: Queryable, servers: readonly ServerName[]): Promise<WaitingPlace[]> {
+  return await db.query<WaitingPlace>(READY, [servers]);
+}
+
 /** Lets go of an event that is here now, or that need not be waited for any longer, as one server has brought it. */
 export async function dropWaitingPdu(
   db: Queryable,

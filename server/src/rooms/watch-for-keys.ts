@@ -1,0 +1,78 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Limiter } from '../base/limiter.ts';
+import { repeat } from '../base/repeat.ts';
+import type { ServerName } from '../protocol/event.ts';
+import { dueForKeys, readyByKeys, type WaitingPlace } from '../storage/waiting-pdus.ts';
+import { type Receiving, receiveWaitingPdus } from './receive.ts';
+import type { RoomParts } from './room-parts.ts';
+
+/** How often it is seen for which events it is time. */
+const LOOK_MS = 2_000;
+/** Servers whose events are looked at again side by side: whoever keeps one waiting for its keys does not keep the others. */
+const AT_A_TIME = 16;
+/** Time in which events may be fetched that those build on whose key has come. */
+const FETCH_MS = 40_000;
+/** How long looks that are under way may hold up the end of the process. They are repeated. */
+const STOP_MS = 1_000;
+
+export interface KeyWatch {
+  stop(): Promise<void>;
+}
+
+/**
+ * Sees to events that wait for the key that they were signed with, also where nothing else happens in their room: they are
+ * looked at again as soon as a key of that server becomes known in whatever way, and at the growing intervals and as often as
+ * `takeWaitingPdus` says. What waits is in the database, so this goes on after a restart, and processes share it.
+ */
+export function watchForKeys(parts: RoomParts, receiving: Receiving): KeyWatch {
+  const { db, clock, keyRing } = parts;
+  const limiter = new Limiter(AT_A_TIME);
+  const end = new AbortController();
+  const onError = (error: unknown) => {
+    // Whatever is broken off by the end of the process is no error.
+    if (!end.signal.aborted) parts.onError(error);
+  };
+  const learned = new Set<ServerName>();
+  const underWay = new Set<Promise<void>>();
+  let isAsking = false;
+
+  async function lookIn(places: readonly WaitingPlace[]): Promise<void> {
+    const look = async ({ roomNid, server }: WaitingPlace) => {
+      if (end.signal.aborted) return;
+      const signal = AbortSignal.any([end.signal, AbortSignal.timeout(FETCH_MS)]);
+      await receiveWaitingPdus(parts, receiving, roomNid, server, signal);
+    };
+    await Promise.all(places.map((place) => limiter.run(() => look(place)).catch(onError)));
+  }
+
+  /** Servers that are learned of while the database is asked are asked about together. */
+  function askForLearned(): void {
+    if (isAsking || learned.size === 0 || end.signal.aborted) return;
+    isAsking = true;
+    const servers = [...learned];
+    learned.clear();
+    const look: Promise<void> = readyByKeys(db, servers)
+      .finally(() => {
+        isAsking = false;
+        askForLearned();
+      })
+      .then(lookIn)
+      .catch(onError)
+      .finally(() => underWay.delete(look));
+    underWay.add(look);
+  }
+
+  const stopListening = keyRing.onLearned((server) => {
+    learned.add(server);
+    askForLearned();
+  });
+  const repeated = repeat(async () => lookIn(await dueForKeys(db, clock.now())), LOOK_MS, onError);
+
+  return {
+    async stop() {
+      stopListening();
+      end.abort();
+      await Promise.race([Promise.all([repeated.stop(), ...underWay]), delay(STOP_MS, undefined, { ref: false })]);
+    },
+  };
+}
