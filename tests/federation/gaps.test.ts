@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { supportedRoomVersions } from '../../server/src/protocol/room-versions.ts';
+import { openDatabase } from '../../server/src/storage/database.ts';
 import { brokenRules } from '../harness/broken-rules.ts';
 import { startHomeserver } from '../harness/homeserver.ts';
 import { Person } from '../harness/person.ts';
@@ -16,6 +17,13 @@ async function send(...events: { pdu: unknown }[]) {
   const answer = await puppet.call(alpha.serverName, 'PUT', `/v1/send/${txns++}`, body as never);
   expect(answer.status, answer.text).toBe(200);
   return answer.body.pdus as Record<string, { error?: string }>;
+}
+
+async function admissionsOf(eventId: string): Promise<string[]> {
+  const db = openDatabase({ connection: alpha.databaseUrl, poolSize: 1 });
+  const rows = await db.query<{ admission: string }>('SELECT admission FROM events WHERE event_id = $1', [eventId]);
+  await db.close();
+  return rows.map(({ admission }) => admission);
 }
 
 async function personInPuppetRoom(version = '12') {
@@ -87,6 +95,22 @@ test('A1.9 events of another room are no part of a state that a server tells', a
   const last = room.message(creator, 'found');
   expect(await send(last)).toEqual({ [last.eventId]: {} });
   expect((await alice.room('GET', room.roomId, 'state/m.room.name/')).status).toBe(404);
+});
+
+test('A1.2 an answer that holds another event than the one that was asked for is ignored', async () => {
+  const { room, alice, creator } = await personInPuppetRoom();
+  const named = (name: string) =>
+    room.know(room.build({ type: 'm.room.name', sender: creator, stateKey: '', content: { name } }).pdu);
+  const [wanted, another] = [named('asked for'), named('told instead')];
+  room.message(creator, 'lost');
+  puppet.answers.set('get_missing_events', () => ({ events: [] }));
+  const ids = [...room.state.values(), wanted].map((event) => event.eventId);
+  puppet.answers.set('state_ids', () => ({ pdu_ids: ids, auth_chain_ids: [] }));
+  puppet.answers.set('event', () => ({ pdus: [another.pdu], origin: puppet.serverName, origin_server_ts: 1 }));
+  const last = room.message(creator, 'found');
+  expect(await send(last)).toEqual({ [last.eventId]: {} });
+  expect((await alice.room('GET', room.roomId, 'state/m.room.name/')).status).toBe(404);
+  expect(await admissionsOf(another.eventId)).toEqual([]);
 });
 
 for (const [how, answer] of [

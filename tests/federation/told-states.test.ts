@@ -41,6 +41,16 @@ async function admissionOf(eventId: string) {
   return row?.admission;
 }
 
+async function extremitiesOf(room: PuppetRoom): Promise<string[]> {
+  const db = openDatabase({ connection: alpha.databaseUrl, poolSize: 1 });
+  const rows = await db.query<{ event_id: string }>(
+    'SELECT e.event_id FROM rooms r JOIN events e ON e.nid = ANY (r.extremities) WHERE r.room_id = $1',
+    [room.roomId],
+  );
+  await db.close();
+  return rows.map((row) => row.event_id);
+}
+
 test('A1.12 an event that a state told further back forbids is accepted when what that stood in for arrives', async () => {
   const { room, alice, guest, guestJoins } = await roomWithLies();
   const missed = guestJoins();
@@ -116,6 +126,50 @@ test('A1.12 nor when a refused event that it was told for is what later ones fol
   const next = room.message(creator, 'on the branch whose state was told');
   expect(await send(next)).toEqual({ [next.eventId]: {} });
   expect(await alice.membership(room.roomId, alice.userId)).toBe('join');
+});
+
+test.each([
+  [20, 'is no end of the graph where all of them agree with it'],
+  [21, 'stays an end of the graph without being compared with them'],
+])('A1.14 what arrives in place of %i told states %s', async (count, _title) => {
+  const { room } = await roomWithLies();
+  const state = [...room.state.values()];
+  const missed = room.message(creator, 'missed');
+  for (let n = 0; n < count; n++) {
+    // The state that is told differs from one to the next, and each time it is a sound one.
+    const topic = room.build({ type: 'm.room.topic', sender: creator, stateKey: '', content: { topic: `${n}` } });
+    const told = [...state, room.know(topic.pdu)].map((event) => event.eventId);
+    puppet.answers.set('state_ids', () => ({ pdu_ids: told, auth_chain_ids: [] }));
+    const branch = { type: 'm.room.message', sender: creator, content: { body: `${n}` }, prevEvents: [missed.eventId] };
+    const event = room.build(branch);
+    expect(await send(event)).toEqual({ [event.eventId]: {} });
+  }
+  expect(await send(missed)).toEqual({ [missed.eventId]: {} });
+  expect((await extremitiesOf(room)).includes(missed.eventId)).toBe(count > 20);
+});
+
+test('an outdated value that was told, where the rules prefer it, goes with the next change of it', async () => {
+  const { room, alice } = await roomWithLies();
+  const topic = (text: string, originServerTs?: number) => {
+    const draft = { type: 'm.room.topic', sender: creator, stateKey: '', content: { topic: text } };
+    return room.add(originServerTs === undefined ? draft : { ...draft, originServerTs });
+  };
+  const ids = () => [...room.state.values()].map((event) => event.eventId);
+  const topicHere = async () => (await alice.roomOk('GET', room.roomId, 'state/m.room.topic/')).topic;
+  // Of two values that are in conflict, the one that claims to be from later wins.
+  await send(topic('outdated', Date.now() + 86_400_000));
+  const told = ids();
+  await send(topic('current'));
+  expect(await topicHere()).toBe('current');
+  const missed = room.message(creator, 'missed');
+  puppet.answers.set('state_ids', () => ({ pdu_ids: told, auth_chain_ids: [] }));
+  await send(room.message(creator, 'stands on what was told'));
+  await send(missed);
+  expect(await topicHere()).toBe('outdated');
+  await send(topic('next'));
+  expect(await topicHere()).toBe('next');
+  await send(room.message(creator, 'and it stays'));
+  expect(await topicHere()).toBe('next');
 });
 
 test('events of a gap that a told state forbids wait as well', async () => {

@@ -43,6 +43,13 @@ async function sendInvite(room: PuppetRoom, invite: { eventId: string; pdu: unkn
   return await from.call(alpha.serverName, 'PUT', path, body as never);
 }
 
+/** Why an event was refused that the puppet sends. */
+async function errorOf(event: SignedEvent): Promise<string | undefined> {
+  const sent = await puppet.call(alpha.serverName, 'PUT', `/v1/send/${txns++}`, { pdus: [event.pdu] });
+  expect(sent.status, sent.text).toBe(200);
+  return sent.body.pdus[event.eventId].error;
+}
+
 const invalid = { status: 400, body: { errcode: 'M_INVALID_PARAM' } };
 
 for (const version of supportedRoomVersions) {
@@ -264,6 +271,70 @@ describe('what follows', () => {
     expect(taken.body.pdus).toEqual({ [back.eventId]: {} });
     const sync = await alice.ok('GET', '/sync');
     expect(sync.rooms?.invite?.[room.roomId]).toBeUndefined();
+  });
+
+  test('nothing but a leave or a ban of the invited user takes an invite back', async () => {
+    const alice = await newPerson();
+    const room = PuppetRoom.create(puppet);
+    const invite = inviteOf(room, alice.userId);
+    await sendInvite(room, invite);
+    room.apply(invite);
+    const ofAlice = { sender: creator, stateKey: alice.userId };
+    for (const draft of [
+      { ...ofAlice, type: 'org.example.member', content: { membership: 'leave' } },
+      { ...ofAlice, type: 'm.room.member', content: { membership: 'knock' } },
+      { ...ofAlice, type: 'm.room.member', content: {} },
+      { ...ofAlice, type: 'm.room.member', content: { membership: 'leave' }, stateKey: `@nobody:${alpha.serverName}` },
+    ])
+      expect(await errorOf(room.build(draft)), JSON.stringify(draft)).toBeTypeOf('string');
+    await alice.untilInvited(room.roomId);
+    const ban = room.build({ ...ofAlice, type: 'm.room.member', content: { membership: 'ban' } });
+    expect(await errorOf(ban)).toBeUndefined();
+    const sync = await alice.ok('GET', '/sync');
+    expect(sync.rooms?.invite?.[room.roomId]).toBeUndefined();
+  });
+
+  test('of a room that nobody here is in, nothing is heard of whoever is not invited, here or elsewhere', async () => {
+    const alice = await newPerson();
+    const room = PuppetRoom.create(puppet);
+    room.serve();
+    await alice.join(room.roomId, [puppet.serverName]);
+    const away = room.add({
+      type: 'm.room.member',
+      sender: creator,
+      stateKey: rogue.user('invited'),
+      content: { membership: 'invite' },
+    });
+    expect(await errorOf(away)).toBeUndefined();
+    await alice.roomOk('POST', room.roomId, 'leave', {});
+    for (const stateKey of [rogue.user('invited'), alice.userId]) {
+      const ban = room.build({ type: 'm.room.member', sender: creator, stateKey, content: { membership: 'ban' } });
+      expect(await errorOf(ban)).toBe('no user of this server is in the room');
+    }
+  });
+
+  test('A1.2 an invite that nobody has authorised yet authorises nothing', async () => {
+    const [alice, bob] = [await newPerson(), await newPerson()];
+    const room = PuppetRoom.create(puppet);
+    room.serve();
+    // Its sender is not in the room, which this server cannot know.
+    const invite = inviteOf(room, bob.userId, puppet.user('stranger'));
+    expect((await sendInvite(room, invite)).status).toBe(200);
+    await alice.join(room.roomId, [puppet.serverName]);
+    const authEvents = [room.eventOf('m.room.power_levels')?.eventId, room.eventOf('m.room.member', creator)?.eventId];
+    const kick = room.build({
+      type: 'm.room.member',
+      sender: creator,
+      stateKey: bob.userId,
+      content: { membership: 'leave' },
+      authEvents: [...authEvents, invite.eventId].map(String),
+    });
+    puppet.answers.set('event_auth', () => undefined);
+    expect(await errorOf(kick)).toContain('cannot be had');
+    room.know(invite.pdu);
+    room.know(kick.pdu);
+    room.serve();
+    expect(await errorOf(kick)).toContain('auth events');
   });
 
   test('an invite to a room that this server is in is signed, and comes with the room’s events', async () => {

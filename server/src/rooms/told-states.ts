@@ -8,6 +8,14 @@ import { resolveSnapshots } from './resolve-state.ts';
 import type { RoomParts } from './room-parts.ts';
 import { type Held, statesAfter } from './surroundings.ts';
 
+/*
+ * An event that was accepted by a told state keeps the states before and after it when what the told state stood in for arrives.
+ * Of an honest server nothing is lost by that: it told the state after the missing events. What a lying one left out comes back
+ * with the arrival, which stays an end of the graph (`contradictsTold`). What it told instead of something newer stays as far as
+ * state resolution prefers it, as in a fork: an outdated value that claims a later time, until that value is changed the next
+ * time. The alternative would be to judge all that came after once more, and to take back what clients have been shown.
+ */
+
 /** What states that other servers told stand in for, at some events or not far before them. */
 export interface ToldBehind {
   readonly missing: readonly EventId[];
