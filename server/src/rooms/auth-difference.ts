@@ -11,6 +11,9 @@ import type { Queryable } from '../storage/database.ts';
 /** Events added in this transaction, with their auth events, by nid. */
 export type AddedEvents = ReadonlyMap<number, { readonly authEvents: readonly number[] }>;
 
+/** What stored events reach: `authReach`, or what remembers its answers, which never change. */
+export type FindReach = (nids: readonly number[]) => Promise<AuthReach>;
+
 /** What events reach by their auth events, themselves included. */
 interface Reach {
   /** Of those that are not stored yet. */
@@ -32,9 +35,10 @@ export async function authDifference(
   added: AddedEvents,
   conflicted: readonly (readonly number[])[],
   shared: () => readonly number[],
+  findReach: FindReach = (nids) => authReach(db, nids),
 ): Promise<Set<number>> {
   const fresh = await withoutStored(db, added);
-  const own = await Promise.all(conflicted.map((nids) => reachOf(db, fresh, nids)));
+  const own = await Promise.all(conflicted.map((nids) => reachOf(findReach, fresh, nids)));
   const candidates: Candidate[] = [
     ...[...new Set(own.flatMap((reach) => [...reach.added]))].filter(
       (nid) => !own.every((reach) => reach.added.has(nid)),
@@ -81,9 +85,9 @@ function spansBetween(reaches: readonly AuthReach[]) {
   });
 }
 
-async function reachOf(db: Queryable, added: AddedEvents, nids: readonly number[]): Promise<Reach> {
+async function reachOf(findReach: FindReach, added: AddedEvents, nids: readonly number[]): Promise<Reach> {
   const { passed, stored } = throughAdded(added, nids);
-  return { added: passed, stored: await authReach(db, stored) };
+  return { added: passed, stored: await findReach(stored) };
 }
 
 async function reachBelow(db: Queryable, added: AddedEvents, nids: readonly number[]): Promise<Reach> {

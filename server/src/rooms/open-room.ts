@@ -1,3 +1,4 @@
+import { LruCache } from '../base/lru-cache.ts';
 import { authEventKeys } from '../protocol/auth-events.ts';
 import { authorize } from '../protocol/auth-rules.ts';
 import { authStateOf } from '../protocol/authorization.ts';
@@ -6,6 +7,7 @@ import { type Event, type EventId, type Pdu, type ServerName, type StateKey, sta
 import { hashAndSignEvent, type SignedEvent, type UnsignedPdu } from '../protocol/event-signing.ts';
 import { nearestSafeInteger } from '../protocol/json.ts';
 import { type RoomVersion, roomVersion } from '../protocol/room-versions.ts';
+import { type AuthReach, authReach } from '../storage/auth-chains.ts';
 import type { Transaction } from '../storage/database.ts';
 import type { StoredEvent } from '../storage/events.ts';
 import type { RoomHeadRow, RoomRow } from '../storage/rooms.ts';
@@ -33,6 +35,9 @@ interface Checkpoint {
   readonly transactions: number;
   readonly alongside: number;
 }
+
+/** Numbers of chains and of events that are kept in memory while a room is open. */
+const REMEMBERED_CHAINS = 100_000;
 
 /**
  * A room whose row is locked by the running transaction: the one place where events are attached to a room. Nothing is
@@ -69,6 +74,8 @@ export class OpenRoom {
   readonly #parts: RoomParts;
   readonly #byNid = new Map<number, NewEvent>();
   readonly #byId = new Map<EventId, NewEvent>();
+  /** What stored events rest upon. While branches are open, each event on them asks for much the same. */
+  readonly #authReaches = new LruCache<string, AuthReach>(REMEMBERED_CHAINS);
   /** What the room that this one continues has added. */
   #before: ReadonlyMap<number, NewEvent> = new Map();
 
@@ -284,6 +291,16 @@ export class OpenRoom {
     const snapshot = deriveSnapshot(id, from, changes);
     this.newSnapshots.push(snapshot);
     return snapshot;
+  }
+
+  /** `authReach` of events that are stored, remembered: rows of that index never change. */
+  async authReach(nids: readonly number[]): Promise<AuthReach> {
+    const key = [...nids].sort((one, other) => one - other).join();
+    const known = this.#authReaches.get(key);
+    if (known !== undefined) return known;
+    const reach = await authReach(this.#parts.db, nids);
+    this.#authReaches.set(key, reach, reach.size + nids.length);
+    return reach;
   }
 
   /** Lets go of the head at which this server was last in the room: the room has gone on elsewhere since. */

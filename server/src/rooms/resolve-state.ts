@@ -217,7 +217,8 @@ class ResolutionEvents {
     if (this.version.stateResolution === 'v1') return new Set();
     const own = snapshots.map((state) => [...conflicted].flatMap((key) => snapshotGet(state, key) ?? []));
     const shared = () => [...snapshotEntries(snapshots[0])].flatMap(([key, nid]) => (conflicted.has(key) ? [] : [nid]));
-    const different = await authDifference(this.#parts.db, this.#added, own, shared);
+    const findReach = (nids: readonly number[]) => this.#open.authReach(nids);
+    const different = await authDifference(this.#parts.db, this.#added, own, shared, findReach);
     await this.#nameAll([...different]);
     return new Set([...different].flatMap((nid) => this.#ids.get(nid) ?? []));
   }

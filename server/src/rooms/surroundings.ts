@@ -1,4 +1,4 @@
-import { authEventIds, type Event, type EventId, prevEventIds } from '../protocol/event.ts';
+import { authEventIds, type Event, type EventId, prevEventIds, stateKey } from '../protocol/event.ts';
 import { type Admission, eventsById, type StoredEvent } from '../storage/events.ts';
 import { missingFromHistory } from '../storage/missing-prev-events.ts';
 import type { Snapshot } from '../storage/state-snapshots.ts';
@@ -67,7 +67,7 @@ export interface Surroundings {
 }
 
 /**
- * Looks for the events, those that they name, and the room's forward extremities, beside which they may come to stand.
+ * Looks for the events, their state keys, those that they name, and the room's forward extremities, beside which they may come to stand.
  *
  * @throws Error from `held` for others that have not been added in this transaction: nobody has looked for those
  */
@@ -83,6 +83,10 @@ export async function surroundingsOf(
   const [rows, missing] = await Promise.all([
     eventsById(parts.db, [...wanted]),
     missingFromHistory(parts.db, open.room.nid, own),
+    // Each of them asks for its own: now all are in memory.
+    parts.stateKeys.intern(
+      pdus.flatMap(({ pdu }) => (pdu.state_key === undefined ? [] : stateKey(pdu.type, pdu.state_key))),
+    ),
   ]);
   const stored = new Map(
     rows.flatMap((row) => (row.roomNid === open.room.nid ? [[row.eventId, fromStored(open, row)] as const] : [])),
