@@ -11,7 +11,7 @@ import { createRoom, registerUser, type TestUser } from './browser-session.ts';
 import { gateRequests } from './request-gate.ts';
 import { roomSummary } from './room-summary.ts';
 import { createTestPlatform, until } from './test-platform.ts';
-import { roomInList, sharedBrowser, visitAs } from './visitor.ts';
+import { roomInList, sharedBrowser, visit, visitAs } from './visitor.ts';
 
 describe('a large answer of sync is taken in by slices', () => {
   const joined = (time: number, isFavourite = false) => ({
@@ -152,6 +152,29 @@ describe('somebody in many rooms', async () => {
       await expect.poll(focused).toMatch(/^project 1/);
       await page.keyboard.press('Home');
       await expect.poll(focused).toContain(`project ${ROOMS - 1}`);
+      await page.context().close();
+    });
+
+    test('is told when the server cannot be reached or a part of the page is missing, and goes on afterwards', async () => {
+      const { page } = await visit(browser(), `${server.baseUrl}/#/sign-in`);
+      await page.route(/\/sync\?/, (route) => route.abort());
+      await page.getByLabel('Username').fill('anaruiz');
+      await page.getByLabel('Password', { exact: true }).fill('a long enough password');
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.getByRole('heading', { name: 'The server cannot be reached' }).waitFor();
+
+      // It was loaded again for this a moment ago, and once is enough.
+      await page.evaluate(() => sessionStorage.setItem('parley:reloaded-at', String(Date.now())));
+      await page.route(/session-view-model/, (route) => route.abort());
+      await page.reload();
+      await page.getByRole('heading', { name: 'This could not be loaded' }).waitFor();
+      await page.unroute(/session-view-model/);
+      await page.getByRole('button', { name: 'Reload the page' }).click();
+      await page.getByRole('heading', { name: 'The server cannot be reached' }).waitFor();
+
+      await page.unroute(/\/sync\?/);
+      await page.getByRole('button', { name: 'Try now' }).click();
+      await roomInList(page, `project ${ROOMS - 1}`).waitFor();
       await page.context().close();
     });
 

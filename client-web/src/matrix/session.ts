@@ -171,6 +171,8 @@ export class Session {
     else if (state === SyncState.Syncing) this.#sdkStatus = 'live';
     else if (state === SyncState.Error) this.#sdkStatus = hasData ? 'offline' : 'unreachable';
     else if (hasData && state !== SyncState.Stopped) this.#sdkStatus = 'reconnecting';
+    // The SDK itself waits until the server says that it is there, and counts no further failures meanwhile.
+    else if (state === SyncState.Reconnecting) this.#sdkStatus = 'unreachable';
     this.#updateStatus();
   };
 

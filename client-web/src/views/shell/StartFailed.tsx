@@ -1,4 +1,5 @@
-import { WifiOff } from 'lucide-react';
+import { CloudOff, TriangleAlert, WifiOff } from 'lucide-react';
+import { isMissingPart } from '../../platform/missing-part.ts';
 import { useApp } from '../app-context.tsx';
 import { useT } from '../i18n.tsx';
 import { Button } from '../ui/Button.tsx';
@@ -9,20 +10,22 @@ import styles from './StartScreen.module.css';
 export function StartFailed({ error }: { error: unknown }) {
   const t = useT('shell');
   const app = useApp();
+  const isMissing = isMissingPart(error);
   return (
     <main className={styles.screen}>
       <EmptyState
-        title={t('startFailed')}
+        icon={isMissing ? CloudOff : TriangleAlert}
+        title={t(isMissing ? 'missingPart' : 'startFailed')}
         actions={
           <>
             <Button onPress={() => void app.signOut()}>{t('signOut')}</Button>
-            <Button variant="primary" onPress={() => void app.start()}>
-              {t('tryAgain')}
+            <Button variant="primary" onPress={() => (isMissing ? window.location.reload() : void app.start())}>
+              {t(isMissing ? 'reload' : 'tryAgain')}
             </Button>
           </>
         }
       >
-        {error instanceof Error ? error.message : String(error)}
+        {isMissing ? t('missingPartText') : error instanceof Error ? error.message : String(error)}
       </EmptyState>
     </main>
   );
