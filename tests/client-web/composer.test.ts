@@ -161,6 +161,31 @@ describe.skipIf(CHROMIUM === undefined)('the composer', async () => {
     await expect.poll(async () => (await sent())[0]).toMatchObject({ msgtype: 'm.file', body: 'notes.txt' });
   });
 
+  test('a file that failed waits in its room while one looks at another, and the browser asks before it is lost', async () => {
+    await createRoom([ana], { name: 'elsewhere' });
+    await page.route(/\/upload/, (route) => route.abort());
+    await attach(page, [{ name: 'kept.txt', mimeType: 'text/plain', buffer: Buffer.from('kept') }]);
+    await page.getByRole('button', { name: 'Send' }).click();
+    await page.getByText('Not sent. Try again.').waitFor();
+    await page.getByRole('link', { name: 'elsewhere' }).click();
+    await page.getByRole('textbox', { name: /^Message .*elsewhere/ }).waitFor();
+    expect(await page.getByText('kept.txt').count()).toBe(0);
+    await page.goBack();
+    await page.getByText('kept.txt').waitFor();
+
+    const asked = page.waitForEvent('dialog');
+    const left = page.evaluate(() => location.reload());
+    const question = await asked;
+    expect(question.type()).toBe('beforeunload');
+    await question.dismiss();
+    await left;
+    await page.unroute(/\/upload/);
+    await page.getByRole('button', { name: 'Retry' }).click();
+    await row(page, 'kept.txt').waitFor();
+    await page.reload();
+    await row(page, 'kept.txt').waitFor();
+  });
+
   test('a file that is too large is refused before it is sent', async () => {
     await attach(page, [{ name: 'huge.bin', mimeType: 'application/octet-stream', buffer: Buffer.alloc(300_000) }]);
     await page.getByText(/at most 200 kB can be sent/).waitFor();

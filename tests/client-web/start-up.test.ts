@@ -102,7 +102,7 @@ describe('somebody in many rooms', async () => {
       ...createTestPlatform(server.baseUrl),
       // A slow machine: every look at the clock is later than a turn.
       now: () => (time += 20),
-      page: { pause: async () => void pauses++, drawn: async () => {}, onHide: () => () => {} },
+      page: { ...createTestPlatform(server.baseUrl).page, pause: async () => void pauses++ },
     };
     const frame = new SessionFrame({ baseUrl: server.baseUrl, ...ana }, platform);
     const session = await openSession(frame);

@@ -22,7 +22,7 @@ export function createTestPlatform(origin: string, storage: KeyValueStore = crea
       close: () => {},
     },
     network: { isOnline: () => true, onChange: () => () => {} },
-    page: { pause: async () => {}, drawn: async () => {}, onHide: () => () => {} },
+    page: { pause: async () => {}, drawn: async () => {}, askBeforeLeaving: () => () => {}, onHide: () => () => {} },
     origin,
     shown,
   };

@@ -4,6 +4,8 @@ export interface Page {
   pause(): Promise<void>;
   /** Lets what has changed be drawn. To be awaited before work that nobody sees. */
   drawn(): Promise<void>;
+  /** Lets the browser ask whoever leaves the page whether they mean it. Returns the function that ends it. */
+  askBeforeLeaving(): () => void;
   /** Calls back when the page may be about to end: nothing later is sure. Returns the function that ends it. */
   onHide(listener: () => void): () => void;
 }
@@ -33,6 +35,11 @@ export function createPage(window: Window & { readonly scheduler?: Scheduler }):
           setTimeout(resolve, 0);
         });
       });
+    },
+    askBeforeLeaving() {
+      const ask = (event: BeforeUnloadEvent) => event.preventDefault();
+      window.addEventListener('beforeunload', ask);
+      return () => window.removeEventListener('beforeunload', ask);
     },
     onHide(listener) {
       const onChange = () => window.document.visibilityState === 'hidden' && listener();

@@ -11,7 +11,7 @@ import { type Conversation, conversationOf } from './conversation.ts';
 import { keepDraft, readDraft } from './drafts.ts';
 import { withCaption } from './media-message.ts';
 import { recentEmoji, rememberEmoji } from './recent-emoji.ts';
-import { UploadQueue } from './upload-queue.ts';
+import type { UploadQueue } from './upload-queue.ts';
 import { ViewModel } from './view-model.ts';
 
 export type { Completion } from './completion.ts';
@@ -20,6 +20,8 @@ export type { UploadItem } from './upload-queue.ts';
 
 export interface ComposerOptions {
   threadId?: string | undefined;
+  /** The files of the same room or thread. They outlive the composer. */
+  uploads: UploadQueue;
 }
 
 /** Why nothing can be written here. */
@@ -84,7 +86,7 @@ export class ComposerViewModel extends ViewModel<ComposerState> {
     this.#session = session;
     this.#conversation = conversation;
     this.#typing = new TypingNotifier(session, roomId);
-    this.uploads = new UploadQueue(session, { roomId, threadId: options.threadId });
+    this.uploads = options.uploads;
     this.own(watchRoomFacts(room, () => this.#setFacts(roomFacts(session, room))));
     this.own(conversation.subscribe(() => this.#followConversation()));
     this.own(() => this.#saveDraft());
@@ -232,10 +234,6 @@ function withUsers(mentions: { user_ids?: string[]; room?: true }, added: readon
   return { ...mentions, ...(userIds.length > 0 && { user_ids: userIds }) };
 }
 
-export function createComposerViewModel(
-  session: Session,
-  roomId: string,
-  options: ComposerOptions = {},
-): ComposerViewModel {
+export function createComposerViewModel(session: Session, roomId: string, options: ComposerOptions): ComposerViewModel {
   return new ComposerViewModel(session, roomId, options);
 }

@@ -3,7 +3,7 @@ import { Session } from '../matrix/session.ts';
 import type { SyncStatus } from '../matrix/sync-status.ts';
 import type { Platform } from '../platform/platform.ts';
 import { ChangePasswordViewModel } from './change-password.ts';
-import { type ComposerOptions, type ComposerViewModel, createComposerViewModel } from './composer.ts';
+import { type ComposerViewModel, createComposerViewModel } from './composer.ts';
 import { CreateChannelViewModel } from './create-channel.ts';
 import { DevicesViewModel } from './devices.ts';
 import type { MediaViewModel } from './media.ts';
@@ -20,6 +20,7 @@ import { RoomPreviewViewModel } from './room-preview.ts';
 import { RoomSettingsViewModel } from './room-settings.ts';
 import type { SessionFrame } from './session-frame.ts';
 import { createTimelineViewModel, type TimelineOptions, type TimelineViewModel } from './timeline.ts';
+import { UploadQueue } from './upload-queue.ts';
 import { ViewModel } from './view-model.ts';
 
 export interface SessionState {
@@ -37,6 +38,8 @@ export class SessionViewModel extends ViewModel<SessionState> {
   readonly roomList: RoomListViewModel;
   readonly notifications: NotificationsViewModel;
   readonly #session: Session;
+  /** By room and thread: files wait and are sent while one looks at other rooms. */
+  readonly #uploads = new Map<string, UploadQueue>();
 
   constructor(session: Session, frame: SessionFrame) {
     super({ sync: session.getSyncStatus() });
@@ -70,8 +73,9 @@ export class SessionViewModel extends ViewModel<SessionState> {
     return createTimelineViewModel(this.#session, roomId, options);
   }
 
-  createComposer(roomId: string, options: ComposerOptions): ComposerViewModel {
-    return createComposerViewModel(this.#session, roomId, options);
+  createComposer(roomId: string, { threadId }: { threadId?: string | undefined }): ComposerViewModel {
+    const uploads = this.#uploadsOf(roomId, threadId);
+    return createComposerViewModel(this.#session, roomId, { threadId, uploads });
   }
 
   createRoomPreview(roomIdOrAlias: string, via: readonly string[]): RoomPreviewViewModel {
@@ -128,6 +132,16 @@ export class SessionViewModel extends ViewModel<SessionState> {
   /** Tries to reach the server now instead of waiting for the next attempt. */
   reconnect(): void {
     this.#session.reconnect();
+  }
+
+  #uploadsOf(roomId: string, threadId: string | undefined): UploadQueue {
+    const key = `${roomId} ${threadId ?? ''}`;
+    const known = this.#uploads.get(key);
+    if (known) return known;
+    const uploads = new UploadQueue(this.#session, { roomId, threadId });
+    this.#uploads.set(key, uploads);
+    this.own(() => uploads.dispose());
+    return uploads;
   }
 
   /** Ends the login on the server and deletes what is kept of it here. */

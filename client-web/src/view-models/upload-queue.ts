@@ -39,11 +39,19 @@ export class UploadQueue extends ViewModel<UploadState> {
   readonly #running = new Map<number, AbortController>();
   readonly #extras = new Map<number, BatchExtras>();
   #lastId = 0;
+  /** Ends the question whether the page may be left. */
+  #letGo: (() => void) | undefined;
 
   constructor(session: Session, target: SendTarget) {
     super({ items: [] });
     this.#session = session;
     this.#target = target;
+    // Nothing keeps the files themselves beyond the page.
+    this.own(this.subscribe(() => this.#askBeforeLeaving(this.getState().items.length > 0)));
+    this.own(() => this.#askBeforeLeaving(false));
+    this.own(() => {
+      for (const controller of this.#running.values()) controller.abort();
+    });
   }
 
   get hasWaiting(): boolean {
@@ -126,6 +134,14 @@ export class UploadQueue extends ViewModel<UploadState> {
           },
         }),
     };
+  }
+
+  #askBeforeLeaving(isAsking: boolean): void {
+    if (isAsking) this.#letGo ??= this.#session.platform.page.askBeforeLeaving();
+    else {
+      this.#letGo?.();
+      this.#letGo = undefined;
+    }
   }
 
   async #markTooLarge(): Promise<void> {
