@@ -169,6 +169,13 @@ describe.skipIf(CHROMIUM === undefined)('two people in a room', async () => {
     await expect.poll(() => anaPage.getByText('Waiting for the connection.').count()).toBe(0);
   });
 
+  test('what one failed request has kept from the server is sent by itself, though sync never stopped', async () => {
+    await anaPage.route(/\/send\//, (route) => route.abort(), { times: 1 });
+    await write(anaPage, 'at the second attempt');
+    await row(benPage, 'at the second attempt').waitFor();
+    await expect.poll(() => anaPage.getByText('Waiting for the connection.').count()).toBe(0);
+  });
+
   test('what was written without a connection survives a reload, is sent in order, and nothing of it twice', async () => {
     // Of the first the server's answer is lost, of the others the request.
     let requests = 0;

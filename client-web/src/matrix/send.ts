@@ -1,4 +1,12 @@
-import { ConnectionError, EventStatus, HTTPError, type MatrixEvent, RelationType, type Room } from 'matrix-js-sdk';
+import {
+  ConnectionError,
+  EventStatus,
+  HTTPError,
+  type MatrixEvent,
+  RelationType,
+  type Room,
+  RoomEvent,
+} from 'matrix-js-sdk';
 import { field } from './event-content.ts';
 import type { Session } from './session.ts';
 
@@ -110,6 +118,41 @@ export async function retrySending(session: Session, roomId: string): Promise<vo
 export async function resendAfterOutage(session: Session): Promise<void> {
   const rooms = session.client.getRooms().filter(isWaitingForConnection);
   await Promise.all(rooms.map((room) => retrySending(session, room.roomId)));
+}
+
+/** Milliseconds until what failed is tried again while the server can be reached: at first, and at most. */
+const RESEND_FIRST_MS = 2000;
+const RESEND_LAST_MS = 60_000;
+
+/**
+ * Sends again what failed for want of a connection though sync goes on, which then brings no news of the connection: after
+ * seconds, then ever less often. Returns the function that ends it.
+ */
+export function resendWhileLive(session: Session): () => void {
+  const { client } = session;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let delayMs = RESEND_FIRST_MS;
+  let hasEnded = false;
+  const schedule = (): void => {
+    if (!hasEnded) timer ??= setTimeout(() => void resend(), delayMs);
+  };
+  const resend = async (): Promise<void> => {
+    const isLive = (): boolean => session.getSyncStatus() === 'live';
+    if (isLive()) await resendAfterOutage(session);
+    timer = undefined;
+    const isLeft = isLive() && client.getRooms().some(isWaitingForConnection);
+    delayMs = isLeft ? Math.min(2 * delayMs, RESEND_LAST_MS) : RESEND_FIRST_MS;
+    if (isLeft) schedule();
+  };
+  const onEcho = (_event: MatrixEvent, room: Room): void => {
+    if (isWaitingForConnection(room)) schedule();
+  };
+  client.on(RoomEvent.LocalEchoUpdated, onEcho);
+  return () => {
+    hasEnded = true;
+    clearTimeout(timer);
+    client.off(RoomEvent.LocalEchoUpdated, onEcho);
+  };
 }
 
 /** Whether what is unsent in a room was not refused: it is sent when the server can be reached. */

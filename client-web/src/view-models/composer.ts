@@ -90,6 +90,7 @@ export class ComposerViewModel extends ViewModel<ComposerState> {
     this.own(watchRoomFacts(room, () => this.#setFacts(roomFacts(session, room))));
     this.own(conversation.subscribe(() => this.#followConversation()));
     this.own(() => this.#saveDraft());
+    this.own(session.platform.page.onHide(() => this.#saveDraft()));
     this.own(() => this.#typing.stopped());
   }
 

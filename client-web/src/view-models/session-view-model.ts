@@ -1,4 +1,4 @@
-import { resendAfterOutage } from '../matrix/send.ts';
+import { resendAfterOutage, resendWhileLive } from '../matrix/send.ts';
 import { Session } from '../matrix/session.ts';
 import type { SyncStatus } from '../matrix/sync-status.ts';
 import type { Platform } from '../platform/platform.ts';
@@ -60,6 +60,7 @@ export class SessionViewModel extends ViewModel<SessionState> {
         if (this.getState().sync === 'live') void resendAfterOutage(session);
       }),
     );
+    this.own(resendWhileLive(session));
     this.own(() => void session.close());
   }
 
