@@ -84,6 +84,7 @@ async function configure(folder: string, ports: { readonly client: number; reado
     },
     rc_message: UNLIMITED,
     rc_registration: UNLIMITED,
+    rc_presence: { per_user: UNLIMITED },
     rc_login: { address: UNLIMITED, account: UNLIMITED, failed_attempts: UNLIMITED },
     rc_joins: { local: UNLIMITED, remote: UNLIMITED },
     rc_joins_per_room: UNLIMITED,

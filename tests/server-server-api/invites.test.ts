@@ -306,7 +306,8 @@ describe('what follows', () => {
       content: { membership: 'invite' },
     });
     expect(await errorOf(away)).toBeUndefined();
-    await alice.roomOk('POST', room.roomId, 'leave', {});
+    const kick = { type: 'm.room.member', sender: creator, stateKey: alice.userId, content: { membership: 'leave' } };
+    expect(await errorOf(room.add(kick))).toBeUndefined();
     for (const stateKey of [rogue.user('invited'), alice.userId]) {
       const ban = room.build({ type: 'm.room.member', sender: creator, stateKey, content: { membership: 'ban' } });
       expect(await errorOf(ban)).toBe('no user of this server is in the room');
