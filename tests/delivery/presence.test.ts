@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
 import { systemClock } from '../../server/src/base/clock.ts';
 import { PendingEdus } from '../../server/src/delivery/pending-edus.ts';
+import type { UserId } from '../../server/src/protocol/event.ts';
 import type { JsonObject } from '../../server/src/protocol/json.ts';
+import { createRoom } from '../../server/src/rooms/create-room.ts';
 import { joinRoom } from '../../server/src/rooms/join.ts';
 import { testClock } from '../harness/test-clock.ts';
 import { createTestDatabase, testDatabase } from '../harness/test-database.ts';
@@ -36,9 +38,9 @@ async function scene(clock = systemClock) {
 }
 
 /** Waits until the process has told what there was to tell: what is set now is told last. */
-async function untilToldLast({ presence }: Process, receiver: Receiver, statusMsg: string): Promise<void> {
-  await presence.set(ALICE, 'online', statusMsg);
-  await receiver.until((one) => told(one)[ALICE]?.status_msg === statusMsg);
+async function untilToldLast({ presence }: Process, receiver: Receiver, statusMsg: string, user: UserId = ALICE) {
+  await presence.set(user, 'online', statusMsg);
+  await receiver.until((one) => told(one)[user]?.status_msg === statusMsg);
 }
 
 test('servers that share a room with a user are told of their presence, changes behind one another as one', async () => {
@@ -74,10 +76,12 @@ test('a user who falls silent is told to be offline, and one who stays is named 
   await receiver.until((one) => told(one)[ALICE]?.presence === 'online');
   const renewals = () => receiver.edus('m.presence').length;
   const before = renewals();
-  clock.advance(20 * 60_000);
-  await process.presence.syncing(ALICE, 'online');
+  for (let minutes = 0; minutes < 20; minutes += 2) {
+    clock.advance(120_000);
+    await process.presence.syncing(ALICE, 'online');
+  }
   await receiver.until(() => renewals() > before);
-  expect(told(receiver)[ALICE]).toMatchObject({ presence: 'online', currently_active: true });
+  expect(told(receiver)[ALICE]).toMatchObject({ presence: 'online', currently_active: false });
   clock.advance(300_000);
   await receiver.until((one) => told(one)[ALICE]?.presence === 'offline');
 });
@@ -107,11 +111,14 @@ test('a server that is away is not tried again for presence, and told when it is
   );
   // Its wait is over, so that an event would be sent at once.
   const seen = receiver.seen.length;
-  await untilToldLast(process, other, 'first');
-  await untilToldLast(process, other, 'second');
+  for (const status of ['first', 'second', 'third']) await untilToldLast(process, other, status);
+  // With what the one that is away has no part in, the round before is over.
+  const elsewhere = await createRoom(process.parts, { userId: BOB, deviceId: 'B' }, { preset: 'public_chat' });
+  await joinFrom(process, other, elsewhere);
+  await untilToldLast(process, other, 'elsewhere', BOB);
   expect(receiver.seen.length).toBe(seen);
   process.federation.backoff.heardFrom(receiver.serverName);
-  await receiver.until((one) => told(one)[ALICE]?.status_msg === 'second');
+  await receiver.until((one) => told(one)[ALICE]?.status_msg === 'third');
   await say(process, roomId, 'and an event');
   await receiver.until(({ texts }) => texts().length === 1);
 });

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { JsonObject } from '../../server/src/protocol/json.ts';
 import { signJson } from '../../server/src/protocol/signing.ts';
+import { readServerKeys } from '../../server/src/storage/server-keys.ts';
 import { testDatabase } from '../harness/test-database.ts';
 import { newKey, type PublishedKeys, sendJson, startScriptedPeer, testFederation } from './federation-scene.ts';
 import { manualClock } from './manual-clock.ts';
@@ -83,6 +84,24 @@ test('A1.18 an old key counts up to the moment it was retired', async () => {
   expect(await get('ed25519:k2', clock.now())).toBe(peer.keys.current[0]?.publicKey);
 });
 
+test('A1.18 an old key counts for seven days at most too, and not where it names no moment', async () => {
+  const { clock, peer, get } = await scene();
+  const [later, never] = [newKey('later'), newKey('never')];
+  peer.keys.old = [
+    { key: later, expiredTs: clock.now() + 1000 * DAY },
+    { key: never, expiredTs: '9999999999999' as never },
+  ];
+  expect(await get('ed25519:later', clock.now() + 7 * DAY)).toBe(later.publicKey);
+  expect(await get('ed25519:later', clock.now() + 7 * DAY + 1)).toBeUndefined();
+  expect(await get('ed25519:never')).toBeUndefined();
+});
+
+test('a key that is both current and old is current', async () => {
+  const { clock, peer, key, get } = await scene();
+  peer.keys.old = [{ key, expiredTs: clock.now() - DAY }];
+  expect(await get('ed25519:k1', clock.now())).toBe(key.publicKey);
+});
+
 test('A1.18 a key that its server retires is no longer valid from then on, although it was to be', async () => {
   const { clock, peer, key, get } = await scene();
   await get('ed25519:k1', clock.now());
@@ -101,6 +120,13 @@ const BAD: [title: string, change: (keys: PublishedKeys) => void][] = [
   ['signed wrongly under the id of a key', (keys) => Object.assign(keys, { signers: [newKey('k1')] })],
   ['about another server', (keys) => Object.assign(keys, { serverName: 'other.example' })],
   ['valid until no number', (keys) => Object.assign(keys, { validUntil: '9999999999999' })],
+  [
+    'full of more than a hundred keys',
+    (keys) => {
+      keys.signers = [...keys.current];
+      for (let n = 0; n < 100; n++) keys.current.push(newKey(`more${n}`));
+    },
+  ],
 ];
 
 test.each(BAD)('an answer that is %s is not believed', async (_title, change) => {
@@ -234,6 +260,15 @@ test.each([
   says.push(change(origin.keyAnswer()));
   origin.isUp = false;
   expect(await get('ed25519:k1', clock.now())).toBeUndefined();
+});
+
+test('A1.18 what a notary says of a server that it was not asked about is not kept', async () => {
+  const { clock, says, origin, get, key } = await notaryScene();
+  const other = await startScriptedPeer(clock);
+  says.push(other.keyAnswer(), origin.keyAnswer());
+  origin.isUp = false;
+  expect(await get('ed25519:k1', clock.now())).toBe(key.publicKey);
+  expect(await readServerKeys(db, [other.serverName])).toEqual([]);
 });
 
 test('an answer that the notary has not signed is not believed', async () => {

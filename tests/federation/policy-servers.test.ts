@@ -111,8 +111,8 @@ describe('events of our users in a room with a policy server', () => {
 });
 
 describe('events of others in a room with a policy server', () => {
-  const deliver = (roomPdu: Pdu) =>
-    judge.call(alpha.serverName, 'PUT', `/v1/send/policy${txns++}`, { pdus: [roomPdu] });
+  const deliver = (...pdus: Pdu[]) =>
+    judge.call(alpha.serverName, 'PUT', `/v1/send/policy${txns++}`, { pdus } as never);
 
   async function puppetRoom() {
     const { alice, roomId } = await guardedRoom();
@@ -140,11 +140,13 @@ describe('events of others in a room with a policy server', () => {
     await deliver(room.message(guest, 'fetched').pdu);
     await alice.untilText(roomId, 'fetched');
     expect(asked).toHaveLength(1);
+    await deliver(...['two', 'together'].map((text) => room.message(guest, text).pdu));
+    await alice.untilText(roomId, 'together');
     const spam = room.build({ type: 'm.room.message', sender: guest, content: { body: 'spam' } });
     expect((await deliver(spam.pdu)).body.pdus).toEqual({ [spam.eventId]: {} });
     await deliver(room.message(guest, 'and on').pdu);
     await alice.untilText(roomId, 'and on');
-    expect(await alice.texts(roomId)).toEqual(['signed', 'fetched', 'and on']);
+    expect(await alice.texts(roomId)).toEqual(['signed', 'fetched', 'two', 'together', 'and on']);
   });
 
   test('may be joins through us, invites and knocks', async () => {

@@ -129,7 +129,7 @@ test('A1.14 a gap without an end costs twenty requests at most, and then its ser
   const forked = [...room.latest];
   room.latest = ['$nowhere'];
   for (let n = 0; n < 1_000; n++) room.message(creator, `${n}`);
-  const ends = ['first', 'second', 'third'].map((body) =>
+  const ends = ['first', 'second', 'third', 'fourth'].map((body) =>
     room.know(room.build({ type: 'm.room.message', sender: creator, content: { body } }).pdu),
   );
   // What alpha sends by itself has nothing to do with it.
@@ -149,6 +149,15 @@ test('A1.14 a gap without an end costs twenty requests at most, and then its ser
   expect(await send([near])).toEqual({ [near.eventId]: {} });
   clock.advance(1);
   expect(await requestsFor(ends[2])).toBeGreaterThan(5);
+  // Now it is for two minutes. Once it has helped to close a gap it is for one again, which what waits makes begin at once.
+  clock.advance(2 * MINUTE);
+  const missed = room.know(
+    room.build({ type: 'm.room.message', sender: creator, content: { body: 'missed' }, prevEvents: forked }).pdu,
+  );
+  const after = room.build({ type: 'm.room.message', sender: creator, prevEvents: [missed.eventId] });
+  expect(await send([room.know(after.pdu)])).toEqual({ [after.eventId]: {} });
+  clock.advance(MINUTE);
+  expect(await requestsFor(ends[3])).toBeGreaterThan(5);
 });
 
 test('after all this the database agrees with itself', async () => {

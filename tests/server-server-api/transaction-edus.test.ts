@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { openDatabase } from '../../server/src/storage/database.ts';
 import { startHomeserver } from '../harness/homeserver.ts';
 import { Person } from '../harness/person.ts';
 import { PuppetRoom } from '../harness/puppet-room.ts';
@@ -13,6 +14,16 @@ let txns = 0;
 async function sendEdus(edus: readonly unknown[], from = puppet) {
   const answer = await from.call(alpha.serverName, 'PUT', `/v1/send/t${txns++}`, { pdus: [], edus } as never);
   expect(answer.status, answer.text).toBe(200);
+}
+
+async function receiptsStoredOf(userId: string): Promise<number> {
+  const db = openDatabase({ connection: alpha.databaseUrl, poolSize: 1 });
+  const [row] = await db.query<{ count: number }>(
+    'SELECT count(*)::integer AS count FROM receipts WHERE user_id = $1',
+    [userId],
+  );
+  await db.close();
+  return row?.count ?? 0;
 }
 
 /** A room of alpha's with alice, and a puppet's user in it. */
@@ -95,6 +106,7 @@ test('A2.2 typing and receipts need a joined user, and receipts an event of that
     typing(roomId, userId),
   ]);
   expect(await typingUsers(alice, roomId, (users) => users.length > 0)).toEqual([userId]);
+  for (const user of [stranger, userId]) expect(await receiptsStoredOf(user)).toBe(0);
   const later = await alice.say(roomId, 'later');
   await sendEdus([receipt(roomId, userId, later)]);
   expect(Object.keys(await receipts(alice, roomId, (found) => later in found))).toEqual([later]);
@@ -109,6 +121,24 @@ test('A2.2 a receipt for a thread needs a thread in that very room', async () =>
   ]);
   const content = await receipts(alice, roomId, (found) => said in found);
   expect(content[said]['m.read'][userId]).toEqual({ ts: 2, thread_id: said });
+});
+
+test('A2.2 a receipt for a thread of no form spoils no other of the EDU', async () => {
+  const [one, other] = [await sharedRoom(), await sharedRoom()];
+  const [first, second] = [await one.alice.say(one.roomId, 'first'), await other.alice.say(other.roomId, 'second')];
+  const odd = receipt(one.roomId, one.userId, first, { ts: 1, thread_id: 7 });
+  const good = receipt(other.roomId, other.userId, second);
+  await sendEdus([{ edu_type: 'm.receipt', content: { ...odd.content, ...good.content } }]);
+  await receipts(other.alice, other.roomId, (found) => second in found);
+  expect(await receiptsStoredOf(one.userId)).toBe(0);
+});
+
+test('A1.19 receipts for a room that nobody here is in any more are dropped', async () => {
+  const { alice, roomId, userId } = await sharedRoom();
+  const said = await alice.say(roomId, 'said');
+  await alice.roomOk('POST', roomId, 'leave', {});
+  await sendEdus([receipt(roomId, userId, said)]);
+  expect(await receiptsStoredOf(userId)).toBe(0);
 });
 
 test('A2.3 an EDU of more than 64 KiB is dropped, and no other', async () => {

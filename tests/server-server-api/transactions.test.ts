@@ -46,14 +46,16 @@ describe('the envelope', () => {
     await database.query(`CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$
       BEGIN RAISE 'no space left on device' USING ERRCODE = 'disk_full'; END $$`);
     await database.query('CREATE TRIGGER full_disk BEFORE INSERT ON events EXECUTE FUNCTION full_disk()');
+    const repeated = { txnId: 'full' };
     for (const some of [events.slice(0, 1), events]) {
-      const { status, body } = await transact({ pdus: pdusOf(some) });
+      const { status, body } = await transact({ pdus: pdusOf(some) }, repeated);
       expect([status, body]).toMatchObject([503, { errcode: 'M_UNKNOWN' }]);
     }
     expect(await alice.room('PUT', roomId, 'send/m.room.message/full', { body: 'no' })).toMatchObject({ status: 503 });
     await database.query('DROP TRIGGER full_disk ON events');
     await database.close();
-    expect(await send(events)).toEqual(Object.fromEntries(events.map(({ eventId }) => [eventId, {}])));
+    const { body: taken } = await transact({ pdus: pdusOf(events) }, repeated);
+    expect(taken.pdus).toEqual(Object.fromEntries(events.map(({ eventId }) => [eventId, {}])));
     expect(await alice.texts(roomId)).toEqual(['first', 'second', 'third']);
   });
 
@@ -99,6 +101,15 @@ describe('the envelope', () => {
     const third = await transact(body, { txnId: 'under-another-id' });
     expect(third.body.pdus[good.eventId]).toEqual({});
     expect(await alice.texts(roomId)).toEqual(['once']);
+  });
+
+  test('A1.6 transactions of two servers may have the same id', async () => {
+    const { room, roomId, userId, alice } = await sharedRoom();
+    const [first, second] = [room.message(userId, 'first'), room.message(userId, 'second')];
+    await transact({ pdus: pdusOf([first]) }, { txnId: 'shared' });
+    const { body } = await transact({ pdus: pdusOf([second]) }, { txnId: 'shared', from: rogue });
+    expect(body.pdus).toEqual({ [second.eventId]: {} });
+    expect(await alice.texts(roomId)).toEqual(['first', 'second']);
   });
 
   test('A2.3 more than 50 events or 100 EDUs are refused', async () => {
