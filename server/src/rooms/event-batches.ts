@@ -62,8 +62,8 @@ function* inBatches(reach: AuthReach): Iterable<readonly ChainSpan[]> {
 }
 
 /** Without what has been redacted. What has not is passed on as it is stored, without being parsed. */
-function jsonOf({ room }: BatchReading, { event_id: eventId, redacted_by: redactedBy, pdu }: EventText): string {
-  if (pdu === null) return JSON.stringify(fromStoredText(eventId));
-  if (redactedBy === null) return pdu;
-  return JSON.stringify(redactEvent(parseStoredJson(pdu) as Pdu, versionOf(room)));
+function jsonOf({ room, form }: BatchReading, { redacted_by: redactedBy, text }: EventText): string {
+  if (form === 'ids') return JSON.stringify(fromStoredText(text));
+  if (redactedBy === null) return text;
+  return JSON.stringify(redactEvent(parseStoredJson(text) as Pdu, versionOf(room)));
 }

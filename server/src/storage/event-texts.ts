@@ -7,16 +7,14 @@ export type EventForm = 'pdus' | 'ids';
 /** An event to be passed on as it is. */
 export interface EventText {
   readonly nid: number;
-  /** As it is stored: see `fromStoredText`. */
-  readonly event_id: string;
   readonly redacted_by: number | null;
-  /** Canonical JSON; null where only ids are read. */
-  readonly pdu: string | null;
+  /** Its canonical JSON, or its id as it is stored: see `fromStoredText`. */
+  readonly text: string;
 }
 
 const COLUMNS = {
-  pdus: 'e.nid, e.event_id, e.redacted_by, e.pdu',
-  ids: 'e.nid, e.event_id, e.redacted_by, NULL AS pdu',
+  pdus: 'e.nid, e.redacted_by, e.pdu AS text',
+  ids: 'e.nid, e.redacted_by, e.event_id AS text',
 } as const;
 
 const byNid = (form: EventForm) => `SELECT ${COLUMNS[form]} FROM events e WHERE e.nid = ANY ($1::bigint[])`;
