@@ -192,7 +192,7 @@ async function notaryScene() {
   const { keyRing } = await testFederation(db, { clock, notaries: [notary.serverName] });
   const get = async (keyId: string, validAt?: number) =>
     (await keyRing.fetch([{ serverName: origin.serverName, keyId, validAt }])).get(origin.serverName, keyId, validAt);
-  return { clock, notary, origin, says, asked, get, key: origin.keys.current[0] ?? newKey('none') };
+  return { clock, notary, origin, says, asked, keyRing, get, key: origin.keys.current[0] ?? newKey('none') };
 }
 
 test('a notary is asked for the keys of a server that is away, and for how long they must be valid', async () => {
@@ -260,6 +260,25 @@ test.each([
   says.push(change(origin.keyAnswer()));
   origin.isUp = false;
   expect(await get('ed25519:k1', clock.now())).toBeUndefined();
+});
+
+test('whoever listens is told whose keys were learned, from a notary too, and of nothing that failed', async () => {
+  const { clock, notary, origin, says, keyRing, get } = await notaryScene();
+  const learned: string[] = [];
+  const stop = keyRing.onLearned((server) => learned.push(server));
+  origin.isUp = false;
+  expect(await get('ed25519:k1', clock.now())).toBeUndefined();
+  expect(learned).toEqual([notary.serverName]);
+  says.push(origin.keyAnswer());
+  clock.advance(HOUR);
+  await get('ed25519:k1', clock.now() - HOUR);
+  expect(learned).toContain(origin.serverName);
+  stop();
+  learned.length = 0;
+  origin.isUp = true;
+  clock.advance(HOUR);
+  await get('ed25519:k2');
+  expect(learned).toEqual([]);
 });
 
 test('A1.18 what a notary says of a server that it was not asked about is not kept', async () => {
