@@ -18,8 +18,8 @@ import type { RoomParts } from './room-parts.ts';
 const PAUSE_EVERY = 50;
 /** Events of a piece: their keys are fetched together. */
 const SLICE = 500;
-/** Node's thread pool has four threads. */
-const VERIFIED_AT_A_TIME = 32;
+/** Node's thread pool has four threads, which are to have work while others use the event loop. */
+const VERIFIED_AT_A_TIME = 256;
 
 declare const verified: unique symbol;
 
