@@ -1,5 +1,6 @@
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -7,6 +8,7 @@ import { afterAll, expect, test } from 'vitest';
 import { OperatorError } from '../../server/src/base/operator-error.ts';
 import { openDatabase } from '../../server/src/storage/database.ts';
 import { startEmbeddedPostgres } from '../../server/src/storage/embedded-postgres.ts';
+import { lockFolder } from '../../server/src/storage/owner-lock.ts';
 import { spawnHomeserver, startHomeserver } from '../harness/homeserver.ts';
 import { createTestDatabase, testDatabase } from '../harness/test-database.ts';
 
@@ -70,6 +72,31 @@ test('a data folder that cannot be written to is named, with what to do', async 
   const said = await refusal({ data: '/dev/null/data' });
   expect(said).toContain('The data folder /dev/null/data cannot be used (ENOTDIR');
   expect(said).toContain('choose another folder with --data.');
+});
+
+test('a lock file that cannot be opened is named, with what to do', async () => {
+  const postgres = path.join(folder, 'no lock', 'postgres');
+  await mkdir(`${postgres}.lock`, { recursive: true });
+  await expect(startEmbeddedPostgres({ folder: postgres, report: () => {} })).rejects.toThrow(
+    new OperatorError(
+      `The file ${postgres}.lock cannot be used (unable to open database file). Let the user that runs Parley write to it ` +
+        'and to the files beside it, or choose another folder with --data.',
+    ),
+  );
+});
+
+test('who has the data folder is named once it has said so, and nobody who has ended before', async () => {
+  const place = path.join(folder, 'just taken');
+  const lock = await lockFolder(place);
+  const [gone] = spawnSync(process.execPath, ['-e', 'console.log(process.pid)']).output.flatMap(
+    (text) => `${text}`.trim() || [],
+  );
+  await writeFile(`${place}.owner`, `${gone}\n`);
+  const second = lockFolder(place);
+  second.catch(() => {});
+  await writeFile(`${place}.owner`, `${process.pid}\n`);
+  await expect(second).rejects.toThrow(`Another Parley (process ${process.pid}) is running on ${place}.`);
+  lock.release();
 });
 
 test('a database that does not answer is told apart from one that lets nobody in', async () => {
