@@ -31,7 +31,7 @@ import { addWebClient } from './http/web-client.ts';
 import { leaveRoomsOfClosedAccounts } from './rooms/leave.ts';
 import { updateMemberProfile, updateUnshownProfiles } from './rooms/membership.ts';
 import { isSharedWith, serverMayTakePart } from './rooms/room-policy.ts';
-import { type KeyWatch, watchForKeys } from './rooms/watch-for-keys.ts';
+import { type WaitingWatch, watchWaiting } from './rooms/watch-waiting.ts';
 import { ENDED_SESSIONS_CHANNEL } from './storage/access-tokens.ts';
 import { pruneTransactions } from './storage/client-transactions.ts';
 import { createSetupToken } from './users/setup.ts';
@@ -69,7 +69,7 @@ interface Parts extends RouteParts {
   readonly tls: FederationTls;
   readonly sender: FederationSender;
   readonly housekeeping: Repeated;
-  readonly keyWatch: KeyWatch;
+  readonly waitingWatch: WaitingWatch;
 }
 
 function portOf(app: FastifyInstance): number {
@@ -131,7 +131,7 @@ export async function createHomeserver(config: Config, surroundings: Surrounding
       await Promise.all([client.close(), federation?.close()]);
       await parts.media.stop();
       await parts.housekeeping.stop();
-      await parts.keyWatch.stop();
+      await parts.waitingWatch.stop();
       await parts.sender.stop();
       await parts.rooms.stop();
       await parts.users.stop();
@@ -193,8 +193,8 @@ async function openParts(config: Config, store: Store, { logger, clock }: Surrou
     logger,
   });
   const housekeeping = repeat(() => pruneTransactions(db), HOUSEKEEPING_EVERY_MS, onError);
-  const keyWatch = watchForKeys(rooms.parts, rooms.receiving);
-  return { common, store, http, tls, federation, rooms, users, media, sender, wellKnown, housekeeping, keyWatch };
+  const waitingWatch = watchWaiting(rooms.parts, rooms.receiving);
+  return { common, store, http, tls, federation, rooms, users, media, sender, wellKnown, housekeeping, waitingWatch };
 }
 
 /** Every request is logged, but at a level that is off unless it is asked for. */

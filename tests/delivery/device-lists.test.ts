@@ -93,7 +93,7 @@ test('a server that was away is told of the last change alone, and that it lacks
   await change(process, ALICE, 'TWO');
   await change(process, ALICE, 'THREE');
   receiver.isUp = true;
-  process.federation.backoff.heardFrom(receiver.serverName);
+  await process.federation.backoff.heardFrom(receiver.serverName);
   await receiver.until(() => updates(receiver).some(({ device_id: id }) => id === 'THREE'));
   const [first, ...later] = updates(receiver);
   const last = later.at(-1);
@@ -165,7 +165,7 @@ test('more changes than go into one transaction all arrive', async () => {
     await change(process, userId, 'D');
   }
   receiver.isUp = true;
-  process.federation.backoff.heardFrom(receiver.serverName);
+  await process.federation.backoff.heardFrom(receiver.serverName);
   await receiver.until(() => new Set(updates(receiver).map(({ user_id: id }) => id)).size === users.length);
   expect(receiver.taken.every(({ edus }) => edus.length <= 100)).toBe(true);
 });

@@ -47,7 +47,7 @@ test('a server that was away gets what it missed in transactions of up to 50 eve
   receiver.isUp = false;
   await say(process, roomId, ...numbers(120));
   receiver.isUp = true;
-  process.federation.backoff.heardFrom(receiver.serverName);
+  await process.federation.backoff.heardFrom(receiver.serverName);
   await receiver.until(({ texts }) => texts().length === 120);
   expect(receiver.texts()).toEqual(numbers(120));
   expect(receiver.taken.every(({ pdus }) => pdus.length <= 50)).toBe(true);
@@ -66,7 +66,7 @@ test('an outage ends for the queue the moment the server is heard from', async (
     [receiver.serverName, now - 1e9, now + 3_600_000],
   );
   receiver.isUp = true;
-  process.federation.backoff.heardFrom(receiver.serverName);
+  await process.federation.backoff.heardFrom(receiver.serverName);
   await receiver.until(({ texts }) => texts().length === 1);
 });
 
@@ -113,7 +113,7 @@ test.each([
   await say(process, roomId, 'secret');
   await other.until(({ texts }) => texts().length === 2);
   removed.isUp = true;
-  process.federation.backoff.heardFrom(removed.serverName);
+  await process.federation.backoff.heardFrom(removed.serverName);
   await removed.until(({ taken }) => taken.some(({ pdus }) => pdus.some((pdu) => pdu.type === 'm.room.member')));
   await say(process, roomId, 'more');
   await other.until(({ texts }) => texts().length === 3);
@@ -192,7 +192,7 @@ test('A8.7 an event that a server refuses for good is left out with an alarm, an
   receiver.isUp = false;
   const sent = await say(process, roomId, 'one', 'two', 'poison', 'three');
   receiver.isUp = true;
-  process.federation.backoff.heardFrom(receiver.serverName);
+  await process.federation.backoff.heardFrom(receiver.serverName);
   await receiver.until(({ texts }) => texts().length === 3);
   expect(receiver.texts()).toEqual(['one', 'two', 'three']);
   expect(process.alarms).toContainEqual(
@@ -337,7 +337,7 @@ test('typing is told as it happens, and dropped where it cannot be told', async 
     { room_id: roomId, user_id: ALICE, typing: false },
   ]);
   away.isUp = true;
-  process.federation.backoff.heardFrom(away.serverName);
+  await process.federation.backoff.heardFrom(away.serverName);
   await away.until(({ texts }) => texts().length === 1);
   expect(away.edus('m.typing')).toEqual([]);
 });

@@ -117,7 +117,7 @@ test('a server that is away is not tried again for presence, and told when it is
   await joinFrom(process, other, elsewhere);
   await untilToldLast(process, other, 'elsewhere', BOB);
   expect(receiver.seen.length).toBe(seen);
-  process.federation.backoff.heardFrom(receiver.serverName);
+  await process.federation.backoff.heardFrom(receiver.serverName);
   await receiver.until((one) => told(one)[ALICE]?.status_msg === 'third');
   await say(process, roomId, 'and an event');
   await receiver.until(({ texts }) => texts().length === 1);

@@ -63,7 +63,7 @@ test('a server that was away gets what waits for it, a hundred EDUs at most in a
   receiver.isUp = false;
   for (let n = 0; n < 70; n++) await send(process, receiver, { n });
   receiver.isUp = true;
-  process.federation.backoff.heardFrom(receiver.serverName);
+  await process.federation.backoff.heardFrom(receiver.serverName);
   await receiver.until(() => numbers(receiver).length >= 70);
   expect(numbers(receiver)).toEqual(Array.from({ length: 70 }, (_, n) => n));
   expect(receiver.taken.every(({ edus }) => edus.length <= 100)).toBe(true);

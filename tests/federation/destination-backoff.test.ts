@@ -75,7 +75,7 @@ test('an outage ends when the server talks to us', async () => {
   const told = new Promise<string>((resolve) => connection.onNotification((_channel, server) => resolve(server)));
   await connection.query(`LISTEN ${RECOVERY_CHANNEL}`);
   await first.failed('c.example');
-  second.heardFrom('c.example');
+  await second.heardFrom('c.example');
   expect(await told).toBe('c.example');
   expect(await first.outage('c.example')).toBeUndefined();
   await connection.close();

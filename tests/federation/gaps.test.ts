@@ -131,6 +131,50 @@ for (const [how, answer] of [
     expect((await alice.roomOk('GET', room.roomId, 'state/m.room.name/')).name).toBe('New name');
   });
 
+test('what was missed is told to clients in its order, though its server had no time to be asked for it at first', async () => {
+  const { room, alice, creator } = await personInPuppetRoom();
+  const honest = puppet.answers.get('get_missing_events') ?? (() => undefined);
+  const isBusy = new RawAnswer((_request, response) => response.writeHead(429).end());
+  puppet.answers.set('get_missing_events', () => isBusy);
+  const { next_batch: since } = await alice.ok('GET', '/sync?timeout=0');
+  const missed = room.message(creator, 'missed');
+  const last = room.message(creator, 'here again');
+  expect((await send(last))[last.eventId]?.error).toContain('cannot be had');
+  puppet.answers.set('get_missing_events', honest);
+  const next = room.message(creator, 'and on');
+  await expect.poll(() => send(next), { timeout: 20_000 }).toEqual({ [next.eventId]: {} });
+  const { rooms } = await alice.ok('GET', `/sync?timeout=0&since=${since}`);
+  const told = rooms.join[room.roomId].timeline.events.map((event: { event_id: string }) => event.event_id);
+  expect(told).toEqual([missed, last, next].map(({ eventId }) => eventId));
+});
+
+test('what was said before the join is no news, also where something said during the join builds on it', async () => {
+  const room = PuppetRoom.create(puppet);
+  room.serve();
+  const creator = puppet.user('creator');
+  for (let i = 0; i < 10; i++) room.message(creator, `old ${i}`);
+  const before = [...room.latest];
+  const alice = await Person.register(alpha, `alice${names++}`);
+  await alice.join(room.roomId, [puppet.serverName]);
+  const { next_batch: since } = await alice.ok('GET', '/sync?timeout=0');
+  const during = room.build({
+    type: 'm.room.message',
+    sender: creator,
+    content: { body: 'during' },
+    prevEvents: before,
+  });
+  room.statesBefore.set(during.eventId, new Map(room.statesBefore.get(room.latest[0] as never)));
+  room.know(during.pdu);
+  room.latest = [...room.latest, during.eventId];
+  const last = room.message(creator, 'last');
+  expect(await send(last)).toEqual({ [last.eventId]: {} });
+  const { rooms } = await alice.ok('GET', `/sync?timeout=0&since=${since}`);
+  const told = rooms.join[room.roomId].timeline.events.map((event: { event_id: string }) => event.event_id);
+  expect(told).toEqual([during.eventId, last.eventId]);
+  const old = Array.from({ length: 10 }, (_, i) => `old ${i}`);
+  expect(await alice.texts(room.roomId)).toEqual([...old, 'during', 'last']);
+});
+
 test('history from before the join is fetched while scrolling back', async () => {
   const room = PuppetRoom.create(puppet);
   room.serve();

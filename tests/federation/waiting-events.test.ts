@@ -45,6 +45,13 @@ async function waitingIn(databaseUrl = alpha.databaseUrl): Promise<number> {
   return row?.count ?? 0;
 }
 
+/** Lets go of all that waits, so that nothing is looked for but what a test brings. */
+async function forgetWaiting(): Promise<void> {
+  const db = openDatabase({ connection: alpha.databaseUrl, poolSize: 1 });
+  await db.query('DELETE FROM waiting_pdus');
+  await db.close();
+}
+
 test('events that were refused because of what was missing are taken in when that arrives', async () => {
   const { room, alice, says } = await silentRoom();
   const [first, second, third] = [says('first'), says('second'), says('third')];
@@ -65,6 +72,16 @@ test('they wait across a restart of the server', async () => {
   const after = await startHomeserver({ databaseUrl, federationPort });
   await send([first], after.serverName);
   expect(await alice.at(after).texts(room.roomId)).toEqual(['first', 'second']);
+});
+
+test('what could not be had is looked for again when it is time, though nothing happens in the room', async () => {
+  const { room, alice, says } = await silentRoom();
+  const [, last] = [says('missed'), says('last')];
+  expect((await send([last]))[last.eventId]?.error).toBeTypeOf('string');
+  room.serve();
+  clock.advance(MINUTE);
+  await expect.poll(() => alice.texts(room.roomId), { timeout: 30_000 }).toEqual(['missed', 'last']);
+  await expect.poll(() => waitingIn()).toBe(0);
 });
 
 test('A1.12 an event that a told state forbids is accepted when the events arrive that the state stood in for', async () => {
@@ -123,41 +140,46 @@ test('of too many that one server brings the oldest are given up', async () => {
 });
 
 test('A1.14 a gap without an end costs twenty requests at most, and then its server is not asked for a while', async () => {
+  await forgetWaiting();
   const { room } = await silentRoom();
   room.serve();
   for (const call of ['state_ids', 'state']) puppet.answers.delete(call);
   const forked = [...room.latest];
   room.latest = ['$nowhere'];
   for (let n = 0; n < 1_000; n++) room.message(creator, `${n}`);
-  const ends = ['first', 'second', 'third', 'fourth'].map((body) =>
-    room.know(room.build({ type: 'm.room.message', sender: creator, content: { body } }).pdu),
+  const ends = Array.from({ length: 6 }, (_, n) =>
+    room.know(room.build({ type: 'm.room.message', sender: creator, content: { body: `end ${n}` } }).pdu),
   );
   // What alpha sends by itself has nothing to do with it.
   const requests = () => puppet.calls.filter((call) => call !== 'send').length;
-  const requestsFor = async (event: { pdu: unknown } | undefined) => {
+  const requestsFor = async (event: { pdu: unknown } | undefined, afterMs = 0) => {
     const before = requests();
+    // What waits and is due now is looked for as well: whichever is first, the other is not looked for.
+    clock.advance(afterMs);
     if (event !== undefined) await send([event]);
     return requests() - before;
   };
   const first = await requestsFor(ends[0]);
   expect(first).toBeGreaterThan(5);
   expect(first).toBeLessThanOrEqual(20);
-  clock.advance(MINUTE - 1);
-  expect(await requestsFor(ends[1])).toBe(0);
+  expect(await requestsFor(ends[1], MINUTE - 1)).toBe(0);
   // What does not have to be looked for is taken in as ever.
   const near = room.build({ type: 'm.room.message', sender: creator, prevEvents: forked });
   expect(await send([near])).toEqual({ [near.eventId]: {} });
-  clock.advance(1);
-  expect(await requestsFor(ends[2])).toBeGreaterThan(5);
-  // Now it is for two minutes. Once it has helped to close a gap it is for one again, which what waits makes begin at once.
+  const second = await requestsFor(ends[2], 1);
+  expect(second).toBeGreaterThan(5);
+  expect(second).toBeLessThanOrEqual(20);
+  // Now it is for two minutes. Once it has helped to close a gap it is for one again.
+  await forgetWaiting();
   clock.advance(2 * MINUTE);
   const missed = room.know(
     room.build({ type: 'm.room.message', sender: creator, content: { body: 'missed' }, prevEvents: forked }).pdu,
   );
   const after = room.build({ type: 'm.room.message', sender: creator, prevEvents: [missed.eventId] });
   expect(await send([room.know(after.pdu)])).toEqual({ [after.eventId]: {} });
-  clock.advance(MINUTE);
   expect(await requestsFor(ends[3])).toBeGreaterThan(5);
+  expect(await requestsFor(ends[4], MINUTE - 1)).toBe(0);
+  expect(await requestsFor(ends[5], 1)).toBeGreaterThan(5);
 });
 
 test('after all this the database agrees with itself', async () => {

@@ -19,8 +19,8 @@ export interface DestinationBackoff {
   outages(): Promise<ReadonlyMap<ServerName, { readonly waitMs: number }>>;
   failed(server: ServerName): Promise<void>;
   succeeded(server: ServerName): Promise<void>;
-  /** A server has proven to be there by talking to us: an outage of it is over. Returns at once. */
-  heardFrom(server: ServerName): void;
+  /** A server has proven to be there by talking to us: an outage of it is over, and it may be asked at once for what it talks of. */
+  heardFrom(server: ServerName): Promise<void>;
 }
 
 /** How long to wait after a failure, `outageMs` into the outage, so that the wait is always a small part of it. */
@@ -58,11 +58,11 @@ export function createDestinationBackoff(options: {
       await writeOutage(db, server, { failingSince, retryAt: now + wait });
     },
     succeeded: (server) => endOutage(db, server),
-    heardFrom(server) {
+    async heardFrom(server) {
       const last = heard.get(server);
       if (last !== undefined && clock.monotonic() - last < HEARD_INTERVAL_MS) return;
       heard.set(server, clock.monotonic());
-      endOutage(db, server).catch(onError);
+      await endOutage(db, server).catch(onError);
     },
   };
 }

@@ -1,4 +1,4 @@
-import type { OutboundError } from '../base/outbound-error.ts';
+import { OutboundError } from '../base/outbound-error.ts';
 import { MatrixError } from '../protocol/errors.ts';
 import type { ServerName } from '../protocol/event.ts';
 import { isJsonObject } from '../protocol/json.ts';
@@ -45,6 +45,13 @@ export class FederationError extends MatrixError {
     this.remote = remote;
     if (cause !== undefined) this.cause = cause;
   }
+}
+
+/** Whether a failure says nothing about what the server has: it was not there, or it had no time. */
+export function mayAnswerLater({ reason, remote, cause }: FederationError): boolean {
+  if (reason === 'refused') return remote !== undefined && (remote.status === 429 || remote.status >= 500);
+  // Without a cause the answer was whole, and wrong; with one the connection broke before it was.
+  return reason !== 'bad_answer' || (cause instanceof OutboundError && cause.kind !== 'too_large');
 }
 
 /** Codes that mean to our client what they mean to us, with the status that the Client-Server API has for them. */

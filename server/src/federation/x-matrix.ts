@@ -93,7 +93,7 @@ export interface ServerAuthenticatorOptions {
   readonly keyRing: KeyRing;
   readonly clock: Clock;
   /** Told of each server that has proven to be there. */
-  readonly heardFrom: (server: ServerName) => void;
+  readonly heardFrom: (server: ServerName) => Promise<void>;
 }
 
 function refuse(message: string): MatrixError {
@@ -133,7 +133,7 @@ export function createServerAuthenticator(
     // canonical form and send another.
     if (!isSigned(raw) && !(raw !== undefined && isCanonical(body) && isSigned(canonicalJson(body))))
       throw refuse('The signature of the request is wrong.');
-    heardFrom(origin);
+    await heardFrom(origin);
     return origin;
   };
 }

@@ -1,5 +1,4 @@
-import { OutboundError } from '../base/outbound-error.ts';
-import { FederationError } from '../federation/federation-error.ts';
+import { FederationError, mayAnswerLater } from '../federation/federation-error.ts';
 import { authEventIds, type EventId, prevEventIds, type ServerName } from '../protocol/event.ts';
 import { eventsById } from '../storage/events.ts';
 import { serversInRoom } from '../storage/memberships.ts';
@@ -59,13 +58,6 @@ export async function backfillBefore(parts: RoomParts, room: RoomRow, limit: num
     if (left.length !== gaps.length || left.some((id, index) => id !== gaps[index])) return { outcome: 'added' };
   }
   return unreachable === undefined ? { outcome: 'end' } : { outcome: 'unreachable', error: unreachable };
-}
-
-/** Whether a failure says nothing about what the server has: it was not there, or it had no time. */
-function mayAnswerLater({ reason, remote, cause }: FederationError): boolean {
-  if (reason === 'refused') return remote !== undefined && (remote.status === 429 || remote.status >= 500);
-  // Without a cause the answer was whole, and wrong; with one the connection broke before it was.
-  return reason !== 'bad_answer' || (cause instanceof OutboundError && cause.kind !== 'too_large');
 }
 
 async function backfillFrom(

@@ -1,6 +1,7 @@
-import { FederationError } from '../federation/federation-error.ts';
+import { FederationError, mayAnswerLater } from '../federation/federation-error.ts';
 import { type EventId, prevEventIds, type ServerName } from '../protocol/event.ts';
 import { eventsById } from '../storage/events.ts';
+import { missingFromHistory } from '../storage/missing-prev-events.ts';
 import type { RoomRow } from '../storage/rooms.ts';
 import { type Acceptance, acceptEvent } from './accept-event.ts';
 import { admitPdus, isAdmitted, type VerifiedPdu } from './admit-pdu.ts';
@@ -44,8 +45,9 @@ const DEADLINE_MS = 20_000;
 
 /**
  * Takes an event in, with what it builds on. A gap before it is filled by the missing events themselves, as far as they can be
- * had, and then by the state before it (Server-Server API, "Backfilling and retrieving missing events"). Where the gap has no
- * end, the server that brought the event is asked nothing more about the room for a while (A1.14).
+ * had, and then by the state before it (Server-Server API, "Backfilling and retrieving missing events"). A server that is just
+ * not there is waited for, for what a state stands in for is nothing that clients are told of. Where the gap has no end, the
+ * server that brought the event is asked nothing more about the room for a while (A1.14).
  *
  * @throws FederationError when what is missing cannot be had
  */
@@ -130,7 +132,7 @@ async function fillGap(parts: RoomParts, source: SourceOfOne, pdu: VerifiedPdu):
   }
 }
 
-/** `POST /get_missing_events`, as often as it takes to get back to events that we hold. */
+/** `POST /get_missing_events`, as often as it takes to get back to events that we hold, or to where history begins for us. */
 async function fetchGap(parts: RoomParts, source: SourceOfOne, pdu: VerifiedPdu): Promise<VerifiedPdu[]> {
   const { room } = source;
   const open = await parts.writer.peek(room.nid);
@@ -143,17 +145,22 @@ async function fetchGap(parts: RoomParts, source: SourceOfOne, pdu: VerifiedPdu)
     const answer = await missingEvents(parts, source, request);
     if (answer === undefined) break;
     const admitted = await admitPdus(parts, versionOf(room), answer.slice(0, MISSING_EVENTS), room.roomId);
+    const events = await withoutHistory(parts, room, admitted.filter(isAdmitted));
     const wanted = edge.flatMap((event) => prevEventIds(event.pdu));
     const before = found.size;
-    for (const event of leadingBackFrom(admitted.filter(isAdmitted), wanted)) found.set(event.eventId, event);
+    for (const event of leadingBackFrom(events, wanted)) found.set(event.eventId, event);
     if (found.size === before) break;
-    edge = await withUnknownPrevs(parts, [...found.values()], found);
+    edge = await withUnknownPrevs(parts, room, [...found.values()], found);
     source.budget.isOverdrawn = round === MAX_ROUNDS - 1 && edge.length > 0;
   }
   return [...found.values()];
 }
 
-/** What a server answers; undefined where it does not: the state may be had all the same. */
+/**
+ * What a server answers; undefined where it has no fitting answer: the state may be had all the same.
+ *
+ * @throws FederationError when it is not there at present
+ */
 async function missingEvents(
   parts: RoomParts,
   source: SourceOfOne,
@@ -163,20 +170,30 @@ async function missingEvents(
   try {
     return await parts.federation.getMissingEvents(source.server, request, callOptions(source));
   } catch (error) {
-    if (!(error instanceof FederationError)) throw error;
+    // What it fails at again and again must not keep the room from going on.
+    if (!(error instanceof FederationError) || (mayAnswerLater(error) && error.remote?.status !== 500)) throw error;
     return undefined;
   }
 }
 
-/** Those of the events that build on events which we neither hold nor have just found. */
+/** The events without those from before what we hold: those are for whoever scrolls there, and no news. */
+async function withoutHistory(parts: RoomParts, room: RoomRow, events: readonly VerifiedPdu[]): Promise<VerifiedPdu[]> {
+  const ids = events.map((event) => event.eventId);
+  const history = await missingFromHistory(parts.db, room.nid, ids);
+  return events.filter((event) => !history.has(event.eventId));
+}
+
+/** Those of the events that build on events which we neither hold nor have just found, nor leave to history. */
 async function withUnknownPrevs(
   parts: RoomParts,
+  room: RoomRow,
   events: readonly VerifiedPdu[],
   found: ReadonlyMap<EventId, VerifiedPdu>,
 ): Promise<VerifiedPdu[]> {
   const unknown = new Set(events.flatMap((event) => prevEventIds(event.pdu)).filter((id) => !found.has(id)));
   for (const held of await eventsById(parts.db, [...unknown]))
     if (held.stateAfter !== null) unknown.delete(held.eventId);
+  for (const id of await missingFromHistory(parts.db, room.nid, [...unknown])) unknown.delete(id);
   return events.filter((event) => prevEventIds(event.pdu).some((id) => unknown.has(id)));
 }
 

@@ -129,18 +129,18 @@ export interface WaitingPlace {
 }
 
 const DUE = `SELECT DISTINCT ON (w.origin) w.origin AS server, w.room_nid AS "roomNid" FROM (
-    SELECT origin, room_nid, next_try_ts FROM waiting_pdus WHERE key_server IS NOT NULL AND next_try_ts <= $1
+    SELECT origin, room_nid, next_try_ts FROM waiting_pdus WHERE next_try_ts <= $1
     ORDER BY next_try_ts LIMIT $2) w
   ORDER BY w.origin, w.next_try_ts`;
 const MOST_DUE = 5_000;
 
 /**
- * Rooms in which it is time to look again for the keys that events wait for: one of each server that brought such events, so that
+ * Rooms in which it is time to look again for what events wait for: one of each server that brought such events, so that
  * whoever brings many delays only their own.
  *
  * @param now in milliseconds since the epoch
  */
-export async function dueForKeys(db: Queryable, now: number): Promise<WaitingPlace[]> {
+export async function dueWaiting(db: Queryable, now: number): Promise<WaitingPlace[]> {
   const rows = await db.query<WaitingPlace>(DUE, [now, MOST_DUE]);
   return rows.map(({ roomNid, server }) => ({ roomNid, server: fromStoredText(server) }));
 }

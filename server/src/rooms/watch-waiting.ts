@@ -2,29 +2,29 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Limiter } from '../base/limiter.ts';
 import { repeat } from '../base/repeat.ts';
 import type { ServerName } from '../protocol/event.ts';
-import { dueForKeys, readyByKeys, type WaitingPlace } from '../storage/waiting-pdus.ts';
+import { dueWaiting, readyByKeys, type WaitingPlace } from '../storage/waiting-pdus.ts';
 import { type Receiving, receiveWaitingPdus } from './receive.ts';
 import type { RoomParts } from './room-parts.ts';
 
 /** How often it is seen for which events it is time. */
 const LOOK_MS = 2_000;
-/** Servers whose events are looked at again side by side: whoever keeps one waiting for its keys does not keep the others. */
+/** Servers whose events are looked at again side by side: whoever keeps us waiting for an answer does not keep the others. */
 const AT_A_TIME = 16;
-/** Time in which events may be fetched that those build on whose key has come. */
+/** Time in which what is missing may be fetched. */
 const FETCH_MS = 40_000;
 /** How long looks that are under way may hold up the end of the process. They are repeated. */
 const STOP_MS = 1_000;
 
-export interface KeyWatch {
+export interface WaitingWatch {
   stop(): Promise<void>;
 }
 
 /**
- * Sees to events that wait for the key that they were signed with, also where nothing else happens in their room: they are
- * looked at again as soon as a key of that server becomes known in whatever way, and at the growing intervals and as often as
- * `takeWaitingPdus` says. What waits is in the database, so this goes on after a restart, and processes share it.
+ * Sees to events that wait, also where nothing else happens in their room: they are looked at again at the growing intervals
+ * and as often as `takeWaitingPdus` says, and those that wait for the key that they were signed with as soon as a key of that
+ * server becomes known in whatever way. What waits is in the database, so this goes on after a restart, and processes share it.
  */
-export function watchForKeys(parts: RoomParts, receiving: Receiving): KeyWatch {
+export function watchWaiting(parts: RoomParts, receiving: Receiving): WaitingWatch {
   const { db, clock, keyRing } = parts;
   const limiter = new Limiter(AT_A_TIME);
   const end = new AbortController();
@@ -66,7 +66,7 @@ export function watchForKeys(parts: RoomParts, receiving: Receiving): KeyWatch {
     learned.add(server);
     askForLearned();
   });
-  const repeated = repeat(async () => lookIn(await dueForKeys(db, clock.now())), LOOK_MS, onError);
+  const repeated = repeat(async () => lookIn(await dueWaiting(db, clock.now())), LOOK_MS, onError);
 
   return {
     async stop() {
