@@ -1,4 +1,7 @@
-import { expect, it } from 'vitest';
+import { createServer } from 'node:net';
+import { expect, it, onTestFinished } from 'vitest';
+import { openDatabase } from '../../server/src/storage/database.ts';
+import { freePort } from '../harness/free-port.ts';
 import { testDatabase } from '../harness/test-database.ts';
 
 const db = await testDatabase();
@@ -70,4 +73,35 @@ it('the line fails with 503 when its connection breaks, and goes on with another
 it('the line gives its connection back when nothing is under way on it', async () => {
   for (let round = 0; round < 30; round++)
     await Promise.all([db.line.query('SELECT 1'), db.query('SELECT 1'), db.transaction((tx) => tx.query('SELECT 1'))]);
+});
+
+/** A message of the Postgres protocol. */
+function message(type: string, ...parts: (number | string)[]): Buffer {
+  const body = Buffer.concat(
+    parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : Buffer.from([0, 0, 0, part]))),
+  );
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(body.length + 4);
+  return Buffer.concat([Buffer.from(type), length, body]);
+}
+
+it('a connection that ends in the moment in which it is ready fails with 503, and does not end the process', async () => {
+  const port = await freePort();
+  const killed = ['SFATAL', 'VFATAL', 'C57P01', 'Mterminating connection due to unexpected postmaster exit', ''];
+  const answer = Buffer.concat([
+    message('R', 0),
+    message('Z', 'I'),
+    message('E', killed.map((field) => `${field}\0`).join('')),
+  ]);
+  const server = createServer((socket) => socket.on('error', () => {}).once('data', () => socket.end(answer)));
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  const away = openDatabase({ connection: `postgresql://parley@127.0.0.1:${port}/parley`, poolSize: 1 });
+  onTestFinished(() => away.close());
+  for (const ask of [
+    () => away.transaction((tx) => tx.query('SELECT 1')),
+    () => away.line.query('SELECT 1'),
+    () => away.query('SELECT 1'),
+  ])
+    await expect(ask()).rejects.toMatchObject({ status: 503 });
 });

@@ -169,21 +169,27 @@ interface Held {
   release(): void;
 }
 
-async function hold(pool: pg.Pool): Promise<Held> {
-  const client = await pool.connect();
-  let broken: Error | undefined;
-  const breakWith = (error: Error) => {
-    broken = error;
-  };
-  client.on('error', breakWith);
-  return {
-    client,
-    breakWith,
-    release() {
-      client.off('error', breakWith);
-      client.release(broken);
-    },
-  };
+function hold(pool: pg.Pool): Promise<Held> {
+  return new Promise((resolve, reject) => {
+    // Not awaited: what frees a connection and the news of its end may come as one piece, which is read before a promise goes on,
+    // and an error that nobody listens to would end the process.
+    pool.connect((error, client) => {
+      if (client === undefined) {
+        reject(error);
+        return;
+      }
+      let broken: Error | undefined;
+      const breakWith = (reason: Error) => {
+        broken = reason;
+      };
+      client.on('error', breakWith);
+      const release = () => {
+        client.off('error', breakWith);
+        client.release(broken);
+      };
+      resolve({ client, breakWith, release });
+    });
+  });
 }
 
 /** See `Database.line`: a connection of the pool, held as long as there are statements under way on it. */

@@ -8,7 +8,7 @@ import type { MatrixClient, Reply } from '../matrix-client.ts';
 import { createOperationLog } from '../operation-log.ts';
 import { seededRandom } from '../random.ts';
 import type { Findings, Scenario, ScenarioOptions } from '../scenario.ts';
-import { createServerProcess } from '../server-process.ts';
+import { createServerProcess, type ServerProcess } from '../server-process.ts';
 
 const PER_SECOND = 150;
 const KILLS = { gate: 5, full: 50 };
@@ -36,7 +36,7 @@ async function acceptsConnections(data: string): Promise<boolean> {
   }
 }
 
-async function killOnce(data: string, client: MatrixClient): Promise<Outage> {
+async function killOnce(server: ServerProcess, data: string, client: MatrixClient): Promise<Outage> {
   await killDatabase(data);
   const wrong: string[] = [];
   let accepts: number | undefined;
@@ -50,6 +50,7 @@ async function killOnce(data: string, client: MatrixClient): Promise<Outage> {
       await watching;
       return { backAfterMs: Math.max(0, performance.now() - accepts), wrong };
     }
+    if (!server.isRunning) throw new Error('the server has ended with its database');
     // No answer in a minute says more about the machine; one that never comes ends the run.
     if (reply !== undefined && reply.status !== 200 && !isProper503(reply))
       wrong.push(`${reply.status} ${JSON.stringify(reply.body)}`);
@@ -69,7 +70,7 @@ async function run({ folder, seed, tier, report }: ScenarioOptions): Promise<Fin
     const outages: Outage[] = [];
     for (let kill = 1; kill <= KILLS[tier]; kill++) {
       await delay(random.integer(500, 3000));
-      const outage = await killOnce(data, chat.probe);
+      const outage = await killOnce(server, data, chat.probe);
       outages.push(outage);
       report(`kill ${kill} of ${KILLS[tier]}, serving ${Math.round(outage.backAfterMs)} ms after Postgres`);
     }
