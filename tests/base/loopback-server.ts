@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer as createHttpServer, type RequestListener } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -13,6 +12,7 @@ import {
   type OutboundHttpOptions,
 } from '../../server/src/base/outbound-http.ts';
 import { issueDevelopmentCertificate } from '../../server/src/federation/development-ca.ts';
+import { freePort } from '../harness/free-port.ts';
 
 let caFolder: Promise<string> | undefined;
 
@@ -43,13 +43,14 @@ export async function startLoopbackServer(handler: RequestListener, tlsName?: st
   let connections = 0;
   server.on('connection', () => connections++);
   server.on('clientError', (_error, socket) => socket.destroy());
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const port = await freePort();
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   const close = async () => {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
   };
   onTestFinished(close);
-  return { port: (server.address() as AddressInfo).port, connections: () => connections, close };
+  return { port, connections: () => connections, close };
 }
 
 /** The authority certificate that the servers above are signed by. */

@@ -1,6 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -18,7 +17,8 @@ import { newSigningKeySeed, type SigningKey, signingKeyFromSeed, signJson } from
 import { keyRoutes } from '../../server/src/server-server-api/keys.ts';
 import { versionRoutes } from '../../server/src/server-server-api/version.ts';
 import type { Database } from '../../server/src/storage/database.ts';
-import { type LoopbackServer, startLoopbackServer, testCa, testCaFolder } from '../base/loopback-server.ts';
+import { startLoopbackServer, testCa, testCaFolder } from '../base/loopback-server.ts';
+import { freePort } from '../harness/free-port.ts';
 
 const DAY = 86_400_000;
 
@@ -97,9 +97,10 @@ export async function startFederationServer(
       rateLimits: noRateLimits,
     },
   );
-  await app.listen({ host: '127.0.0.1', port: 0 });
+  const port = await freePort();
+  await app.listen({ host: '127.0.0.1', port });
   onTestFinished(() => app.close());
-  const serverName = `localhost:${(app.server.address() as AddressInfo).port}`;
+  const serverName = `localhost:${port}`;
   federation = await testFederation(db, { ...settings, serverName });
   return { ...federation, serverName };
 }
@@ -143,20 +144,6 @@ export async function readBody(request: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** Ports that peers of this test file have had. A peer by the name of an earlier one would find that one's keys in the database. */
-const usedPorts = new Set<number>();
-
-async function startOnNewPort(handler: RequestListener): Promise<LoopbackServer> {
-  for (;;) {
-    const server = await startLoopbackServer(handler, 'localhost');
-    if (!usedPorts.has(server.port)) {
-      usedPorts.add(server.port);
-      return server;
-    }
-    await server.close();
-  }
-}
-
 /** A server that does what the test says, behind real TLS and with real keys. */
 export async function startScriptedPeer(clock: Clock): Promise<ScriptedPeer> {
   const counts = new Map<string, number>();
@@ -181,13 +168,13 @@ export async function startScriptedPeer(clock: Clock): Promise<ScriptedPeer> {
     },
     handle: (_request, response) => sendJson(response, { errcode: 'M_UNRECOGNIZED' }, 404),
   };
-  const server = await startOnNewPort((request, response) => {
+  const server = await startLoopbackServer((request, response) => {
     const path = (request.url ?? '').split('?')[0] ?? '';
     counts.set(path, (counts.get(path) ?? 0) + 1);
     if (!peer.isUp) request.socket.destroy();
     else if (path === '/_matrix/key/v2/server') sendJson(response, peer.keyAnswer());
     else peer.handle(request, response);
-  });
+  }, 'localhost');
   Object.assign(peer, { serverName: `localhost:${server.port}` });
   return peer;
 }

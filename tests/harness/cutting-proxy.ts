@@ -1,4 +1,5 @@
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
+import { freePort } from './free-port.ts';
 
 /** A TCP proxy that can be cut: then connections through it break, and new ones are closed at once. */
 export interface CuttingProxy {
@@ -32,13 +33,14 @@ export async function startCuttingProxy(targetPort: number): Promise<CuttingProx
     incoming.pipe(outgoing);
     outgoing.pipe(incoming);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const port = await freePort();
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   const cut = () => {
     isCut = true;
     for (const socket of sockets) socket.destroy();
   };
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
     cut,
     heal() {
       isCut = false;

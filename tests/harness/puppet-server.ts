@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { Agent, request as httpRequest } from 'undici';
 import { afterAll, inject } from 'vitest';
 import { systemClock } from '../../server/src/base/clock.ts';
@@ -9,6 +8,7 @@ import { authorizationHeader } from '../../server/src/federation/x-matrix.ts';
 import { canonicalJson } from '../../server/src/protocol/canonical-json.ts';
 import type { JsonObject, JsonValue } from '../../server/src/protocol/json.ts';
 import { newSigningKeySeed, type SigningKey, signingKeyFromSeed, signJson } from '../../server/src/protocol/signing.ts';
+import { freePort } from './free-port.ts';
 
 /** A request that the puppet has been asked. */
 export interface PuppetRequest {
@@ -46,7 +46,7 @@ export interface PuppetServer {
    * without one, and answers that are undefined, are a 404.
    */
   readonly answers: Map<string, (request: PuppetRequest) => unknown>;
-  /** Names of the calls that have come in. */
+  /** Names of the calls that have come in: what it was asked, not the transactions that are sent to it at any time. */
   readonly calls: string[];
   /** Whether it can be reached; while it cannot, connections are cut. */
   isUp: boolean;
@@ -90,8 +90,9 @@ export async function openPuppetServer({ host = 'localhost', developmentCa }: Pu
     // Whoever asked may have gone before all of it was here.
     answer(puppet, request, response).catch(() => response.destroy());
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const serverName = `${host}:${(server.address() as AddressInfo).port}`;
+  const port = await freePort();
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  const serverName = `${host}:${port}`;
 
   async function request(destination: string, method: string, path: string, content: string | undefined) {
     const uri = path.startsWith('/_matrix/') ? path : `/_matrix/federation${path}`;
@@ -161,7 +162,7 @@ async function answer(puppet: PuppetServer, request: IncomingMessage, response: 
     query: url.searchParams,
     body: text === '' ? undefined : JSON.parse(text),
   };
-  if (api !== 'key') puppet.calls.push(name);
+  if (api !== 'key' && name !== 'send') puppet.calls.push(name);
   const given = await puppet.answers.get(name)?.(call);
   if (given instanceof RawAnswer) {
     given.write(request, response);

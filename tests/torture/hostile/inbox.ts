@@ -6,7 +6,7 @@ export interface Inbox {
   until(roomId: string, text: string): Promise<void>;
 }
 
-const WAIT_MS = 60_000;
+const WAIT_MS = 150_000;
 
 /** Opens an inbox; one question at a time. */
 export function openInbox(person: Person): Inbox {

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { systemClock } from '../../../server/src/base/clock.ts';
 import { issueDevelopmentCertificate } from '../../../server/src/federation/development-ca.ts';
+import { freePort } from '../../harness/free-port.ts';
 
 const DRIP_MS = 50;
 
@@ -23,10 +24,11 @@ async function listen(server: Server): Promise<RawListener> {
     socket.on('error', () => {});
     socket.on('close', () => open.delete(socket));
   });
-  server.listen(0, '127.0.0.1');
+  const port = await freePort();
+  server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   return {
-    serverName: `localhost:${(server.address() as AddressInfo).port}`,
+    serverName: `localhost:${port}`,
     asked,
     async close() {
       for (const socket of open) socket.destroy();

@@ -160,7 +160,7 @@ interface Delivered {
   until(eventId: string, roomVersion: PuppetRoom): Promise<Pdu>;
 }
 
-const WAIT_MS = 60_000;
+const WAIT_MS = 150_000;
 
 function deliveriesTo(friend: PuppetServer): Delivered {
   const pdus: Pdu[] = [];
