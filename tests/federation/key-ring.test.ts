@@ -265,7 +265,11 @@ test.each([
 test('whoever listens is told whose keys were learned, from a notary too, and of nothing that failed', async () => {
   const { clock, notary, origin, says, keyRing, get } = await notaryScene();
   const learned: string[] = [];
-  const stop = keyRing.onLearned((server) => learned.push(server));
+  const stored: Promise<unknown[]>[] = [];
+  const stop = keyRing.onLearned((server) => {
+    learned.push(server);
+    stored.push(readServerKeys(db, [server]));
+  });
   origin.isUp = false;
   expect(await get('ed25519:k1', clock.now())).toBeUndefined();
   expect(learned).toEqual([notary.serverName]);
@@ -273,6 +277,8 @@ test('whoever listens is told whose keys were learned, from a notary too, and of
   clock.advance(HOUR);
   await get('ed25519:k1', clock.now() - HOUR);
   expect(learned).toContain(origin.serverName);
+  // They are there already when it is said.
+  expect((await Promise.all(stored)).every((keys) => keys.length > 0)).toBe(true);
   stop();
   learned.length = 0;
   origin.isUp = true;

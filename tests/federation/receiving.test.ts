@@ -182,6 +182,27 @@ test('a room that waits for missing events holds up no other, and takes in its o
   expect(await stalled.alice.texts(stalled.room.roomId)).toEqual(['missed', 'first', 'second']);
 });
 
+test('a server whose events wait for others keeps only itself waiting, not those who are in the same room', async () => {
+  const { room, alice } = await joinedRoom();
+  const friend = await startPuppetServer('127.0.0.1');
+  const fred = friend.user('fred');
+  const theirs = await PuppetRoom.join(friend, alpha.serverName, room.roomId, fred);
+  const missed = room.message(creator, 'missed');
+  const { asked, release } = holdBack(missed);
+  let isAnswered = false;
+  const answer = send([room.message(creator, 'late')]).finally(() => {
+    isAnswered = true;
+  });
+  await asked;
+  const hello = theirs.message(fred, 'hello');
+  const { body } = await friend.call(alpha.serverName, 'PUT', '/v1/send/beside', { pdus: [hello.pdu] } as never);
+  expect(body.pdus).toEqual({ [hello.eventId]: {} });
+  expect(isAnswered).toBe(false);
+  release();
+  expect(Object.values(await answer)).toEqual([{}]);
+  expect((await alice.texts(room.roomId)).toSorted()).toEqual(['hello', 'late', 'missed']);
+});
+
 test('a transaction that kill -9 cuts short is taken in whole when it comes again, and nothing of it twice', async () => {
   const first = await spawnHomeserver();
   const room = PuppetRoom.create(puppet);

@@ -15,9 +15,9 @@ const MINUTE = 60_000;
 let names = 0;
 let txns = 0;
 
-async function send(events: readonly { pdu: unknown }[], serverName = alpha.serverName) {
+async function send(events: readonly { pdu: unknown }[], serverName = alpha.serverName, from = puppet) {
   const body = { pdus: events.map((event) => event.pdu) };
-  const answer = await puppet.call(serverName, 'PUT', `/v1/send/${txns++}`, body as never);
+  const answer = await from.call(serverName, 'PUT', `/v1/send/${txns++}`, body as never);
   expect(answer.status, answer.text).toBe(200);
   return answer.body.pdus as Record<string, { error?: string }>;
 }
@@ -109,6 +109,19 @@ test('one that waited and is forbidden by what has arrived is not waited for any
   expect(await waitingIn()).toBe(1);
   await send([join, ban]);
   expect(await alice.texts(room.roomId)).toEqual([]);
+  expect(await waitingIn()).toBe(0);
+});
+
+test('A4.1 one that a server brought which is shut out meanwhile is not taken in, whoever brings what it waited for', async () => {
+  const { room, alice, says } = await silentRoom();
+  const prevEvents = [...room.latest];
+  const [first, second] = [says('first'), says('second')];
+  await send([second], alpha.serverName, await startPuppetServer('127.0.0.1'));
+  expect(await waitingIn()).toBe(1);
+  const content = { allow: ['*'], deny: ['127.0.0.1'] };
+  await send([room.build({ type: 'm.room.server_acl', sender: creator, stateKey: '', content, prevEvents })]);
+  expect(await send([first])).toEqual({ [first.eventId]: {} });
+  expect(await alice.texts(room.roomId)).toEqual(['first']);
   expect(await waitingIn()).toBe(0);
 });
 

@@ -157,8 +157,11 @@ describe('events', () => {
     expect(await send([event])).toEqual({});
     const { room, userId, alice, roomId } = await sharedRoom();
     await alice.roomOk('POST', roomId, 'leave', {});
-    const late = room.message(userId, 'anybody there?');
-    expect((await send([late]))[late.eventId]?.error).toBe('no user of this server is in the room');
+    const late = ['anybody there?', 'nobody?', 'nobody'].map((body) => room.message(userId, body));
+    for (const events of [late.slice(0, 1), late.slice(1)]) {
+      const results = await send(events);
+      for (const { eventId } of events) expect(results[eventId]?.error).toBe('no user of this server is in the room');
+    }
   });
 
   test('A1.9 an event whose auth events are of another room is refused', async () => {
@@ -253,22 +256,23 @@ describe('events', () => {
     const messages = Array.from({ length: 4 }, (_, i) =>
       theirs.build({ type: 'm.room.message', sender: outcastId, content: { body: `message ${i}` } }),
     );
-    const own = room.message(userId, 'of a server that may');
+    const own = ['of a server', 'that may'].map((body) => room.message(userId, body));
     await alice.setState(roomId, 'm.room.server_acl', { allow: ['*'], deny: ['127.0.0.1'] });
-    // By itself, through a friend, several at once, and a friend's through it.
+    // By itself, through a friend, several at once, and a friend's through it, one and several.
     const ways: [{ eventId: string; pdu: unknown }[], typeof puppet][] = [
       [messages.slice(0, 1), outcast],
       [messages.slice(1, 2), puppet],
       [messages.slice(2), puppet],
-      [[own], outcast],
+      [own.slice(0, 1), outcast],
+      [own, outcast],
     ];
     for (const [events, from] of ways) {
       const results = await send(events, from);
       for (const event of events)
         expect(results[event.eventId]?.error).toBe(`${outcast.serverName} is not allowed in this room`);
     }
-    expect(await send([own])).toEqual({ [own.eventId]: {} });
-    expect(await alice.texts(roomId)).toEqual(['of a server that may']);
+    expect(Object.values(await send(own))).toEqual([{}, {}]);
+    expect(await alice.texts(roomId)).toEqual(['of a server', 'that may']);
   });
 
   test('a second create event changes nothing', async () => {
