@@ -14,7 +14,7 @@ export default defineConfig({
     // What ends too late is a failure on the slowest machine too, so nothing is said here about how fast anything is.
     testTimeout: 180_000,
     hookTimeout: 180_000,
-    expect: { poll: { timeout: 60_000 } },
+    expect: { poll: { timeout: 150_000 } },
     // Node prints the warning about type stripping in every process otherwise.
     env: { NODE_NO_WARNINGS: '1' },
   },

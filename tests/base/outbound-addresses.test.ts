@@ -38,7 +38,7 @@ test('A5.1 the table covers at least 60 spellings', () => {
 test.each(INSIDE)('A5.1 http://%s/ is refused without a connection', async (host) => {
   const names = tableLookup({ '127.0.0.1.': ['127.0.0.1'] });
   const http = await testOutbound({ privateAddresses: 'refuse', names });
-  const request = http.request({ to: `http://${host}:1/`, maxBytes: 1, deadlineMs: 5_000 });
+  const request = http.request({ to: `http://${host}:1/`, maxBytes: 1, deadlineMs: 60_000 });
   await expect(request).rejects.toMatchObject({ kind: 'address_refused' });
 });
 
@@ -50,7 +50,7 @@ test.each(INSIDE.filter((host) => /^\[?[0-9a-f.:]+\]?$/.test(host) && host.inclu
       privateAddresses: 'refuse',
       names: tableLookup({ 'inside.example': [address] }),
     });
-    const request = http.request({ to: 'https://inside.example/', maxBytes: 1, deadlineMs: 5_000 });
+    const request = http.request({ to: 'https://inside.example/', maxBytes: 1, deadlineMs: 60_000 });
     await expect(request).rejects.toMatchObject({ kind: 'address_refused' });
   },
 );
@@ -59,14 +59,14 @@ test.each(['file:///etc/passwd', 'ftp://example.org/', 'gopher://127.0.0.1/', '/
   'A5.1 %s is no URL that is fetched',
   async (url) => {
     const http = await testOutbound({ privateAddresses: 'allow' });
-    const request = http.request({ to: url, maxBytes: 1, deadlineMs: 5_000 });
+    const request = http.request({ to: url, maxBytes: 1, deadlineMs: 60_000 });
     await expect(request).rejects.toMatchObject({ kind: 'address_refused' });
   },
 );
 
 test('A5.1 a URL with credentials is refused', async () => {
   const http = await testOutbound({ privateAddresses: 'allow' });
-  const request = http.request({ to: 'http://example.org@127.0.0.1/', maxBytes: 1, deadlineMs: 5_000 });
+  const request = http.request({ to: 'http://example.org@127.0.0.1/', maxBytes: 1, deadlineMs: 60_000 });
   await expect(request).rejects.toMatchObject({ kind: 'address_refused' });
 });
 
@@ -81,7 +81,7 @@ test('A5.1 of several resolved addresses only the allowed ones are connected to'
   const server = await startLoopbackServer((_request, response) => response.end('inside'));
   const names = tableLookup({ 'mixed.localhost': ['10.0.0.1', '127.0.0.1', 'fd00::1'] });
   const http = await testOutbound({ names });
-  const answer = await http.request({ to: `http://mixed.localhost:${server.port}/`, maxBytes: 10, deadlineMs: 5_000 });
+  const answer = await http.request({ to: `http://mixed.localhost:${server.port}/`, maxBytes: 10, deadlineMs: 60_000 });
   expect(answer.body.toString()).toBe('inside');
 });
 
@@ -94,7 +94,7 @@ test('A5.1 a name is looked up once per connection, so rebinding between check a
     services: async () => [],
   };
   const http = await testOutbound({ privateAddresses: 'refuse', names });
-  const request = http.request({ to: `http://rebind.example:${server.port}/`, maxBytes: 10, deadlineMs: 5_000 });
+  const request = http.request({ to: `http://rebind.example:${server.port}/`, maxBytes: 10, deadlineMs: 60_000 });
   await expect(request).rejects.toMatchObject({ kind: 'address_refused' });
   expect(lookups).toBe(1);
   expect(server.connections()).toBe(0);
@@ -109,7 +109,7 @@ test('A5.1 a later connection of the same host is checked again', async () => {
     http.request({
       to: `http://x.localhost:${server.port}/`,
       maxBytes: 10,
-      deadlineMs: 5_000,
+      deadlineMs: 60_000,
       headers: { connection: 'close' },
     });
   await request();
@@ -125,7 +125,7 @@ test.each(['10.0.0.1', '169.254.169.254', '[::ffff:127.0.0.1]', '0.0.0.0', 'insi
     const names = tableLookup({ 'outside.localhost': ['127.0.0.1'], 'inside.example': ['127.0.0.1'] });
     const http = await testOutbound({ names });
     const to = `http://outside.localhost:${outside.port}/`;
-    const request = http.request({ to, maxBytes: 10, deadlineMs: 5_000, maxRedirects: 1 });
+    const request = http.request({ to, maxBytes: 10, deadlineMs: 60_000, maxRedirects: 1 });
     await expect(request).rejects.toMatchObject({ kind: 'address_refused' });
     expect(outside.connections()).toBe(1);
   },
@@ -143,7 +143,7 @@ test('A5.1 localhost may be reached only on behalf of localhost', async () => {
     path: '/',
   };
   const request = (requestedHost: string) =>
-    http.request({ to: { ...to, requestedHost }, maxBytes: 10, deadlineMs: 5_000 });
+    http.request({ to: { ...to, requestedHost }, maxBytes: 10, deadlineMs: 60_000 });
   await expect(request('evil.example')).rejects.toMatchObject({ kind: 'address_refused' });
   expect((await request('localhost')).status).toBe(200);
 });

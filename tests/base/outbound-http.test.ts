@@ -21,7 +21,7 @@ test('answers status, headers and body whatever the status is', async () => {
       .end('no coffee'),
   );
   const http = await testOutbound();
-  const answer = await http.request({ to: `http://127.0.0.1:${server.port}/`, maxBytes: 100, deadlineMs: 5_000 });
+  const answer = await http.request({ to: `http://127.0.0.1:${server.port}/`, maxBytes: 100, deadlineMs: 60_000 });
   expect(answer.status).toBe(418);
   expect(answer.headers.get('x-tea')).toBe('green, black');
   expect(answer.body.toString()).toBe('no coffee');
@@ -47,7 +47,7 @@ test('sends the request target of an endpoint exactly as given', async () => {
     method: 'PUT',
     body: '{}',
     maxBytes: 10,
-    deadlineMs: 5_000,
+    deadlineMs: 60_000,
   });
   expect(seen).toEqual(['/a/%21b%2F..%2fc?x=%40y&z=', 'Some.localhost:1234', 'PUT']);
 });
@@ -59,7 +59,7 @@ test('A5.3 a body over the limit fails, whether it is announced or not', async (
   });
   const http = await testOutbound();
   for (const path of ['/announced', '/chunked']) {
-    const request = http.request({ to: `http://127.0.0.1:${server.port}${path}`, maxBytes: MiB, deadlineMs: 5_000 });
+    const request = http.request({ to: `http://127.0.0.1:${server.port}${path}`, maxBytes: MiB, deadlineMs: 60_000 });
     await expect(request).rejects.toMatchObject({ kind: 'too_large' });
   }
 });
@@ -108,7 +108,7 @@ test('A10.4 a small gzip body that unfolds to more than the limit fails', async 
   );
   const http = await testOutbound();
   const before = process.memoryUsage().rss;
-  const request = http.request({ to: `http://127.0.0.1:${server.port}/`, maxBytes: MiB, deadlineMs: 10_000 });
+  const request = http.request({ to: `http://127.0.0.1:${server.port}/`, maxBytes: MiB, deadlineMs: 60_000 });
   await expect(request).rejects.toMatchObject({ kind: 'too_large' });
   expect(process.memoryUsage().rss - before).toBeLessThan(100 * MiB);
 });
@@ -120,7 +120,7 @@ test('A10.4 unknown, stacked and broken content encodings are refused', async ()
   );
   const http = await testOutbound();
   for (const _ of [1, 2, 3]) {
-    const request = http.request({ to: `http://127.0.0.1:${server.port}/`, maxBytes: MiB, deadlineMs: 5_000 });
+    const request = http.request({ to: `http://127.0.0.1:${server.port}/`, maxBytes: MiB, deadlineMs: 60_000 });
     await expect(request).rejects.toMatchObject({ kind: 'bad_answer' });
   }
 });
@@ -130,7 +130,7 @@ test('a gzip body is unpacked', async () => {
     response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync('unpacked')),
   );
   const http = await testOutbound();
-  const answer = await http.request({ to: `http://127.0.0.1:${server.port}/`, maxBytes: 100, deadlineMs: 5_000 });
+  const answer = await http.request({ to: `http://127.0.0.1:${server.port}/`, maxBytes: 100, deadlineMs: 60_000 });
   expect(answer.body.toString()).toBe('unpacked');
 });
 
@@ -157,7 +157,7 @@ test('A5.3 the deadline covers the wait for headers and all redirects', async ()
 test('A5.3 a stream that is read fails with the deadline too', async () => {
   const server = await startLoopbackServer((_request, response) => drip(response));
   const http = await testOutbound();
-  const answer = await http.stream({ to: `http://127.0.0.1:${server.port}/`, maxBytes: MiB, deadlineMs: 400 });
+  const answer = await http.stream({ to: `http://127.0.0.1:${server.port}/`, maxBytes: MiB, deadlineMs: 2_000 });
   const read = (async () => {
     for await (const _ of answer.body);
   })();
@@ -178,10 +178,10 @@ test('redirects are followed only up to the limit and only when asked for', asyn
   const server = await startLoopbackServer((_request, response) => response.writeHead(302, { location: '/' }).end());
   const http = await testOutbound();
   const to = `http://127.0.0.1:${server.port}/`;
-  await expect(http.request({ to, maxBytes: 10, deadlineMs: 5_000, maxRedirects: 3 })).rejects.toMatchObject({
+  await expect(http.request({ to, maxBytes: 10, deadlineMs: 60_000, maxRedirects: 3 })).rejects.toMatchObject({
     kind: 'redirects',
   });
-  expect((await http.request({ to, maxBytes: 10, deadlineMs: 5_000 })).status).toBe(302);
+  expect((await http.request({ to, maxBytes: 10, deadlineMs: 60_000 })).status).toBe(302);
 });
 
 test('a redirect never carries on credentials and never leads from https to http', async () => {
@@ -202,7 +202,7 @@ test('a redirect never carries on credentials and never leads from https to http
       to: `https://a.localhost:${first.port}${path}`,
       headers: { authorization: 'secret' },
       maxBytes: 100,
-      deadlineMs: 5_000,
+      deadlineMs: 60_000,
       maxRedirects: 2,
     });
   expect((await get('/')).url).toBe(`https://b.localhost:${last.port}/`);
@@ -225,7 +225,7 @@ test('certificates are verified for the certificate name, not for the host that 
         path: '/',
       },
       maxBytes: 10,
-      deadlineMs: 5_000,
+      deadlineMs: 60_000,
     });
   expect((await get('named.localhost')).body.toString()).toBe('hello');
   await expect(get('target.localhost')).rejects.toMatchObject({ kind: 'certificate' });
@@ -234,22 +234,22 @@ test('certificates are verified for the certificate name, not for the host that 
 test('a certificate of an unknown authority is refused', async () => {
   const server = await startLoopbackServer((_request, response) => response.end('hello'), 'localhost');
   const http = await testOutbound({ extraCa: [] });
-  const request = http.request({ to: `https://localhost:${server.port}/`, maxBytes: 10, deadlineMs: 5_000 });
+  const request = http.request({ to: `https://localhost:${server.port}/`, maxBytes: 10, deadlineMs: 60_000 });
   await expect(request).rejects.toMatchObject({ kind: 'certificate' });
 });
 
 test('a certificate for an address is accepted for that address', async () => {
   const server = await startLoopbackServer((_request, response) => response.end('hello'), '127.0.0.1');
   const http = await testOutbound();
-  const answer = await http.request({ to: `https://127.0.0.1:${server.port}/`, maxBytes: 10, deadlineMs: 5_000 });
+  const answer = await http.request({ to: `https://127.0.0.1:${server.port}/`, maxBytes: 10, deadlineMs: 60_000 });
   expect(answer.body.toString()).toBe('hello');
-  const other = http.request({ to: `https://localhost:${server.port}/`, maxBytes: 10, deadlineMs: 5_000 });
+  const other = http.request({ to: `https://localhost:${server.port}/`, maxBytes: 10, deadlineMs: 60_000 });
   await expect(other).rejects.toMatchObject({ kind: 'certificate' });
 });
 
 test('a name without addresses and a closed port say which of the two it was', async () => {
   const http = await testOutbound({ names: tableLookup({ 'closed.localhost': ['127.0.0.1'] }) });
-  const get = (to: string) => http.request({ to, maxBytes: 10, deadlineMs: 5_000 });
+  const get = (to: string) => http.request({ to, maxBytes: 10, deadlineMs: 60_000 });
   await expect(get('http://nowhere.localhost:1/')).rejects.toMatchObject({ kind: 'name' });
   await expect(get('http://closed.localhost:1/')).rejects.toMatchObject({ kind: 'connect' });
 });
@@ -260,7 +260,7 @@ test.each(['99999999999999999999', 'a.999999999999', '2130706433', '0x7f000001',
     const http = await testOutbound({ names: tableLookup({}) });
     const same = { host, certificateName: host, hostHeader: host, requestedHost: host };
     const to = { ...same, protocol: 'https:', port: 8448, path: '/' } as const;
-    await expect(http.request({ to, maxBytes: 1, deadlineMs: 5_000 })).rejects.toMatchObject({ kind: 'name' });
+    await expect(http.request({ to, maxBytes: 1, deadlineMs: 60_000 })).rejects.toMatchObject({ kind: 'name' });
   },
 );
 
@@ -276,7 +276,7 @@ test('connections and waiting requests per host are capped', async () => {
     if (waiting.length > 2) response.end();
   });
   const http = await testOutbound({ connectionsPerHost: 2, requestsPerHost: 4 });
-  const get = () => http.request({ to: `http://127.0.0.1:${server.port}/`, maxBytes: 10, deadlineMs: 5_000 });
+  const get = () => http.request({ to: `http://127.0.0.1:${server.port}/`, maxBytes: 10, deadlineMs: 60_000 });
   const four = [get(), get(), get(), get()];
   await expect(get()).rejects.toMatchObject({ kind: 'overloaded' });
   expect((await Promise.all(four)).map((answer) => answer.status)).toEqual([200, 200, 200, 200]);
@@ -289,7 +289,7 @@ test('only as many hosts as allowed are kept open', async () => {
   const http = await testOutbound({ maxHosts: 2 });
   for (const name of ['a', 'b', 'c', 'a']) {
     const to = `http://${name}.localhost:${server.port}/`;
-    expect((await http.request({ to, maxBytes: 10, deadlineMs: 5_000 })).status).toBe(200);
+    expect((await http.request({ to, maxBytes: 10, deadlineMs: 60_000 })).status).toBe(200);
   }
   expect(server.connections()).toBe(4);
 });

@@ -42,7 +42,7 @@ test('a server that was away for a day gets everything, and meanwhile nothing is
       await say(process, roomId, ...texts);
     }
     const isNoticed = async () => (await process.federation.backoff.outage(receiver.serverName)) !== undefined;
-    await expect.poll(isNoticed, { timeout: 20_000 }).toBe(true);
+    await expect.poll(isNoticed).toBe(true);
   };
   await goOn(0);
   const before = await rowsNaming(db, receiver.serverName);

@@ -46,9 +46,13 @@ async function untilToldLast({ presence }: Process, receiver: Receiver, statusMs
 test('servers that share a room with a user are told of their presence, changes behind one another as one', async () => {
   const { process, receiver } = await scene();
   const outside = await startReceiver();
-  await process.presence.set(BOB, 'online', 'in no room');
-  await process.presence.set(ALICE, 'online', 'older');
-  await process.presence.set(ALICE, 'unavailable', 'at lunch');
+  const { presence } = process;
+  // All in one turn, so that no round falls between them.
+  await Promise.all([
+    presence.set(BOB, 'online', 'in no room'),
+    presence.set(ALICE, 'online', 'older'),
+    presence.set(ALICE, 'unavailable', 'at lunch'),
+  ]);
   await receiver.until((one) => told(one)[ALICE] !== undefined);
   expect(receiver.edus('m.presence')).toEqual([
     {

@@ -210,7 +210,7 @@ export async function receiveFrom(
     newReceiving(parts.clock),
     receiver.serverName,
     [pdu],
-    AbortSignal.timeout(10_000),
+    AbortSignal.timeout(60_000),
   );
   if (result?.error !== undefined) throw new Error(`The event was refused: ${result.error}`);
 }

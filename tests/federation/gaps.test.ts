@@ -126,7 +126,7 @@ for (const [how, answer] of [
     let asked = 0;
     puppet.answers.set('get_missing_events', () => (asked++ === 0 ? answer : undefined));
     const last = room.message(creator, 'found');
-    await expect.poll(() => send(last), { timeout: 20_000 }).toEqual({ [last.eventId]: {} });
+    await expect.poll(() => send(last)).toEqual({ [last.eventId]: {} });
     expect(await alice.texts(room.roomId)).toContain('found');
     expect((await alice.roomOk('GET', room.roomId, 'state/m.room.name/')).name).toBe('New name');
   });

@@ -35,8 +35,7 @@ test('who enters a large room can speak at once, to everybody in it', async () =
   const eventId = await alice.say(room.roomId, 'hello everybody');
   const { joined } = await alice.roomOk('GET', room.roomId, 'joined_members');
   expect(Object.keys(joined)).toHaveLength(MEMBERS + 2);
-  for (const { serverName } of puppets)
-    await expect.poll(() => heard.get(serverName)?.length, { timeout: 20_000 }).toBe(1);
+  for (const { serverName } of puppets) await expect.poll(() => heard.get(serverName)?.length).toBe(1);
   // The join itself they have from the server through which it was made.
   for (const pdus of heard.values()) expect(pdus).toMatchObject([{ content: { body: 'hello everybody' } }]);
   expect((await alice.history(room.roomId)).some((event) => event.event_id === eventId)).toBe(true);
@@ -144,7 +143,7 @@ test('nothing of a room is kept whose join is cut off while it is written', asyn
   const joining = alice.call('POST', `/join/${encodeURIComponent(cut.roomId)}?via=${host.serverName}`, {});
   const killed = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'INSERT INTO current_state%'`;
-  await expect.poll(async () => (await db.query(killed)).length, { timeout: 20_000 }).toBe(1);
+  await expect.poll(async () => (await db.query(killed)).length).toBe(1);
   resolve();
   await holding;
   expect((await joining).status).toBe(503);

@@ -27,7 +27,7 @@ async function scene(handle: (request: IncomingMessage, response: ServerResponse
     handle(request, response);
   };
   const { client } = await testFederation(db, { clock });
-  const download = async (maxBytes = 1_000_000, deadlineMs = 10_000) => {
+  const download = async (maxBytes = 1_000_000, deadlineMs = 60_000) => {
     const { body, ...rest } = await client.mediaDownload(peer.serverName, { mediaId: 'abc', maxBytes }, { deadlineMs });
     const chunks: Buffer[] = [];
     for await (const chunk of body) chunks.push(chunk);

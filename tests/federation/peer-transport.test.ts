@@ -5,7 +5,7 @@ import { startLoopbackServer, tableLookup, testOutbound } from '../base/loopback
 import { manualClock } from './manual-clock.ts';
 
 const DESTINATION = 'evil.example';
-const REQUEST = { path: '/_matrix/federation/v1/version', maxBytes: 100, deadlineMs: 20_000 };
+const REQUEST = { path: '/_matrix/federation/v1/version', maxBytes: 100, deadlineMs: 60_000 };
 
 /** A server on this machine, and a transport for which the peer's host delegates and its SRV records lead as told. */
 async function scene({ delegate, target }: { delegate?: string; target?: string }) {

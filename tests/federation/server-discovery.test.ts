@@ -187,7 +187,7 @@ test('the server that SRV records name must have the certificate of the host tha
   });
   const [first, second] = await discovery('hs.localhost');
   if (first === undefined || second === undefined) throw new Error('two targets expected');
-  const get = (to: typeof first) => http.request({ to: { ...to, path: '/' }, maxBytes: 100, deadlineMs: 5_000 });
+  const get = (to: typeof first) => http.request({ to: { ...to, path: '/' }, maxBytes: 100, deadlineMs: 60_000 });
   await expect(get(first)).rejects.toMatchObject({ kind: 'certificate' });
   expect((await get(second)).body.toString()).toBe('hello');
   expect(seen).toEqual(['hs.localhost']);

@@ -45,7 +45,7 @@ async function triesIn(room: PuppetRoom): Promise<number[]> {
 
 /** Waits until nothing of a room waits any more, and answers the messages in it. */
 async function textsOnceSettled(room: PuppetRoom, alice: Person, server = alpha): Promise<string[]> {
-  await expect.poll(() => waitingIn(room, server), { timeout: 30_000 }).toBe(0);
+  await expect.poll(() => waitingIn(room, server)).toBe(0);
   return await alice.at(server).texts(room.roomId);
 }
 
@@ -147,13 +147,13 @@ test('they are given up when they have been looked at five times, whoever brings
   for (const [tries, minutes] of [1, 4, 16, 64].entries()) {
     clock.advance(minutes * MINUTE);
     if (tries !== 1) await send([other()]);
-    await expect.poll(() => triesIn(room), { timeout: 30_000 }).toEqual(Array(3).fill(tries + 1));
+    await expect.poll(() => triesIn(room)).toEqual(Array(3).fill(tries + 1));
   }
   // What another server has brought has been looked at less often, and is not given up with the others.
   await send(events, await startPuppetServer());
   expect(await waitingIn(room)).toBe(6);
   clock.advance(256 * MINUTE);
-  await expect.poll(() => triesIn(room), { timeout: 30_000 }).toEqual(Array(3).fill(1));
+  await expect.poll(() => triesIn(room)).toEqual(Array(3).fill(1));
 });
 
 test('A4.1 they do not wait where their server may not take part', async () => {

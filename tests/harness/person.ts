@@ -20,7 +20,7 @@ export interface SeenEvent {
 /** What somebody needs to know about a homeserver. */
 export type PersonsServer = Pick<TestHomeserver, 'serverName' | 'baseUrl'>;
 
-const WAIT_MS = 60_000;
+const WAIT_MS = 150_000;
 
 /** Counts for all: a device that goes on after a restart of its server must not repeat a transaction id. */
 let transactions = 0;

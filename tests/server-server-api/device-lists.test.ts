@@ -85,7 +85,7 @@ test('the version of a device list is that of the last change that was told', as
   expect(after).toMatchObject({ user_id: alice.userId, devices: [] });
   expect(after.stream_id).toBeGreaterThan(before.stream_id as number);
   await expect
-    .poll(() => told, { timeout: 20_000 })
+    .poll(() => told)
     .toContainEqual({
       user_id: alice.userId,
       device_id: deviceId,

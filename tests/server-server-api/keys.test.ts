@@ -19,7 +19,7 @@ async function scene() {
       to: `https://${server.serverName}/_matrix/key/v2${path}`,
       ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
       maxBytes: 1_000_000,
-      deadlineMs: 20_000,
+      deadlineMs: 60_000,
     });
     return { status: answer.status, json: JSON.parse(answer.body.toString()) as JsonObject };
   };

@@ -76,7 +76,7 @@ test('while the embedded Postgres is away requests are answered with 503, and so
   const pidFile = path.join(data, 'postgres/cluster/postmaster.pid');
   try {
     // As soon as it serves anybody, nothing that was still to be done may fail for good.
-    await vi.waitFor(async () => expect((await available()).status).toBe(200), { timeout: 60_000, interval: 1 });
+    await vi.waitFor(async () => expect((await available()).status).toBe(200), { timeout: 150_000, interval: 1 });
     process.kill(Number((await readFile(pidFile, 'utf8')).split('\n')[0]), 'SIGKILL');
     // Backends serve their connections until they notice.
     const away = await vi.waitUntil(
@@ -84,11 +84,11 @@ test('while the embedded Postgres is away requests are answered with 503, and so
         const answer = await available();
         return answer.status === 200 ? undefined : answer;
       },
-      { timeout: 60_000, interval: 1 },
+      { timeout: 150_000, interval: 1 },
     );
     expect([away.status, ((await away.json()) as { errcode: string }).errcode]).toEqual([503, 'M_UNKNOWN']);
     expect(Number(away.headers.get('retry-after'))).toBeGreaterThan(0);
-    await vi.waitFor(async () => expect((await available()).status).toBe(200), 60_000);
+    await vi.waitFor(async () => expect((await available()).status).toBe(200), 150_000);
     expect(child.exitCode).toBe(null);
   } finally {
     child.kill('SIGTERM');
@@ -121,7 +121,7 @@ test('the running server is what the file, the variables and the options togethe
     output += text;
   });
   try {
-    await vi.waitFor(() => expect(output).toContain('Parley is ready at https://chat.example.org/'), 60_000);
+    await vi.waitFor(() => expect(output).toContain('Parley is ready at https://chat.example.org/'), 150_000);
     for (const line of output.trim().split('\n')) expect(JSON.parse(line)).toHaveProperty('msg');
     const base = `http://127.0.0.1:${port}`;
     const wellKnown = await (await fetch(`${base}/.well-known/matrix/client`)).json();
@@ -143,7 +143,7 @@ test('a new server prints a link that makes the first administrator, once', asyn
     const found = /#\/setup\?token=(\S+)/.exec(server.output.join('\n'))?.[1];
     if (found === undefined) throw new Error('no link yet');
     return found;
-  }, 60_000);
+  }, 150_000);
   const complete = async (username: string) => {
     const body = JSON.stringify({ token, username, password: 'a very long password' });
     const headers = { 'content-type': 'application/json' };

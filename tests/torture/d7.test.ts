@@ -1,4 +1,4 @@
 import { testGate } from './gate.ts';
 import { d7 } from './scenarios/d7.ts';
 
-testGate(d7, 120_000);
+testGate(d7, 1_800_000);
