@@ -46,35 +46,6 @@ it('statements that are planned while a table is empty do not read all of it for
   }
 });
 
-it('statements of the line run one after the other in the order given, and one that fails takes none with it', async () => {
-  await db.query('CREATE TABLE in_line (n integer, backend integer DEFAULT pg_backend_pid())');
-  const add = (n: number) =>
-    db.line.query('INSERT INTO in_line (n) SELECT $1::integer / $2::integer FROM pg_sleep(0.02)', [n, n % 4]);
-  const outcomes = await Promise.allSettled(Array.from({ length: 12 }, (_, n) => add(n)));
-  expect(outcomes.map((outcome) => outcome.status === 'fulfilled')).toEqual(outcomes.map((_, n) => n % 4 > 0));
-  const rows = await db.query<{ n: number; backend: number }>('SELECT n, backend FROM in_line ORDER BY ctid');
-  expect(rows.map(({ n }) => n)).toEqual([1, 1, 1, 5, 3, 2, 9, 5, 3]);
-  expect(new Set(rows.map(({ backend }) => backend)).size).toBe(1);
-});
-
-it('the line fails with 503 when its connection breaks, and goes on with another one', async () => {
-  const [own] = await db.line.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
-  const cut = ['SELECT pg_backend_pid() AS pid', 'SELECT pg_terminate_backend(pg_backend_pid())', 'SELECT 1'];
-  const outcomes = await Promise.allSettled(cut.map((statement) => db.line.query(statement)));
-  expect(outcomes).toMatchObject([
-    { status: 'fulfilled' },
-    { status: 'rejected', reason: { status: 503 } },
-    { status: 'rejected', reason: { status: 503 } },
-  ]);
-  const [other] = await db.line.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
-  expect(other?.pid).not.toBe(own?.pid);
-});
-
-it('the line gives its connection back when nothing is under way on it', async () => {
-  for (let round = 0; round < 30; round++)
-    await Promise.all([db.line.query('SELECT 1'), db.query('SELECT 1'), db.transaction((tx) => tx.query('SELECT 1'))]);
-});
-
 /** A message of the Postgres protocol. */
 function message(type: string, ...parts: (number | string)[]): Buffer {
   const body = Buffer.concat(
@@ -98,10 +69,6 @@ it('a connection that ends in the moment in which it is ready fails with 503, an
   onTestFinished(() => void server.close());
   const away = openDatabase({ connection: `postgresql://parley@127.0.0.1:${port}/parley`, poolSize: 1 });
   onTestFinished(() => away.close());
-  for (const ask of [
-    () => away.transaction((tx) => tx.query('SELECT 1')),
-    () => away.line.query('SELECT 1'),
-    () => away.query('SELECT 1'),
-  ])
+  for (const ask of [() => away.transaction((tx) => tx.query('SELECT 1')), () => away.query('SELECT 1')])
     await expect(ask()).rejects.toMatchObject({ status: 503 });
 });

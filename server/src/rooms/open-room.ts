@@ -137,8 +137,7 @@ export class OpenRoom {
   /** The room as it will be once what has been added is written, to go on with before that; for the rest see `hasOnlyMessages`. */
   continued(): OpenRoom {
     const room = new OpenRoom(this.#parts, this.head(), this.#extremities, this.#state);
-    // Where nothing has been added, what this one goes on with is not written yet either.
-    room.#before = this.#byNid.size === 0 ? this.#before : this.#byNid;
+    room.#before = this.#byNid;
     return room;
   }
 

@@ -216,7 +216,7 @@ export async function persistMessages(
     transactions: changed.flatMap((room) => room.transactions),
     tokens,
   };
-  return toPersisted(live, await writeMessages(db.line, batch, origin));
+  return toPersisted(live, await writeMessages(db, batch, origin));
 }
 
 /**

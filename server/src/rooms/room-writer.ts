@@ -35,8 +35,6 @@ const BATCH = 128;
 const MOST_ALONE = 6;
 /** Beyond this many waiting jobs new ones are refused with 503: the database does not keep up. */
 const MAX_WAITING = 5_000;
-/** Transactions of what ran ahead that Postgres has been given at a time. */
-const MOST_UNDER_WAY = 2;
 /** Heads kept in memory. */
 const REMEMBERED_HEADS = 10_000;
 /** After somebody else has written to a room, so many of our transactions ask for its head. */
@@ -165,60 +163,50 @@ export class RoomWriter {
   }
 
   /**
-   * While Postgres is at work on transactions, the messages that arrive are built on top of what these write. One of them waits
-   * at Postgres' door, so that it can follow at once.
+   * While Postgres is at work on a transaction, the messages that arrive are built on top of what it writes. They follow when it
+   * is done, and not before: what a transaction costs by itself is shared by all that have come meanwhile.
    */
   async #run(): Promise<void> {
     this.#running = true;
-    const underWay: Ahead[] = [];
-    let answers: Outcome[] = [];
-    while (underWay.length > 0 || answers.length > 0 || this.#queue.length > 0) {
+    let underWay: Ahead | undefined;
+    let answers: readonly Outcome[] = [];
+    while (underWay !== undefined || answers.length > 0 || this.#queue.length > 0) {
       // Requests that have arrived already come along: a large transaction costs little more than a small one. And those of the
       // transaction before get their answers while Postgres is at work on this one.
       await setImmediate();
       settle(answers);
       answers = [];
       const next = await this.#prepare(underWay);
-      const isWritten = underWay[0]?.isWritten;
-      if (isWritten === false) settle(await this.#takeBack(underWay.splice(0), next));
-      else if (next.jobs.length > 0) underWay.push(this.#writeAhead(next));
-      if (isWritten === true) answers = underWay.shift()?.outcomes ?? [];
-      else if (underWay.length === 0 && this.#queue.length > 0) await this.#runBatch(this.#queue.splice(0, BATCH));
+      const done = underWay;
+      underWay = undefined;
+      if (done?.isWritten === false) {
+        // What rests on a transaction that has failed cannot be written either.
+        this.#queue.unshift(...done.jobs, ...next.jobs);
+      } else {
+        answers = done?.outcomes ?? [];
+        if (next.jobs.length > 0) underWay = this.#writeAhead(next);
+      }
+      if (underWay === undefined && answers.length === 0 && this.#queue.length > 0)
+        await this.#runBatch(this.#queue.splice(0, BATCH));
     }
     this.#running = false;
   }
 
   /**
-   * Runs the jobs at the front of the queue that can run ahead, and until they can be written those that come: until the first
-   * transaction under way is done. One that is as large need not wait for that: smaller ones would only cost more in sum.
+   * Runs the jobs at the front of the queue that can run ahead, and, until the transaction under way is done, those that come.
    */
-  async #prepare(underWay: readonly Ahead[]): Promise<Ahead> {
-    const [oldest] = underWay;
+  async #prepare(underWay: Ahead | undefined): Promise<Ahead> {
     const next = newAhead();
     for (;;) {
       await this.#runAhead(next, underWay);
-      if (oldest === undefined || oldest.isWritten !== undefined) return next;
-      if (next.jobs.length >= oldest.jobs.length && underWay.length < MOST_UNDER_WAY) return next;
+      if (underWay === undefined || underWay.isWritten !== undefined) return next;
       const { promise: arrival, resolve } = Promise.withResolvers<void>();
       this.#arrived = resolve;
-      await Promise.race([arrival, oldest.done]);
+      await Promise.race([arrival, underWay.done]);
     }
   }
 
-  /**
-   * Puts the jobs of a transaction that failed back to the front of the queue, and with them those of all that rest on it and so
-   * have failed too. What has nothing to do with it may have been written.
-   *
-   * @returns the outcomes of those
-   */
-  async #takeBack(underWay: readonly Ahead[], next: Ahead): Promise<Outcome[]> {
-    await Promise.all(underWay.map((ahead) => ahead.done));
-    const failed = underWay.filter((ahead) => ahead.isWritten !== true);
-    this.#queue.unshift(...[...failed, next].flatMap((ahead) => ahead.jobs));
-    return underWay.filter((ahead) => ahead.isWritten === true).flatMap((ahead) => ahead.outcomes);
-  }
-
-  async #runAhead(next: Ahead, underWay: readonly Ahead[]): Promise<void> {
+  async #runAhead(next: Ahead, underWay: Ahead | undefined): Promise<void> {
     while (next.jobs.length < BATCH) {
       const [job] = this.#queue;
       if (job === undefined || !job.mayRunAhead) return;
@@ -234,7 +222,7 @@ export class RoomWriter {
     }
   }
 
-  async #runOneAhead(job: WriteJob, next: Ahead, underWay: readonly Ahead[]): Promise<Outcome | undefined> {
+  async #runOneAhead(job: WriteJob, next: Ahead, underWay: Ahead | undefined): Promise<Outcome | undefined> {
     try {
       const room = next.rooms.get(job.roomNid) ?? (await this.#openAhead(job.roomNid, underWay));
       if (room === undefined) return undefined;
@@ -246,8 +234,8 @@ export class RoomWriter {
   }
 
   /** The room as we know it, if we do. */
-  async #openAhead(nid: number, underWay: readonly Ahead[]): Promise<OpenRoom | undefined> {
-    const before = underWay.findLast((ahead) => ahead.rooms.has(nid))?.rooms.get(nid);
+  async #openAhead(nid: number, underWay: Ahead | undefined): Promise<OpenRoom | undefined> {
+    const before = underWay?.rooms.get(nid);
     if (before !== undefined) return before.continued();
     const head = this.#heads.get(nid);
     return head === undefined ? undefined : await OpenRoom.open(this.#partsOf(), head);

@@ -33,11 +33,6 @@ export interface Transaction extends Queryable {
 export interface Database extends Queryable {
   /** Commits what `work` did, or rolls all of it back when it throws. Never nested. */
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
-  /**
-   * Statements of which each is a transaction of its own. They run in the order in which they were given, and each is sent
-   * without waiting for the one before: Postgres goes on with it whatever becomes of that.
-   */
-  readonly line: Queryable;
   /** A connection of its own, outside the pool: for LISTEN and for session-level advisory locks. */
   connect(onLost: (error: Error) => void): Promise<Connection>;
   close(): Promise<void>;
@@ -192,31 +187,6 @@ function hold(pool: pg.Pool): Promise<Held> {
   });
 }
 
-/** See `Database.line`: a connection of the pool, held as long as there are statements under way on it. */
-function openLine(pool: pg.Pool): Queryable {
-  let line: { readonly held: Promise<Held>; statements: number } | undefined;
-  return {
-    async query(text, values) {
-      line ??= { held: hold(pool), statements: 0 };
-      const mine = line;
-      mine.statements++;
-      const held = await mine.held.catch((error: unknown) => {
-        if (line === mine) line = undefined;
-        throw error;
-      });
-      try {
-        gather(held.client);
-        return await run<never>(held.client, text, values);
-      } finally {
-        if (--mine.statements === 0) {
-          line = undefined;
-          held.release();
-        }
-      }
-    },
-  };
-}
-
 export interface DatabaseOptions {
   /** Postgres connection string, or the settings of a socket connection. */
   readonly connection: string | pg.ClientConfig;
@@ -250,7 +220,6 @@ export function openDatabase(options: DatabaseOptions): Database {
   const pool = new pg.Pool({ ...settings, pipeline: true, max: options.poolSize } as pg.PoolConfig);
   // An idle connection that breaks is replaced on demand; without a listener it would end the process.
   pool.on('error', () => {});
-  const line = openLine(pool);
 
   let isAway = false;
   const answered = () => {
@@ -270,14 +239,6 @@ export function openDatabase(options: DatabaseOptions): Database {
       const rows = await run<never>(pool, text, values).catch(failed);
       answered();
       return rows;
-    },
-
-    line: {
-      async query(text, values) {
-        const rows = await line.query<never>(text, values).catch(failed);
-        answered();
-        return rows;
-      },
     },
 
     async transaction(work) {
