@@ -103,6 +103,7 @@ describe.skipIf(CHROMIUM === undefined)('two people in a room', async () => {
     await field(benPage).click();
     await benPage.keyboard.press('ArrowUp');
     await benPage.getByText('Editing message').waitFor();
+    await expect.poll(() => field(benPage).textContent()).toBe('I wil come');
     for (let times = 0; times < 'wil come'.length; times += 1) await benPage.keyboard.press('Backspace');
     await benPage.keyboard.type('will come');
     await benPage.keyboard.press('Enter');
@@ -169,11 +170,19 @@ describe.skipIf(CHROMIUM === undefined)('two people in a room', async () => {
     await expect.poll(() => anaPage.getByText('Waiting for the connection.').count()).toBe(0);
   });
 
-  test('what one failed request has kept from the server is sent by itself, though sync never stopped', async () => {
-    await anaPage.route(/\/send\//, (route) => route.abort(), { times: 1 });
-    await write(anaPage, 'at the second attempt');
-    await row(benPage, 'at the second attempt').waitFor();
+  test('what failed requests have kept from the server is sent by itself, though sync never stopped', async () => {
+    let requests = 0;
+    await anaPage.route(/\/send\//, async (route) => {
+      requests += 1;
+      if (requests === 1) await route.abort();
+      // A proxy whose server is away.
+      else if (requests === 2) await route.fulfill({ status: 503, body: 'Service Unavailable' });
+      else await route.continue();
+    });
+    await write(anaPage, 'at the third attempt');
+    await row(benPage, 'at the third attempt').waitFor();
     await expect.poll(() => anaPage.getByText('Waiting for the connection.').count()).toBe(0);
+    await anaPage.unroute(/\/send\//);
   });
 
   test('what was written without a connection survives a reload, is sent in order, and nothing of it twice', async () => {

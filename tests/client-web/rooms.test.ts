@@ -201,11 +201,32 @@ describe('a direct message', () => {
     const room = ben.session.createRoom(roomId);
     const { summary } = await until(room, (state) => (state.summary?.unread.notifications ?? 0) > 0);
     expect(summary?.lastMessage).toMatchObject({ senderName: 'Ana', text: 'Do you have a minute?' });
-    expect(ben.platform.shown).toContainEqual({ title: 'Ana', body: 'Do you have a minute?', tag: roomId });
+    await expect
+      .poll(() => ben.platform.shown)
+      .toContainEqual({ title: 'Ana', body: 'Do you have a minute?', tag: roomId });
     await room.markRead();
     await until(room, (state) => state.summary?.unread.level === 'none');
     stop();
   });
+});
+
+test('files wait in their room or thread, wherever one looks, until the session ends', async () => {
+  const { session, platform } = await signUp('Cleo');
+  const [roomId, otherId] = [await createChannel({ session, platform }), await createChannel({ session, platform })];
+  const namesIn = (room: string, threadId?: string) => {
+    const composer = session.createComposer(room, { threadId });
+    const names = composer.uploads.getState().items.map(({ name }) => name);
+    composer.dispose();
+    return names;
+  };
+  const composer = session.createComposer(roomId, {});
+  composer.uploads.add([new File(['all of it'], 'plan.txt')]);
+  composer.dispose();
+  expect(namesIn(roomId)).toEqual(['plan.txt']);
+  expect([...namesIn(roomId, '$thread'), ...namesIn(otherId)]).toEqual([]);
+  expect(platform.isAskingBeforeLeaving()).toBe(true);
+  session.dispose();
+  expect(platform.isAskingBeforeLeaving()).toBe(false);
 });
 
 /** Through the API: sending is the composer's business. */

@@ -5,11 +5,19 @@ import type { Observable } from '../../client-web/src/view-models/view-model.ts'
 export interface TestPlatform extends Platform {
   /** What was shown as desktop notifications, newest last. */
   readonly shown: { title: string; body: string; tag: string }[];
+  /** Whether the browser would ask whoever leaves the page now. */
+  isAskingBeforeLeaving(): boolean;
 }
 
 /** A browser without windows: everything is forgotten at the end, notifications are collected. */
 export function createTestPlatform(origin: string, storage: KeyValueStore = createMemoryStore()): TestPlatform {
   const shown: TestPlatform['shown'] = [];
+  const asking = new Set<object>();
+  const askBeforeLeaving = () => {
+    const question = {};
+    asking.add(question);
+    return () => void asking.delete(question);
+  };
   return {
     now: () => Date.now(),
     storage,
@@ -22,13 +30,14 @@ export function createTestPlatform(origin: string, storage: KeyValueStore = crea
       close: () => {},
     },
     network: { isOnline: () => true, onChange: () => () => {} },
-    page: { pause: async () => {}, drawn: async () => {}, askBeforeLeaving: () => () => {}, onHide: () => () => {} },
+    page: { pause: async () => {}, drawn: async () => {}, askBeforeLeaving, onHide: () => () => {} },
     origin,
     shown,
+    isAskingBeforeLeaving: () => asking.size > 0,
   };
 }
 
-/** Resolves with the first state that fits; rejects after ten seconds and says what the state was then. */
+/** Resolves with the first state that fits; rejects after a minute and says what the state was then. */
 export function until<State>(viewModel: Observable<State>, fits: (state: State) => boolean): Promise<State> {
   return new Promise((resolve, reject) => {
     const finish = () => {
@@ -46,7 +55,7 @@ export function until<State>(viewModel: Observable<State>, fits: (state: State) 
       reject(
         new Error(`Waited in vain. The last state: ${JSON.stringify(viewModel.getState(), null, 1).slice(0, 4000)}`),
       );
-    }, 10_000);
+    }, 60_000);
     const unsubscribe = viewModel.subscribe(check);
     check();
   });

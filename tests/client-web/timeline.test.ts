@@ -50,6 +50,7 @@ describe.skipIf(CHROMIUM === undefined)('in the timeline', async () => {
     await message(page, 'plan.pdf').hover();
     await message(page, 'plan.pdf').getByRole('button', { name: 'Edit' }).click();
     await page.getByText('Editing caption').waitFor();
+    await expect.poll(() => composer(page).evaluate((field) => field === document.activeElement)).toBe(true);
     await page.keyboard.type('The latest plan');
     await page.keyboard.press('Enter');
     const row = message(page, 'plan.pdf').filter({ hasText: 'The latest plan' });
