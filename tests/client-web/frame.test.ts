@@ -157,7 +157,7 @@ describe.skipIf(CHROMIUM === undefined)('the frame of the web client', async () 
       .getByRole('link', { name: 'general' })
       .focus();
     await page.keyboard.press('ArrowDown');
-    expect(await page.evaluate(() => document.activeElement?.matches('a[data-room]'))).toBe(true);
+    await eventually(() => page.evaluate(() => document.activeElement?.matches('a[data-room]')), true);
     await page.keyboard.press('?');
     await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor();
     await page.keyboard.press('Escape');

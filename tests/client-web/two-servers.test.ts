@@ -123,6 +123,7 @@ describe.skipIf(CHROMIUM === undefined)('two people on two servers', async () =>
       .waitFor();
 
     await act(ben.page, 'Thanks, glad to be here', 'Edit');
+    await eventually(() => composer(ben.page).textContent(), 'Thanks, glad to be here');
     await clear(composer(ben.page));
     await composer(ben.page).fill('Thanks, very glad to be here');
     await composer(ben.page).press('Enter');

@@ -136,10 +136,13 @@ test('nothing of a room is kept whose join is cut off while it is written', asyn
   cut.serve();
   // Whoever writes the state waits here, with most of the events written.
   const { promise: isCut, resolve } = Promise.withResolvers<void>();
+  const { promise: isHeld, resolve: held } = Promise.withResolvers<void>();
   const holding = db.transaction(async (tx) => {
     await tx.query('LOCK TABLE current_state IN EXCLUSIVE MODE');
+    held();
     await isCut;
   });
+  await isHeld;
   const joining = alice.call('POST', `/join/${encodeURIComponent(cut.roomId)}?via=${host.serverName}`, {});
   const killed = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'INSERT INTO current_state%'`;
