@@ -1,5 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -131,7 +131,7 @@ export interface ScriptedPeer {
   /** The signed answer to GET /_matrix/key/v2/server. */
   keyAnswer(): JsonObject;
   /** Answers all other requests. */
-  handle: RequestListener;
+  handle: (request: IncomingMessage, response: ServerResponse) => unknown;
 }
 
 export function sendJson(response: ServerResponse, body: unknown, status = 200): void {
@@ -173,7 +173,8 @@ export async function startScriptedPeer(clock: Clock): Promise<ScriptedPeer> {
     counts.set(path, (counts.get(path) ?? 0) + 1);
     if (!peer.isUp) request.socket.destroy();
     else if (path === '/_matrix/key/v2/server') sendJson(response, peer.keyAnswer());
-    else peer.handle(request, response);
+    // Whoever asked may have gone before all of it was here.
+    else (async () => await peer.handle(request, response))().catch(() => response.destroy());
   }, 'localhost');
   Object.assign(peer, { serverName: `localhost:${server.port}` });
   return peer;
