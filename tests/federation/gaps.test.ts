@@ -97,6 +97,21 @@ test('A1.9 events of another room are no part of a state that a server tells', a
   expect((await alice.room('GET', room.roomId, 'state/m.room.name/')).status).toBe(404);
 });
 
+test('A1.9 events of another room are no part of what is stored of one that somebody joins', async () => {
+  const [room, other] = [PuppetRoom.create(puppet), PuppetRoom.create(puppet)];
+  room.serve();
+  const foreign = [...other.state.values()];
+  const answerHonestly = puppet.answers.get('send_join');
+  puppet.answers.set('send_join', async (request) => {
+    const answer = (await answerHonestly?.(request)) as Record<'state' | 'auth_chain', unknown[]>;
+    const pdus = foreign.map(({ pdu }) => pdu);
+    return { ...answer, state: [...answer.state, ...pdus], auth_chain: [...answer.auth_chain, ...pdus] };
+  });
+  const alice = await Person.register(alpha, `alice${names++}`);
+  await alice.join(room.roomId, [puppet.serverName]);
+  for (const { eventId } of foreign) expect(await admissionsOf(eventId)).toEqual([]);
+});
+
 test('A1.2 an answer that holds another event than the one that was asked for is ignored', async () => {
   const { room, alice, creator } = await personInPuppetRoom();
   const named = (name: string) =>
