@@ -170,17 +170,27 @@ describe.skipIf(CHROMIUM === undefined)('two people in a room', async () => {
     await expect.poll(() => anaPage.getByText('Waiting for the connection.').count()).toBe(0);
   });
 
-  test('what failed requests have kept from the server is sent by itself, though sync never stopped', async () => {
-    let requests = 0;
+  test('what failed requests have kept from the server is sent by itself and in order, though sync never stopped', async () => {
+    const { promise: areWritten, resolve: written } = Promise.withResolvers<void>();
+    let attempts = 0;
     await anaPage.route(/\/send\//, async (route) => {
-      requests += 1;
-      if (requests === 1) await route.abort();
-      // A proxy whose server is away.
-      else if (requests === 2) await route.fulfill({ status: 503, body: 'Service Unavailable' });
+      if (route.request().postData()?.includes('at the third attempt') !== true) return await route.continue();
+      const attempt = ++attempts;
+      await areWritten;
+      if (attempt < 3) await route.abort();
       else await route.continue();
     });
     await write(anaPage, 'at the third attempt');
-    await row(benPage, 'at the third attempt').waitFor();
+    await write(anaPage, 'right behind it');
+    await row(anaPage, 'right behind it').waitFor();
+    // Some time later, when the second waits for the first.
+    await anaPage.evaluate(() => fetch('/_matrix/client/versions'));
+    written();
+    await row(benPage, 'right behind it').waitFor();
+    const both = benPage.getByRole('article').filter({ hasText: /at the third attempt|right behind it/ });
+    expect(await both.allTextContents()).toEqual(
+      ['at the third attempt', 'right behind it'].map((text) => expect.stringContaining(text)),
+    );
     await expect.poll(() => anaPage.getByText('Waiting for the connection.').count()).toBe(0);
     await anaPage.unroute(/\/send\//);
   });

@@ -2,7 +2,7 @@ import type { Person } from '../../harness/person.ts';
 
 /** What somebody's client has been sent, as messages come in. */
 export interface Inbox {
-  /** Follows /sync from where it stands until a message with this text has come. Throws after a minute. */
+  /** Follows /sync from where it stands until a message with this text has come. Throws after some minutes. */
   until(roomId: string, text: string): Promise<void>;
 }
 
