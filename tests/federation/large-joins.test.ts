@@ -1,7 +1,8 @@
 import { afterAll, expect, test } from 'vitest';
-import type { Event } from '../../server/src/protocol/event.ts';
+import type { Event, Pdu } from '../../server/src/protocol/event.ts';
 import { referenceTo } from '../../server/src/protocol/event-hashes.ts';
 import { hashAndSignEvent } from '../../server/src/protocol/event-signing.ts';
+import type { JsonObject } from '../../server/src/protocol/json.ts';
 import { openDatabase } from '../../server/src/storage/database.ts';
 import { brokenRules } from '../harness/broken-rules.ts';
 import { startHomeserver } from '../harness/homeserver.ts';
@@ -114,6 +115,42 @@ test('what a server tells of the state counts in whatever order: a kick comes lo
   expect(Object.keys(joined)).toHaveLength(MEMBERS + 1);
   expect(joined).not.toHaveProperty([userId]);
   expect(await alice.roomOk('GET', shuffled.roomId, `state/m.room.member/${userId}`)).toEqual({ membership: 'leave' });
+});
+
+test('A1.1 A1.2 A1.5 each of very many events is checked like one alone, also beside one whose numbers no room allows', async () => {
+  const told = makeLargeRoom(puppets, MEMBERS);
+  const version = versionNamed('11');
+  const signedAnew = ({ hashes: _hashes, signatures: _signatures, ...pdu }: Pdu, content: JsonObject) =>
+    hashAndSignEvent({ ...pdu, origin_server_ts: Date.now(), content }, version, host.serverName, host.key).pdu;
+  const ways: ((pdu: Pdu) => JsonObject)[] = [
+    (pdu) => ({ ...pdu, content: { ...pdu.content, displayname: 'somebody else' } }),
+    (pdu) => ({ ...pdu, depth: 77 }),
+    (pdu) => ({ ...pdu, room_id: '!elsewhere:example.org' }),
+    (pdu) => ({ ...pdu, depth: 1.5 }),
+    (pdu) => ({ ...pdu, unsigned: { age: 5 } }),
+    (pdu) => signedAnew(pdu, JSON.parse('{"membership":"join","displayname":"by name","__proto__":{"a":1}}')),
+  ];
+  // The piece that holds the broken number is checked by other means than the one before it.
+  const first = told.state.filter(({ pdu }) => pdu.sender.startsWith('@member')).filter((_, n) => n % 3 === 0);
+  const groups = [first.slice(0, ways.length), first.slice(-ways.length)] as const;
+  const changed = new Map<unknown, JsonObject>();
+  for (const [group, events] of groups.entries())
+    for (const [way, { pdu }] of events.entries())
+      if (group === 1 || way !== 3) changed.set(pdu, ways[way]?.(pdu) ?? {});
+  told.serve(told.state.map(({ pdu }) => changed.get(pdu) ?? pdu));
+  await alice.join(told.roomId, [host.serverName]);
+  const { joined } = await alice.roomOk('GET', told.roomId, 'joined_members');
+  for (const [group, events] of groups.entries()) {
+    const [redacted, forged, elsewhere, broken, whole, odd] = events.map(({ pdu }) => joined[pdu.sender]);
+    expect(redacted).not.toHaveProperty('display_name');
+    expect([forged, elsewhere]).toEqual([undefined, undefined]);
+    expect(broken === undefined).toBe(group === 1);
+    expect(whole.display_name).toMatch(/^Member number/);
+    expect(odd.display_name).toBe('by name');
+    const path = `state/m.room.member/${events.at(-1)?.pdu.sender}`;
+    expect(Object.keys(await alice.roomOk('GET', told.roomId, path))).toContain('__proto__');
+  }
+  expect(Object.keys(joined)).toHaveLength(MEMBERS + 2 - 5);
 });
 
 test('nothing of a room is kept that turns out not to let the user in, after most of it has gone to the database', async () => {

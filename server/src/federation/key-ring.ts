@@ -8,6 +8,7 @@ import {
   type Wants,
 } from './key-fetcher.ts';
 import type { OwnKeys } from './own-keys.ts';
+import { type VerifyKeys, verifyKeysOf } from './verify-keys.ts';
 
 /** A key that something was signed with. */
 export interface WantedKey {
@@ -18,12 +19,6 @@ export interface WantedKey {
    * room versions 1 to 4, which ignore how long keys are valid.
    */
   readonly validAt?: number | undefined;
-}
-
-/** Keys that `KeyRing.fetch` found. */
-export interface VerifyKeys {
-  /** The public key in unpadded Base64; undefined when it is unknown or was not valid at `validAt`. */
-  get(serverName: ServerName, keyId: string, validAt?: number): string | undefined;
 }
 
 /** Public signing keys of all servers, our own included. */
@@ -100,12 +95,7 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
       await fetcher.askNotary(notary, left);
       learn(await fetcher.readStored([...left.keys()]));
     }
-    return {
-      get(serverName, keyId, validAt = Number.NEGATIVE_INFINITY) {
-        const key = known.get(serverName)?.get(keyId);
-        return key !== undefined && key.validUntil >= validAt ? key.publicKey : undefined;
-      },
-    };
+    return verifyKeysOf(known);
   }
 
   return {

@@ -1,5 +1,6 @@
 import type { Federation } from '../federation/federation.ts';
 import { isJsonObject } from '../protocol/json.ts';
+import { AdmissionThread } from '../rooms/admission-thread.ts';
 import { openErasedUsers } from '../rooms/erased-users.ts';
 import { openEventCache } from '../rooms/event-cache.ts';
 import { newReceiving, type Receiving } from '../rooms/receive.ts';
@@ -54,6 +55,7 @@ export async function openRooms(common: CommonParts, federation: Federation): Pr
     follower,
     federation: federation.client,
     keyRing: federation.keyRing,
+    admissionThread: new AdmissionThread(),
     profileOf: (userId) => profileOf(db, userId),
     erasedUsers: openErasedUsers(db, follower),
     onError,
@@ -81,6 +83,7 @@ export async function openRooms(common: CommonParts, federation: Federation): Pr
     async stop() {
       typing.stop();
       presence.stop();
+      await parts.admissionThread.close();
       await follower.stop();
     },
   };

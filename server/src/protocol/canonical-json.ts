@@ -5,7 +5,7 @@
  * written as they were sent.
  */
 
-import { type JsonValue, MAX_JSON_DEPTH, NonCanonicalToken } from './json.ts';
+import { type JsonObject, type JsonValue, MAX_JSON_DEPTH, NonCanonicalToken } from './json.ts';
 
 export type NonCanonicalKind = 'number' | 'depth' | 'surrogate' | 'type';
 
@@ -33,14 +33,14 @@ export class NonCanonicalError extends Error {
  * sent: whether there may be any is for `checkEventFormat` to decide. Throws `NonCanonicalError`.
  */
 export function canonicalJson(value: JsonValue): string {
-  const text = write(value, MAX_JSON_DEPTH);
+  const text = write(value, MAX_JSON_DEPTH, true);
   if (text !== undefined) return text;
   const fault = findNonCanonical(value, { looseNumbers: true });
   throw new NonCanonicalError(fault ?? { path: '', kind: 'type', reason: 'A value is no JSON.' });
 }
 
 /** `undefined` for what has no canonical form: which part that is, and why, `findNonCanonical` says. */
-function write(value: unknown, depth: number): string | undefined {
+function write(value: unknown, depth: number, loose: boolean): string | undefined {
   switch (typeof value) {
     case 'string':
       return writeString(value);
@@ -50,9 +50,10 @@ function write(value: unknown, depth: number): string | undefined {
       return value ? 'true' : 'false';
     case 'object':
       if (value === null) return 'null';
-      if (value instanceof NonCanonicalToken) return value.reason === 'number' ? JSON.stringify(value) : undefined;
+      if (value instanceof NonCanonicalToken)
+        return loose && value.reason === 'number' ? JSON.stringify(value) : undefined;
       if (depth === 0) return undefined;
-      return Array.isArray(value) ? writeArray(value, depth - 1) : writeObject(value, depth - 1);
+      return Array.isArray(value) ? writeArray(value, depth - 1, loose) : writeObject(value, depth - 1, loose);
     default:
       return undefined;
   }
@@ -66,28 +67,33 @@ function writeString(text: string): string | undefined {
 
 const PLAIN = /^[ !#-[\]-~]*$/;
 
-function writeArray(array: readonly unknown[], depth: number): string | undefined {
+function writeArray(array: readonly unknown[], depth: number, loose: boolean): string | undefined {
   let text = '[';
   for (let i = 0; i < array.length; i++) {
-    const item = write(array[i], depth);
+    const item = write(array[i], depth, loose);
     if (item === undefined) return undefined;
     text += i === 0 ? item : `,${item}`;
   }
   return `${text}]`;
 }
 
-function writeObject(object: object, depth: number): string | undefined {
+function writeObject(object: object, depth: number, loose: boolean): string | undefined {
   const prototype = Object.getPrototypeOf(object);
   if (prototype !== null && prototype !== Object.prototype) return undefined;
   let text = '{';
   for (const key of sortedKeys(object)) {
     const value = (object as Record<string, unknown>)[key];
     if (value === undefined) continue;
-    const [name, member] = [writeString(key), write(value, depth)];
-    if (name === undefined || member === undefined) return undefined;
-    text += text === '{' ? `${name}:${member}` : `,${name}:${member}`;
+    const member = writeMember(key, value, depth, loose);
+    if (member === undefined) return undefined;
+    text += text === '{' ? member : `,${member}`;
   }
   return `${text}}`;
+}
+
+function writeMember(key: string, value: unknown, depth: number, loose: boolean): string | undefined {
+  const [name, text] = [writeString(key), write(value, depth, loose)];
+  return name === undefined || text === undefined ? undefined : `${name}:${text}`;
 }
 
 /** In the order of code points, which for most keys is the one in which JavaScript sorts. */
@@ -114,6 +120,30 @@ export interface CanonicalLimits {
   readonly maxDepth?: number;
   /** Whether tokens of numbers are let through, as in room versions before 6. */
   readonly looseNumbers?: boolean;
+}
+
+/** What the canonical JSON of an object consists of: by key, in its order, each key with its value, such as `"depth":7`. */
+export type CanonicalMembers = ReadonlyMap<string, string>;
+
+/** The members of an object that may be part of an event; `undefined` where `findNonCanonical` finds something. */
+export function canonicalMembers(
+  object: JsonObject,
+  { maxDepth = MAX_JSON_DEPTH, looseNumbers = false }: CanonicalLimits = {},
+): CanonicalMembers | undefined {
+  const members = new Map<string, string>();
+  for (const key of sortedKeys(object)) {
+    const value = object[key];
+    if (value === undefined) continue;
+    const text = writeMember(key, value, maxDepth - 1, looseNumbers);
+    if (text === undefined) return undefined;
+    members.set(key, text);
+  }
+  return members;
+}
+
+/** The canonical JSON of an object of these members, which come in the order of their keys. */
+export function joinMembers(texts: Iterable<string>): string {
+  return `{${[...texts].join(',')}}`;
 }
 
 /**

@@ -1,6 +1,13 @@
 /** The event format of the room versions ("Event format") and the size limits (Client-Server API, "Size limits"). */
 
-import { canonicalJson, findNonCanonical } from './canonical-json.ts';
+import {
+  type CanonicalMembers,
+  canonicalJson,
+  canonicalMembers,
+  compareByCodePoint,
+  findNonCanonical,
+  joinMembers,
+} from './canonical-json.ts';
 import type { EventReference, Pdu } from './event.ts';
 import { isEventId, isGivenEventId, isRoomId, isUserId, MAX_ID_BYTES } from './identifiers.ts';
 import {
@@ -33,6 +40,8 @@ export type FormatVerdict =
       readonly pdu: Pdu;
       /** Canonical JSON of `pdu`: what is stored and sent on. */
       readonly json: string;
+      /** Of `pdu` without its signatures: what hashes are made of. */
+      readonly members: CanonicalMembers;
     }
   | { readonly ok: false; readonly fault: 'shape' | 'size'; readonly reason: string };
 
@@ -45,19 +54,31 @@ export type FormatVerdict =
 export function checkEventFormat(value: unknown, version: RoomVersion): FormatVerdict {
   if (!isJsonObject(value)) return refuse('shape', 'The event is not an object.');
   const covered = withoutKeys(value, 'unsigned', 'signatures');
-  const odd = findNonCanonical(covered, { maxDepth: MAX_EVENT_DEPTH, looseNumbers: !version.strictCanonicalJson });
-  if (odd) return refuse('shape', `${odd.path}: ${odd.reason}`);
+  const limits = { maxDepth: MAX_EVENT_DEPTH, looseNumbers: !version.strictCanonicalJson };
+  const members = canonicalMembers(covered, limits);
+  if (members === undefined) {
+    const odd = findNonCanonical(covered, limits);
+    return refuse('shape', `${odd?.path}: ${odd?.reason}`);
+  }
   const wrong = findWrongType(covered, version) ?? findWrongReference(covered, version);
   if (wrong !== undefined) return refuse('shape', wrong);
   const long = findTooLong(covered);
   if (long !== undefined) return refuse('size', `${long} has more than ${MAX_ID_BYTES} bytes.`);
   if (!isJsonObject(value.signatures)) return refuse('shape', 'signatures is not an object.');
   covered.signatures = readSignatures(value.signatures);
-  const json = canonicalJson(covered);
+  const json = withMember(members, 'signatures', covered.signatures);
   if (Buffer.byteLength(json) > MAX_EVENT_BYTES) {
     return refuse('size', `The event has more than ${MAX_EVENT_BYTES} bytes.`);
   }
-  return { ok: true, pdu: covered as Pdu, json };
+  return { ok: true, pdu: covered as Pdu, json, members };
+}
+
+/** Canonical JSON of the members and another one. */
+function withMember(members: CanonicalMembers, key: string, value: JsonValue): string {
+  const before: string[] = [];
+  const after: string[] = [];
+  for (const [other, text] of members) (compareByCodePoint(other, key) < 0 ? before : after).push(text);
+  return joinMembers([...before, `${canonicalJson(key)}:${canonicalJson(value)}`, ...after]);
 }
 
 function refuse(fault: 'shape' | 'size', reason: string): FormatVerdict {

@@ -31,6 +31,15 @@ export class NonCanonicalToken {
 /** `JSON.rawJSON`, which the type library does not know: text that `JSON.stringify` writes as it is. */
 const { rawJSON: rawJson } = JSON as unknown as { rawJSON(text: string): unknown };
 
+/** Whether there is such a token anywhere in a parsed tree. Recursion is safe: the parser has limited the depth. */
+export function holdsToken(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (value instanceof NonCanonicalToken) return true;
+  if (Array.isArray(value)) return value.some(holdsToken);
+  for (const key in value) if (holdsToken((value as JsonObject)[key])) return true;
+  return false;
+}
+
 /** An integer that may be beyond what a JavaScript number holds, as events before room version 6 may have them. */
 export type WideInteger = number | NonCanonicalToken;
 

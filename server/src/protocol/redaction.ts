@@ -14,9 +14,14 @@ export function redactEvent<T extends JsonObject & Pick<Pdu, 'type' | 'content'>
   for (const key of version.redactionKeeps) {
     if (Object.hasOwn(event, key)) redacted[key] = event[key];
   }
-  const kept = version.redactionKeepsContent.get(event.type) ?? [];
-  redacted.content = kept === 'all' ? event.content : keep(event.content, kept);
+  redacted.content = redactedContent(event, version);
   return redacted as T;
+}
+
+/** What is left of the content of a redacted event; the same object where that is all of it. */
+export function redactedContent({ type, content }: Pick<Pdu, 'type' | 'content'>, version: RoomVersion): JsonObject {
+  const kept = version.redactionKeepsContent.get(type) ?? [];
+  return kept === 'all' ? content : keep(content, kept);
 }
 
 /** The event that an `m.room.redaction` wants redacted; `undefined` when it names none. */

@@ -94,15 +94,13 @@ export function signedBytes(object: JsonObject): Buffer {
 export function verifyJson(object: JsonObject, signer: ServerName, findKey: FindKey): Verification {
   if (!isCanonical(object)) return { ok: false, reason: 'not canonical' };
   const read = readByKnownKeys(object.signatures, signer, findKey);
-  if (!read.ok) return read;
-  const bytes = signedBytes(object);
-  return read.found.every(({ key, signature }) => verify(null, bytes, key, signature)) ? { ok: true } : BAD_SIGNATURE;
+  return read.ok ? verdictOn(signedBytes(object), read.found) : read;
 }
 
 /**
  * Whether `signer` has signed the bytes: at least one signature by a key that `findKey` knows, and none by such a key that is
  * wrong. Signatures by other keys count for nothing. The arithmetic is done by Node's thread pool, so that the event loop is
- * free meanwhile: to hand it over costs a tenth of it.
+ * free meanwhile. To hand it over costs a third of it on top.
  */
 export async function verifySignedBytes(
   bytes: Uint8Array,
@@ -114,6 +112,21 @@ export async function verifySignedBytes(
   if (!read.ok) return read;
   const verdicts = await Promise.all(read.found.map((ready) => verifyAside(bytes, ready)));
   return verdicts.every((isRight) => isRight) ? { ok: true } : BAD_SIGNATURE;
+}
+
+/** The same at once, for a thread that has nothing else to do. */
+export function verifySignedBytesAtOnce(
+  bytes: Uint8Array,
+  signatures: unknown,
+  signer: ServerName,
+  findKey: FindKey,
+): Verification {
+  const read = readByKnownKeys(signatures, signer, findKey);
+  return read.ok ? verdictOn(bytes, read.found) : read;
+}
+
+function verdictOn(bytes: Uint8Array, found: readonly ReadySignature[]): Verification {
+  return found.every(({ key, signature }) => verify(null, bytes, key, signature)) ? { ok: true } : BAD_SIGNATURE;
 }
 
 const BAD_SIGNATURE: Verification & { ok: false } = { ok: false, reason: 'bad signature' };

@@ -9,6 +9,7 @@ import type { LogFollower } from '../storage/log-follower.ts';
 import type { Rooms } from '../storage/rooms.ts';
 import type { StateKeys } from '../storage/state-keys.ts';
 import type { StateSnapshots } from '../storage/state-snapshots.ts';
+import type { AdmissionThread } from './admission-thread.ts';
 import type { ErasedUsers } from './erased-users.ts';
 import type { EventCache } from './event-cache.ts';
 import type { RoomWriter } from './room-writer.ts';
@@ -33,6 +34,7 @@ export interface RoomParts {
   readonly follower: LogFollower;
   readonly federation: FederationClient;
   readonly keyRing: KeyRing;
+  readonly admissionThread: AdmissionThread;
   readonly profileOf: ProfileOf;
   readonly erasedUsers: ErasedUsers;
   /** Where failures of background work go. */

@@ -5,7 +5,8 @@ import { authEventIds, type Event, type EventId, type StateKey, stateKey } from 
 import type { Admission } from '../storage/events.ts';
 import { eventsById } from '../storage/events.ts';
 import { type Snapshot, snapshotEntries, snapshotGet } from '../storage/state-snapshots.ts';
-import { isAdmitted, type RefusedPdu, type VerifiedPdu } from './admit-pdu.ts';
+import { isAdmitted, type VerifiedPdu } from './admit-pdu.ts';
+import type { RefusedPdu } from './check-pdu.ts';
 import { asRuleEvent } from './event-cache.ts';
 import { orderedAfter } from './graph-order.ts';
 import type { OpenRoom } from './open-room.ts';

@@ -2,7 +2,8 @@ import { authEventIds, type EventId, prevEventIds, type ServerName } from '../pr
 import type { RoomRow } from '../storage/rooms.ts';
 import { keepWaitingPdu } from '../storage/waiting-pdus.ts';
 import type { Acceptance } from './accept-event.ts';
-import type { RefusedPdu, VerifiedPdu } from './admit-pdu.ts';
+import type { VerifiedPdu } from './admit-pdu.ts';
+import type { RefusedPdu } from './check-pdu.ts';
 import type { RoomParts } from './room-parts.ts';
 
 /** What it takes to judge an event anew that was refused by a state which somebody told us; undefined for any other. */
