@@ -112,3 +112,30 @@ describe.each(Object.keys(READS))('%s', async (route) => {
       expect(await ask(route, roomId, eventId), name).toEqual(unknown);
   });
 });
+
+test('A3.1 a server reads what a user of it saw who has left, though more have come since than are looked at first', async () => {
+  const alice = await Person.register(alpha, 'alice-of-many');
+  const roomId = await alice.createRoom({
+    preset: 'public_chat',
+    initial_state: [{ type: 'm.room.history_visibility', state_key: '', content: { history_visibility: 'joined' } }],
+  });
+  const before = await alice.say(roomId, 'before');
+  const early = puppet.user('early');
+  const room = await PuppetRoom.join(puppet, alpha.serverName, roomId, early);
+  const seen = await alice.say(roomId, 'to who is here');
+  const member = (userId: string, membership: string) =>
+    room.add({ type: 'm.room.member', sender: userId, stateKey: userId, content: { membership } }).pdu;
+  const changes = [
+    member(early, 'leave'),
+    ...Array.from({ length: 101 }, (_, n) => member(puppet.user(`late${n}`), 'join')),
+  ];
+  for (let from = 0; from < changes.length; from += 50) {
+    const pdus = changes.slice(from, from + 50);
+    const { body } = await puppet.call(alpha.serverName, 'PUT', `/v1/send/many${from}`, { pdus });
+    expect(Object.values(body.pdus)).toEqual(pdus.map(() => ({})));
+  }
+  const unseen = await alice.say(roomId, 'to those who have come');
+  const statusOf = async (eventId: string) =>
+    (await puppet.call(alpha.serverName, 'GET', `/v1/event/${escaped(eventId)}`)).status;
+  expect([await statusOf(before), await statusOf(seen), await statusOf(unseen)]).toEqual([404, 200, 200]);
+});

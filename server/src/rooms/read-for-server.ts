@@ -1,5 +1,5 @@
 import { notFound } from '../protocol/errors.ts';
-import { type Pdu, type ServerName, type StateKey, stateKey, type UserId } from '../protocol/event.ts';
+import { type Pdu, type ServerName, stateKey, type UserId } from '../protocol/event.ts';
 import {
   type HistoryVisibility,
   historyVisibility,
@@ -9,7 +9,7 @@ import {
 } from '../protocol/history-visibility.ts';
 import { redactEvent } from '../protocol/redaction.ts';
 import { eventInRoom, eventsById, type StoredEvent } from '../storage/events.ts';
-import { serverIsJoined, usersOfServer } from '../storage/memberships.ts';
+import { longestJoined, serverIsJoined, usersOfServer } from '../storage/memberships.ts';
 import { type RoomRow, roomHead } from '../storage/rooms.ts';
 import { type Snapshot, snapshotGet } from '../storage/state-snapshots.ts';
 import { erasedEvents, withoutJoined } from './erasure.ts';
@@ -17,12 +17,15 @@ import { versionOf } from './fetch-events.ts';
 import type { RoomParts } from './room-parts.ts';
 import { serverMayTakePart } from './room-policy.ts';
 
+/** Members of a server whose events are read at a time. */
+const MEMBERS_AT_ONCE = 100;
+
 /** A room opened for one server to read: what it has looked up about that server is kept for the request. */
 export interface ServerReader {
   readonly room: RoomRow;
   readonly server: ServerName;
-  /** State keys of the server's users, looked up when they first matter. */
-  memberKeys: readonly number[] | undefined;
+  /** State keys of the server's users: see `memberKeys`, page by page, looked up when they first matter. */
+  readonly memberKeys: (readonly number[])[];
   readonly views: Map<number, ViewpointState>;
 }
 
@@ -43,7 +46,7 @@ export async function openForServer(parts: RoomParts, server: ServerName, roomId
   const areBothJoined =
     (await serverIsJoined(parts.db, room.nid, server)) && (await serverIsJoined(parts.db, room.nid, parts.serverName));
   if (!areBothJoined || !(await serverMayTakePart(parts, room.roomId, server))) throw noSuchEvent();
-  return { room, server, memberKeys: undefined, views: new Map() };
+  return { room, server, memberKeys: [], views: new Map() };
 }
 
 /**
@@ -141,26 +144,36 @@ async function visibilityIn(parts: RoomParts, state: Snapshot | undefined): Prom
   return historyVisibility(event?.pdu.content);
 }
 
-/** The strongest membership that any user of the server has in the state. */
+/**
+ * The strongest membership that any user of the server has in the state. A server may have very many users in the room: those who
+ * have been there for longest are looked at first, and the first who was joined decides.
+ */
 async function membershipIn(
   parts: RoomParts,
   reader: ServerReader,
   state: Snapshot | undefined,
 ): Promise<'join' | 'invite' | undefined> {
-  reader.memberKeys ??= await memberKeysOf(parts, reader);
-  const nids = reader.memberKeys.flatMap((key) => snapshotGet(state, key) ?? []);
-  const members = await parts.events.byNid(nids);
-  return strongestMembership(
-    [...members.values()].map(({ pdu: { content } }) =>
-      typeof content.membership === 'string' ? content.membership : undefined,
-    ),
-  );
+  let strongest: 'join' | 'invite' | undefined;
+  for (let page = 0; ; page++) {
+    const keys = reader.memberKeys[page] ?? (await memberKeys(parts, reader, page));
+    reader.memberKeys[page] = keys;
+    for (let from = 0; from < keys.length; from += MEMBERS_AT_ONCE) {
+      const nids = keys.slice(from, from + MEMBERS_AT_ONCE).flatMap((key) => snapshotGet(state, key) ?? []);
+      const members = [...(await parts.events.byNid(nids)).values()].map(({ pdu }) => pdu.content.membership);
+      strongest = strongestMembership([strongest, ...members.filter((membership) => typeof membership === 'string')]);
+      if (strongest === 'join') return strongest;
+    }
+    if (page > 0) return strongest;
+  }
 }
 
-async function memberKeysOf(parts: RoomParts, reader: ServerReader): Promise<number[]> {
-  const users: UserId[] = await usersOfServer(parts.db, reader.room.nid, reader.server);
-  const keys: StateKey[] = users.map((userId) => stateKey('m.room.member', userId));
-  return [...(await parts.stateKeys.find(keys)).values()];
+/** Those of the server's users who have been in the room for longest, and on the second page all of them. */
+async function memberKeys(parts: RoomParts, { room, server }: ServerReader, page: number): Promise<number[]> {
+  const users: UserId[] =
+    page === 0
+      ? await longestJoined(parts.db, room.nid, server, MEMBERS_AT_ONCE)
+      : await usersOfServer(parts.db, room.nid, server);
+  return [...(await parts.stateKeys.find(users.map((userId) => stateKey('m.room.member', userId)))).values()];
 }
 
 /** The event as it is sent to servers that ask for it: without what has been redacted. @param isErased see `erasure.ts` */
