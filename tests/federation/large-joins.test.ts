@@ -126,7 +126,7 @@ test('A1.1 A1.2 A1.5 each of very many events is checked like one alone, also be
     (pdu) => ({ ...pdu, content: { ...pdu.content, displayname: 'somebody else' } }),
     (pdu) => ({ ...pdu, depth: 77 }),
     (pdu) => ({ ...pdu, room_id: '!elsewhere:example.org' }),
-    (pdu) => ({ ...pdu, depth: 1.5 }),
+    (pdu) => ({ ...pdu, content: { ...pdu.content, n: 1.5 } }),
     (pdu) => ({ ...pdu, unsigned: { age: 5 } }),
     (pdu) => signedAnew(pdu, JSON.parse('{"membership":"join","displayname":"by name","__proto__":{"a":1}}')),
   ];
