@@ -138,6 +138,9 @@ export async function authChainRows(
   const uri = `/_matrix/federation/v1/event_auth/${encodeURIComponent(room.roomId)}/${encodeURIComponent(join)}`;
   const { ca } = await issueDevelopmentCertificate('localhost', path.join(data, 'development-ca'), systemClock);
   const fetch = () => fetchAs(puppet, server.serverName, ca, uri);
+  const atStart = await residentMiB(server.pid());
+  // A process that has just started takes from the system what its collector of garbage works in, once and whatever it does.
+  const first = await peakMiB(server.pid(), fetch());
   const before = await residentMiB(server.pid());
   const together: Promise<Fetch[]> = Promise.all(Array.from({ length: AT_ONCE }, fetch));
   const peak = await peakMiB(server.pid(), together);
@@ -149,7 +152,11 @@ export async function authChainRows(
     limitRow({ name: `auth chain of ${LENGTH} events answered`, value: alone.ms, unit: 'ms' }, 2_000),
     plainRow({ name: 'its first byte', value: alone.firstMs, unit: 'ms' }),
     plainRow({ name: 'its size', value: alone.bytes / 1024 / 1024, unit: 'MiB' }),
-    limitRow({ name: `growth of memory while ${AT_ONCE} servers take it`, value: peak - before, unit: 'MiB' }, 64),
+    plainRow({ name: 'growth of memory while the first server takes it', value: first - atStart, unit: 'MiB' }),
+    limitRow(
+      { name: `further growth while ${AT_ONCE} servers take it at once`, value: peak - before, unit: 'MiB' },
+      64,
+    ),
     difference,
   ];
 }
