@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { EventId } from '../../server/src/protocol/event.ts';
+import type { JsonValue } from '../../server/src/protocol/json.ts';
 import { brokenRules } from '../harness/broken-rules.ts';
 import { spawnHomeserver, startHomeserver, type TestHomeserver } from '../harness/homeserver.ts';
 import { Person } from '../harness/person.ts';
@@ -53,6 +54,50 @@ test('messages and state of one transaction count from one to the next, and what
   expect(results[late.eventId]?.error).toContain('state before');
   expect(await alice.texts(room.roomId)).toEqual(['hello', 'bye']);
   expect(await alice.membership(room.roomId, guest)).toBe('leave');
+});
+
+test('A1.6 a membership that says it was authorised by what is no user is refused, and spoils nothing around it', async () => {
+  const { room, alice } = await joinedRoom();
+  const guest = puppet.user(`guest${names++}`);
+  const by = (authoriser: JsonValue) => {
+    const content = { membership: 'join', join_authorised_via_users_server: authoriser };
+    return room.build({ type: 'm.room.member', sender: guest, stateKey: guest, content });
+  };
+  const odd = [{}, [{}], { toString: 1 }, 5, ''].map(by);
+  const hello = room.message(creator, 'hello');
+  const results = await send([...odd, hello]);
+  for (const { eventId } of odd) expect(results[eventId]?.error).toContain('signature');
+  expect(results[hello.eventId]).toEqual({});
+  expect(await alice.texts(room.roomId)).toEqual(['hello']);
+});
+
+test('A1.10 an invite that nobody has authorised, taken in before anybody was in the room, authorises nothing', async () => {
+  const room = PuppetRoom.create(puppet);
+  room.serve();
+  room.add({ type: 'm.room.power_levels', sender: creator, stateKey: '', content: { invite: 50 } });
+  const guest = puppet.user(`guest${names++}`);
+  room.add({ type: 'm.room.member', sender: guest, stateKey: guest, content: { membership: 'join' } });
+  const [alice, bob] = [await Person.register(alpha, `alice${names++}`), await Person.register(alpha, `bob${names++}`)];
+  const ofAlice = { type: 'm.room.member', stateKey: alice.userId };
+  const invite = room.build({ ...ofAlice, sender: guest, content: { membership: 'invite' } });
+  const path = `/v2/invite/${encodeURIComponent(room.roomId)}/${encodeURIComponent(invite.eventId)}`;
+  const state = [...room.state.values()].map(({ pdu }) => pdu);
+  const body = { room_version: room.version.id, event: invite.pdu, invite_room_state: state };
+  expect((await puppet.call(alpha.serverName, 'PUT', path, body as never)).status).toBe(200);
+  await bob.join(room.roomId, [puppet.serverName]);
+  room.know(invite.pdu);
+  const kick = room.build({
+    ...ofAlice,
+    sender: creator,
+    content: { membership: 'leave' },
+    authEvents: [
+      room.eventOf('m.room.power_levels')?.eventId ?? '',
+      room.eventOf('m.room.member', creator)?.eventId ?? '',
+      invite.eventId,
+    ],
+  });
+  room.know(kick.pdu);
+  expect((await send([kick]))[kick.eventId]?.error).toContain('auth events');
 });
 
 test('an event whose auth events cannot be had is accepted when it comes again after them', async () => {

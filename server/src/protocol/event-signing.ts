@@ -90,7 +90,8 @@ export function serversThatMustSign(pdu: Pdu, version: RoomVersion): ServerName[
   if (version.eventIdServerSigns && pdu.event_id !== undefined) servers.add(serverNameOf(pdu.event_id));
   if (version.restrictedJoins && pdu.type === 'm.room.member') {
     const authoriser = pdu.content.join_authorised_via_users_server;
-    if (authoriser !== undefined) servers.add(String(authoriser).replace(/^[^:]*:/, ''));
+    // What is no text names nobody, whose signature is always missing.
+    if (authoriser !== undefined) servers.add(typeof authoriser === 'string' ? authoriser.replace(/^[^:]*:/, '') : '');
   }
   return [...servers];
 }
