@@ -4,7 +4,7 @@ import { brokenRules } from '../harness/broken-rules.ts';
 import { startHomeserver } from '../harness/homeserver.ts';
 import { Person } from '../harness/person.ts';
 import { PuppetRoom } from '../harness/puppet-room.ts';
-import { startPuppetServer } from '../harness/puppet-server.ts';
+import { RawAnswer, startPuppetServer } from '../harness/puppet-server.ts';
 import { testClock } from '../harness/test-clock.ts';
 
 const clock = testClock(Date.now());
@@ -144,6 +144,32 @@ test('their server is asked again when it brings something else, five times, at 
   }
   expect(await waitingIn()).toBe(0);
 });
+
+for (const [how, answer] of [
+  ['lets a proxy say that it is away', new RawAnswer((_request, response) => response.writeHead(504).end())],
+  ['breaks off', new RawAnswer((request) => request.socket.destroy())],
+] as const)
+  test(`the fifth time the state stands in for what was missed, where its server always ${how} when asked for that`, async () => {
+    const { room, alice, says } = await silentRoom();
+    room.serve();
+    puppet.answers.set('get_missing_events', () => answer);
+    const forked = [...room.latest];
+    room.add({ type: 'm.room.name', sender: creator, stateKey: '', content: { name: 'New name' } });
+    const stuck = says('stuck');
+    const next = says('next');
+    expect((await send([stuck]))[stuck.eventId]?.error).toContain('cannot be had');
+    clock.advance(MINUTE / 2);
+    expect((await send([next]))[next.eventId]?.error).toContain('cannot be had');
+    for (const [tries, minutes] of [1, 4, 16, 64, 256].entries()) {
+      expect(await alice.texts(room.roomId), `${tries}`).toEqual(Array(tries).fill('else'));
+      clock.advance(minutes * MINUTE);
+      const content = { body: 'else', number: tries };
+      await send([room.build({ type: 'm.room.message', sender: creator, content, prevEvents: forked })]);
+    }
+    expect(await alice.texts(room.roomId)).toEqual(expect.arrayContaining(['stuck', 'next']));
+    expect((await alice.roomOk('GET', room.roomId, 'state/m.room.name/')).name).toBe('New name');
+    expect(await waitingIn()).toBe(0);
+  });
 
 test('of too many that one server brings the oldest are given up', async () => {
   const { says } = await silentRoom();

@@ -27,6 +27,8 @@ export interface Source {
   readonly server: ServerName;
   readonly signal: AbortSignal;
   readonly patience: Patience;
+  /** Nobody will ask again: what cannot be told now is done without. */
+  readonly isLastLook: boolean;
 }
 
 interface SourceOfOne extends Source {
@@ -46,8 +48,9 @@ const DEADLINE_MS = 20_000;
 /**
  * Takes an event in, with what it builds on. A gap before it is filled by the missing events themselves, as far as they can be
  * had, and then by the state before it (Server-Server API, "Backfilling and retrieving missing events"). A server that is just
- * not there is waited for, for what a state stands in for is nothing that clients are told of. Where the gap has no end, the
- * server that brought the event is asked nothing more about the room for a while (A1.14).
+ * not there is waited for, for what a state stands in for is nothing that clients are told of; on the last look the state stands
+ * in all the same, so that the event itself is not lost. Where the gap has no end, the server that brought the event is asked
+ * nothing more about the room for a while (A1.14).
  *
  * @throws FederationError when what is missing cannot be had
  */
@@ -105,7 +108,9 @@ async function acceptWithState(
   pdu: VerifiedPdu,
   missing: Extract<Acceptance, { outcome: 'missing' }>,
 ): Promise<Acceptance> {
-  const options = callOptions(source);
+  // That it just failed to tell what was missed is no reason not to ask it for the state.
+  const ignoreBackoff = source.isLastLook && missing.prevEvents.length > 0;
+  const options = { ...callOptions(source), ignoreBackoff };
   if (missing.authEvents.length > 0) await fetchAuthChain(parts, source.room, source.server, pdu.eventId, options);
   if (missing.prevEvents.length === 0) return await accept(parts, source.room, pdu);
   const remote = await fetchStateBefore(parts, source.room, source.server, pdu.eventId, options);
@@ -159,7 +164,7 @@ async function fetchGap(parts: RoomParts, source: SourceOfOne, pdu: VerifiedPdu)
 /**
  * What a server answers; undefined where it has no fitting answer: the state may be had all the same.
  *
- * @throws FederationError when it is not there at present
+ * @throws FederationError when it is not there at present, and may be asked again; whenever it was not asked
  */
 async function missingEvents(
   parts: RoomParts,
@@ -170,8 +175,10 @@ async function missingEvents(
   try {
     return await parts.federation.getMissingEvents(source.server, request, callOptions(source));
   } catch (error) {
+    if (!(error instanceof FederationError) || error.reason === 'backing_off') throw error;
     // What it fails at again and again must not keep the room from going on.
-    if (!(error instanceof FederationError) || (mayAnswerLater(error) && error.remote?.status !== 500)) throw error;
+    const isLastWord = source.isLastLook || !mayAnswerLater(error) || error.remote?.status === 500;
+    if (!isLastWord) throw error;
     return undefined;
   }
 }

@@ -56,6 +56,8 @@ interface Delivery {
   /** Aborted when the time for fetching what is missing is up. */
   readonly signal: AbortSignal;
   readonly patience: Patience;
+  /** What is still missing afterwards is waited for no longer. */
+  readonly isLastLook: boolean;
 }
 
 /** Rounds of looking again at events that waited for others: those that came may be what still others waited for. */
@@ -82,7 +84,7 @@ export async function receivePdus(
       const room = roomId === undefined ? undefined : await parts.rooms.byId(roomId);
       if (room === undefined) return;
       const ofRoom = entries.map(([, pdu]) => pdu);
-      const delivery = { room, origin, signal, patience };
+      const delivery = { room, origin, signal, patience, isLastLook: false };
       const outcomes = await order.run(`${room.nid} ${origin}`, async () => {
         const received = await receiveInRoom(parts, delivery, ofRoom);
         await receiveWaiting(parts, delivery);
@@ -108,7 +110,8 @@ export async function receiveWaitingPdus(
 ): Promise<void> {
   const room = (await parts.rooms.byNid([roomNid])).get(roomNid);
   if (room === undefined) return;
-  await order.run(`${roomNid} ${origin}`, () => receiveWaiting(parts, { room, origin, signal, patience }));
+  const delivery = { room, origin, signal, patience, isLastLook: false };
+  await order.run(`${roomNid} ${origin}`, () => receiveWaiting(parts, delivery));
 }
 
 function roomIdOfUnverified(pdu: unknown): RoomId | undefined {
@@ -145,7 +148,7 @@ async function receiveWaiting(parts: RoomParts, delivery: Delivery): Promise<voi
     for (const [index, pdu] of (await admitPdus(parts, versionOf(room), pdus, room.roomId)).entries()) {
       const waiting = due[index];
       if (waiting === undefined) continue;
-      const from = { ...delivery, origin: waiting.origin };
+      const from = { ...delivery, origin: waiting.origin, isLastLook: waiting.isLastTry };
       const { mayWait } = isAdmitted(pdu) ? await receive(parts, from, pdu) : await refuse(parts, from, pdu);
       if (!mayWait || waiting.isLastTry) await dropWaitingPdu(parts.db, room.nid, waiting.eventId, waiting.origin);
     }
@@ -243,7 +246,7 @@ interface Reception {
 
 /** Takes in one event. */
 async function receive(parts: RoomParts, delivery: Delivery, pdu: VerifiedPdu): Promise<Reception> {
-  const { room, origin, signal, patience } = delivery;
+  const { room, origin, signal, patience, isLastLook } = delivery;
   const refused = (error: string | undefined): Reception => ({ error, mayWait: false });
   try {
     const refusal = await refusalByAcl(parts, room, origin, pdu);
@@ -252,7 +255,7 @@ async function receive(parts: RoomParts, delivery: Delivery, pdu: VerifiedPdu): 
     if (!(await serverIsJoined(parts.db, room.nid, parts.serverName)))
       return refused(await endInvite(parts, room, pdu));
     const signed = await withRoomPolicy(parts, { nid: room.nid, version: versionOf(room) }, pdu, { signal });
-    const outcome = await acceptWithFetches(parts, { room, server: origin, signal, patience }, signed);
+    const outcome = await acceptWithFetches(parts, { room, server: origin, signal, patience, isLastLook }, signed);
     const awaited = awaitedBy(outcome);
     const mayWait = outcome.outcome === 'missing' || awaited !== undefined;
     if (mayWait) await keepWaiting(parts, room, origin, pdu, awaited);
