@@ -174,3 +174,28 @@ test('A1.18 a request that is signed by an expired or replaced key is refused', 
   expect(old.status).toBe(401);
   expect((await put(server.serverName, header(peer, server.serverName, {}, '{}'), '{}')).status).toBe(200);
 });
+
+test('a request of a server that was taken for away goes on when that is over, also one that comes at the same time', async () => {
+  const { clock, peer, server } = await scene();
+  await put(server.serverName, header(peer, server.serverName, {}, '{}'), '{}');
+  clock.advance(2_000);
+  await server.backoff.failed(peer.serverName);
+  const rawBody = Buffer.from('{}');
+  const authorization = header(peer, server.serverName, {}, '{}');
+  const request = { method: 'PUT', uri: URI, authorization, rawBody, body: {} };
+  let goOn = 0;
+  const authenticate = async () => {
+    await server.authenticateServer(request);
+    goOn += 1;
+  };
+  const waiting = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+  const authenticated = await db.transaction(async (tx) => {
+    await tx.query('SELECT FROM destinations WHERE server_name = $1 FOR UPDATE', [peer.serverName]);
+    const both = [authenticate(), authenticate()];
+    await expect.poll(async () => await db.query(waiting)).toHaveLength(1);
+    expect(goOn).toBe(0);
+    return both;
+  });
+  await Promise.all(authenticated);
+  expect(await server.backoff.outage(peer.serverName)).toBeUndefined();
+});

@@ -36,7 +36,7 @@ export function createDestinationBackoff(options: {
   readonly onError: (error: unknown) => void;
 }): DestinationBackoff {
   const { db, clock, random, onError } = options;
-  const heard = new LruCache<ServerName, number>(10_000);
+  const heard = new LruCache<ServerName, { readonly at: number; readonly noted: Promise<void> }>(10_000);
   // A wall clock that was set back must not make the wait longer than it was after the failure.
   const waitOf = ({ failingSince, retryAt }: Outage) => ({
     waitMs: Math.min(Math.max(retryAt - clock.now(), 0), retryWaitMs(retryAt - failingSince, 1)),
@@ -59,10 +59,13 @@ export function createDestinationBackoff(options: {
     },
     succeeded: (server) => endOutage(db, server),
     async heardFrom(server) {
-      const last = heard.get(server);
-      if (last !== undefined && clock.monotonic() - last < HEARD_INTERVAL_MS) return;
-      heard.set(server, clock.monotonic());
-      await endOutage(db, server).catch(onError);
+      let last = heard.get(server);
+      if (last === undefined || clock.monotonic() - last.at >= HEARD_INTERVAL_MS) {
+        last = { at: clock.monotonic(), noted: endOutage(db, server).catch(onError) };
+        heard.set(server, last);
+      }
+      // What comes while this is being written comes from a server that is there, too.
+      await last.noted;
     },
   };
 }
