@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
-import { openDatabase } from '../../server/src/storage/database.ts';
+import { isDatabaseOutage, openDatabase } from '../../server/src/storage/database.ts';
 import { freePort } from '../harness/free-port.ts';
 import { testDatabase } from '../harness/test-database.ts';
 
@@ -71,4 +71,38 @@ it('a connection that ends in the moment in which it is ready fails with 503, an
   onTestFinished(() => away.close());
   for (const ask of [() => away.transaction((tx) => tx.query('SELECT 1')), () => away.query('SELECT 1')])
     await expect(ask()).rejects.toMatchObject({ status: 503 });
+});
+
+it('an outage is told of once, whatever becomes of what was asked before it', async () => {
+  const told: string[] = [];
+  const outages = { began: () => void told.push('began'), ended: () => void told.push('ended') };
+  const watched = openDatabase({ connection: db.url, poolSize: 5, outages });
+  onTestFinished(() => watched.close());
+  const holder = await db.connect(() => {});
+  onTestFinished(() => holder.close());
+  const hold = 'SELECT pg_advisory_lock($1)';
+  const waiting = () =>
+    db.query<{ pid: number; lock: number }>(
+      "SELECT pid, objid::integer AS lock FROM pg_locks WHERE locktype = 'advisory' AND NOT granted",
+    );
+  const end = async (lock: number) => {
+    const pid = (await waiting()).find((found) => found.lock === lock)?.pid;
+    await db.query('SELECT pg_terminate_backend($1)', [pid]);
+  };
+  const outcomeOf = (asked: Promise<unknown>) => asked.then(() => 'answered', isDatabaseOutage);
+  for (const lock of [1, 2, 3, 4]) await holder.query(hold, [lock]);
+  const ask = (lock: number) => watched.query(hold, [lock]);
+  const [before, first] = [outcomeOf(ask(1)), outcomeOf(ask(2))];
+  const later = [outcomeOf(ask(3)), outcomeOf(watched.transaction((tx) => tx.query(hold, [4])))];
+  await expect.poll(waiting).toHaveLength(4);
+  await end(2);
+  expect(await first).toBe(true);
+  await holder.query('SELECT pg_advisory_unlock(1)');
+  expect(await before).toBe('answered');
+  expect(told).toEqual(['began']);
+  await watched.query('SELECT 1');
+  for (const lock of [3, 4]) await end(lock);
+  expect(await Promise.all(later)).toEqual([true, true]);
+  await watched.query('SELECT 1');
+  expect(told).toEqual(['began', 'ended']);
 });

@@ -221,14 +221,16 @@ export function openDatabase(options: DatabaseOptions): Database {
   // An idle connection that breaks is replaced on demand; without a listener it would end the process.
   pool.on('error', () => {});
 
-  let isAway = false;
-  const answered = () => {
-    if (isAway) options.outages?.ended();
-    isAway = false;
+  // How often it has gone or come back: odd while it is away. Only what was asked after the last time says how it is now.
+  let turns = 0;
+  const answered = (askedIn: number) => {
+    if (askedIn !== turns || turns % 2 === 0) return;
+    turns += 1;
+    options.outages?.ended();
   };
-  const failed = (error: unknown): never => {
-    if (isDatabaseAway(error) && !isAway && !pool.ending) {
-      isAway = true;
+  const failed = (error: unknown, askedIn: number): never => {
+    if (isDatabaseAway(error) && askedIn === turns && turns % 2 === 0 && !pool.ending) {
+      turns += 1;
       options.outages?.began(error as Error);
     }
     rethrow(error);
@@ -236,21 +238,23 @@ export function openDatabase(options: DatabaseOptions): Database {
 
   return {
     async query(text, values) {
-      const rows = await run<never>(pool, text, values).catch(failed);
-      answered();
+      const askedIn = turns;
+      const rows = await run<never>(pool, text, values).catch((error) => failed(error, askedIn));
+      answered(askedIn);
       return rows;
     },
 
     async transaction(work) {
-      const held = await hold(pool).catch(failed);
+      const askedIn = turns;
+      const held = await hold(pool).catch((error) => failed(error, askedIn));
       try {
         const result = await runTransaction(held.client, work);
-        answered();
+        answered(askedIn);
         return result;
       } catch (error) {
         // If this fails, the connection is gone, and with it the transaction: the pool must not hand it out again.
         await held.client.query('ROLLBACK').catch(held.breakWith);
-        return failed(error);
+        return failed(error, askedIn);
       } finally {
         held.release();
       }
