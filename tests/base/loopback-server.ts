@@ -1,9 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer as createHttpServer, type RequestListener } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { inject, onTestFinished } from 'vitest';
 import { systemClock } from '../../server/src/base/clock.ts';
 import type { NameLookup, SrvRecord } from '../../server/src/base/name-lookup.ts';
 import {
@@ -13,17 +10,6 @@ import {
 } from '../../server/src/base/outbound-http.ts';
 import { issueDevelopmentCertificate } from '../../server/src/federation/development-ca.ts';
 import { freePort } from '../harness/free-port.ts';
-
-let caFolder: Promise<string> | undefined;
-
-/** One development authority per test file. */
-export function testCaFolder(): Promise<string> {
-  caFolder ??= mkdtemp(join(tmpdir(), 'parley-ca-')).then((folder) => {
-    process.once('exit', () => void rm(folder, { recursive: true, force: true }));
-    return folder;
-  });
-  return caFolder;
-}
 
 export interface LoopbackServer {
   readonly port: number;
@@ -35,7 +21,9 @@ export interface LoopbackServer {
 /** A real server on 127.0.0.1; with `tlsName`, over TLS with a certificate for that name. Ends with the test. */
 export async function startLoopbackServer(handler: RequestListener, tlsName?: string): Promise<LoopbackServer> {
   const certificate =
-    tlsName === undefined ? undefined : await issueDevelopmentCertificate(tlsName, await testCaFolder(), systemClock);
+    tlsName === undefined
+      ? undefined
+      : await issueDevelopmentCertificate(tlsName, inject('developmentCa'), systemClock);
   const server =
     certificate === undefined
       ? createHttpServer(handler)
@@ -55,7 +43,7 @@ export async function startLoopbackServer(handler: RequestListener, tlsName?: st
 
 /** The authority certificate that the servers above are signed by. */
 export async function testCa(): Promise<string> {
-  return (await issueDevelopmentCertificate('localhost', await testCaFolder(), systemClock)).ca;
+  return (await issueDevelopmentCertificate('localhost', inject('developmentCa'), systemClock)).ca;
 }
 
 /** A dispatcher that ends with the test. */

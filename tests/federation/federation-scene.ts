@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { inject, onTestFinished } from 'vitest';
 import { type Clock, systemClock } from '../../server/src/base/clock.ts';
 import { systemNameLookup } from '../../server/src/base/name-lookup.ts';
 import { createOutboundHttp } from '../../server/src/base/outbound-http.ts';
@@ -17,7 +17,7 @@ import { newSigningKeySeed, type SigningKey, signingKeyFromSeed, signJson } from
 import { keyRoutes } from '../../server/src/server-server-api/keys.ts';
 import { versionRoutes } from '../../server/src/server-server-api/version.ts';
 import type { Database } from '../../server/src/storage/database.ts';
-import { startLoopbackServer, testCa, testCaFolder } from '../base/loopback-server.ts';
+import { startLoopbackServer, testCa } from '../base/loopback-server.ts';
 import { freePort } from '../harness/free-port.ts';
 
 const DAY = 86_400_000;
@@ -70,7 +70,7 @@ export async function startFederationServer(
   routes: readonly FederationRoute[],
   settings: FederationSettings = {},
 ): Promise<Federation & { serverName: string }> {
-  const { key, cert } = await issueDevelopmentCertificate('localhost', await testCaFolder(), systemClock);
+  const { key, cert } = await issueDevelopmentCertificate('localhost', inject('developmentCa'), systemClock);
   const logger = { info: () => {}, error: () => {} };
   const app = createHttpServer({ logger, trustProxy: [], cors: false, tls: { key, cert } });
   let federation: Federation | undefined;

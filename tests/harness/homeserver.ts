@@ -50,17 +50,25 @@ interface Prepared {
   readonly baseUrl: string;
   readonly federationPort: number;
   readonly databaseUrl: string;
-  clear(): Promise<void>;
 }
 
-/** Settings of a test server: a database and a folder of its own, no rate limits, open registration. */
+async function createDatabase(): Promise<string> {
+  const { url, drop } = await createTestDatabase();
+  atEnd(drop);
+  return url;
+}
+
+/**
+ * Settings of a test server: a database and a folder of its own, which go where the test or file ends, whether the server
+ * starts or not; no rate limits, open registration.
+ */
 async function prepare(options: HomeserverOptions): Promise<Prepared> {
   const port = options.settings?.port ?? String(await freePort());
   const federationPort = options.federationPort ?? (await freePort());
   const serverName = options.settings?.server_name ?? `localhost:${federationPort}`;
-  const database = options.databaseUrl === undefined ? await createTestDatabase() : undefined;
-  const databaseUrl = options.databaseUrl ?? database?.url ?? '';
+  const databaseUrl = options.databaseUrl ?? (await createDatabase());
   const data = await mkdtemp(path.join(tmpdir(), 'parley-test-data-'));
+  atEnd(() => rm(data, { recursive: true, force: true }));
   const settings: Record<string, string> = {
     server_name: serverName,
     port,
@@ -79,10 +87,6 @@ async function prepare(options: HomeserverOptions): Promise<Prepared> {
     baseUrl: `http://127.0.0.1:${port}`,
     federationPort,
     databaseUrl,
-    async clear() {
-      await rm(data, { recursive: true, force: true });
-      await database?.drop();
-    },
   };
 }
 
@@ -103,10 +107,7 @@ export async function startHomeserver(
     if (isRunning) await homeserver.stop();
     isRunning = false;
   };
-  atEnd(async () => {
-    await stop();
-    await prepared.clear();
-  });
+  atEnd(stop);
   return {
     serverName: prepared.serverName,
     baseUrl: prepared.baseUrl,
@@ -140,10 +141,7 @@ export async function spawnHomeserver(options: HomeserverOptions = {}): Promise<
     const [code] = await ended;
     return code;
   };
-  atEnd(async () => {
-    await kill('SIGKILL');
-    await prepared.clear();
-  });
+  atEnd(async () => void (await kill('SIGKILL')));
   await ready;
   return {
     serverName: prepared.serverName,

@@ -3,7 +3,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll } from 'vitest';
 import { type Clock, systemClock } from '../../server/src/base/clock.ts';
 import { contentRepositoryRoutes } from '../../server/src/client-server-api/content-repository.ts';
 import { createAuthenticate } from '../../server/src/http/access-token.ts';
@@ -20,6 +19,7 @@ import { Thumbnailer } from '../../server/src/media/thumbnailer.ts';
 import { MatrixError, unknownToken } from '../../server/src/protocol/errors.ts';
 import { contentRepositoryRoutes as federationRoutes } from '../../server/src/server-server-api/content-repository.ts';
 import type { Database } from '../../server/src/storage/database.ts';
+import { atEnd } from '../harness/at-end.ts';
 
 export interface MediaServerOptions {
   readonly db: Database;
@@ -55,14 +55,14 @@ export const noRemote: RemoteMediaSource = {
   },
 };
 
-/** A folder of the test file's own, removed when the file is done. */
+/** A folder that is removed when the test is done, or all of the file or `describe` where it is made outside tests. */
 export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(path.join(tmpdir(), 'parley-media-'));
-  afterAll(() => rm(folder, { recursive: true, force: true }));
+  atEnd(() => rm(folder, { recursive: true, force: true }));
   return folder;
 }
 
-/** The content repository behind both of its APIs on a real port. Call it at the top level of a test file or `describe`. */
+/** The content repository behind both of its APIs on a real port, until the test, `describe` or file that starts it is done. */
 export async function startMediaServer(options: MediaServerOptions): Promise<MediaServer> {
   const { db, serverName = 'parley.test' } = options;
   const folder = options.folder ?? (await temporaryFolder());
@@ -94,7 +94,7 @@ export async function startMediaServer(options: MediaServerOptions): Promise<Med
     rateLimits: noRateLimits,
   });
   await app.listen({ host: '127.0.0.1', port: 0 });
-  afterAll(() => app.close());
+  atEnd(() => app.close());
   const url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
 
   const request: MediaServer['request'] = (method, target, { as, body, headers = {} } = {}) =>
