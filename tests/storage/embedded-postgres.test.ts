@@ -1,6 +1,18 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, lstat, mkdir, mkdtemp, readFile, readlink, realpath, rm, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  realpath,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -46,19 +58,25 @@ async function query<Row>(postgres: EmbeddedPostgres, text: string): Promise<Row
   }
 }
 
-/** Starts Postgres from a Node process of its own, which can be killed; answers when it is up. */
-async function startElsewhere(folder: string, user: { uid?: number; gid?: number } = {}) {
+/** Starts Postgres from a Node process of its own, which can be killed and prints the number of the postmaster when it is up. */
+function spawnElsewhere(folder: string, options: { uid?: number; gid?: number; detached?: boolean } = {}) {
   const module = new URL('../../server/src/storage/embedded-postgres.ts', import.meta.url).href;
   const script = `import { startEmbeddedPostgres } from ${JSON.stringify(module)};
     const postgres = await startEmbeddedPostgres({ folder: process.argv[1], report: console.error });
     process.on('SIGTERM', () => postgres.stop().then(() => process.exit(0)));
     console.log(postgres.pid());`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', script, folder], {
-    ...user,
+    ...options,
     cwd: '/',
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   children.add(child);
+  return child;
+}
+
+/** The same; answers when Postgres is up. */
+async function startElsewhere(folder: string, user: { uid?: number; gid?: number } = {}) {
+  const child = spawnElsewhere(folder, user);
   for await (const line of createInterface({ input: child.stdout })) return { child, pid: Number(line) };
   throw new Error('The process ended without starting Postgres.');
 }
@@ -156,6 +174,41 @@ describe('after a crash', () => {
     expect(await query(postgres, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
     // Its new parent may take a moment to notice its end.
     await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'), 150_000);
+  });
+
+  test('an initdb that a killed Parley left at work does not get into the cluster that the next one makes', async () => {
+    const folder = path.join(root, 'left initdb');
+    const madeAt = async () => {
+      const names = await readdir(folder).catch(() => []);
+      const files = names
+        .filter((name) => name.startsWith('cluster.'))
+        .map((name) => path.join(folder, name, 'PG_VERSION'));
+      const found = await Promise.all(files.map((file) => stat(file).catch(() => undefined)));
+      return Math.max(0, ...found.map((file) => file?.birthtimeMs ?? 0));
+    };
+    const killed = spawnElsewhere(folder, { detached: true });
+    const left = -(killed.pid ?? Number.NaN);
+    try {
+      await expect.poll(madeAt, { interval: 1 }).toBeGreaterThan(0);
+      process.kill(left, 'SIGSTOP');
+      const leftAt = await madeAt();
+      await kill(killed, 'SIGKILL');
+      const starting = start(folder);
+      await expect.poll(madeAt, { interval: 1 }).toBeGreaterThan(leftAt);
+      process.kill(left, 'SIGCONT');
+      const postgres = await starting;
+      await vi.waitFor(() => expect(() => process.kill(left, 0)).toThrow('ESRCH'), 150_000);
+      await query(postgres, 'CREATE TABLE kept AS SELECT 1 AS value');
+      await stop(postgres);
+      expect(await query(await start(folder), 'SELECT value FROM kept')).toEqual([{ value: 1 }]);
+      expect(await readdir(folder)).toEqual(['cluster', 'log', 'run']);
+    } finally {
+      try {
+        process.kill(left, 'SIGKILL');
+      } catch {
+        // All of them have ended.
+      }
+    }
   });
 
   test('a left-over pid file that names some other process is not believed', async () => {

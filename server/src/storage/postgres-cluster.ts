@@ -17,6 +17,7 @@ import { tmpdir, totalmem } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { OperatorError } from '../base/operator-error.ts';
+import { syncFolder } from '../base/sync-folder.ts';
 import { canEnter, chooseRunAs, type RunAs, SHARED_FOLDER } from './postgres-binaries.ts';
 
 const run = promisify(execFile);
@@ -92,11 +93,22 @@ async function openPlace(folder: string): Promise<Place> {
   return { folder: real, cluster: path.join(real, 'cluster'), runAs };
 }
 
+/** How the names of folders begin in which clusters are made. */
+const UNFINISHED = 'cluster.unfinished';
+
+/** Throws away what starts that ended half-way have left. An `initdb` still at work there finds its files gone, and ends. */
+async function removeUnfinished(place: Place): Promise<void> {
+  for (const name of await readdir(place.folder))
+    if (name.startsWith(UNFINISHED))
+      await rm(path.join(place.folder, name), { recursive: true, force: true, maxRetries: 10 });
+}
+
 /**
- * Creates the cluster on first use: UTF-8, sorted by code point, with data checksums. A crash half-way leaves a folder that
- * the next start throws away.
+ * Creates the cluster on first use: UTF-8, sorted by code point, with data checksums. It is made in a folder of its own, because
+ * a Parley that was killed half-way may have left an `initdb` that goes on writing where it was.
  */
 export async function createCluster(place: Place, binaries: string): Promise<void> {
+  await removeUnfinished(place);
   if (await exists(place.cluster)) {
     const version = (await readFile(path.join(place.cluster, 'PG_VERSION'), 'utf8')).trim();
     if (version !== MAJOR_VERSION)
@@ -106,8 +118,8 @@ export async function createCluster(place: Place, binaries: string): Promise<voi
       );
     return;
   }
-  const unfinished = `${place.cluster}.unfinished`;
-  await rm(unfinished, { recursive: true, force: true });
+  const unfinished = await mkdtemp(path.join(place.folder, `${UNFINISHED}-`));
+  await giveTo(place.runAs, unfinished);
   const choices = [
     '--encoding=UTF8',
     '--locale=C',
@@ -124,6 +136,7 @@ export async function createCluster(place: Place, binaries: string): Promise<voi
     env: POSTGRES_ENVIRONMENT,
   });
   await rename(unfinished, place.cluster);
+  await syncFolder(place.folder);
 }
 
 /** A folder for the socket that only the user who runs Postgres (and root) can enter, with a path short enough. */
