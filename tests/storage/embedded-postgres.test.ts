@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmod,
@@ -16,10 +16,12 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import { openDatabase } from '../../server/src/storage/database.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../server/src/storage/embedded-postgres.ts';
-import { canEnter } from '../../server/src/storage/postgres-binaries.ts';
+import { canEnter, findPostgresBinaries } from '../../server/src/storage/postgres-binaries.ts';
+import { POSTGRES_ENVIRONMENT, preparePlace } from '../../server/src/storage/postgres-cluster.ts';
 
 const isRoot = process.getuid?.() === 0;
 const NOBODY = { uid: 65534, gid: 65534 };
@@ -106,6 +108,20 @@ describe('the embedded Postgres', () => {
       unix_socket_permissions: '0700',
     });
     expect(settings.server_version).toMatch(/^18\./);
+  });
+
+  test('has small segments for its log, so that nobody waits for long while a new one is filled with zeros', async () => {
+    const postgres = await start(path.join(root, 'settings'));
+    expect(await query(postgres, 'SHOW wal_segment_size')).toEqual([{ wal_segment_size: '4MB' }]);
+  });
+
+  test('starts a cluster with segments of another size, as earlier versions made it', async () => {
+    const place = await preparePlace(path.join(root, 'large segments'));
+    const initdb = path.join(await findPostgresBinaries(place.runAs), 'bin/initdb');
+    const choices = [`--pgdata=${place.cluster}`, '--username=parley', '--auth=trust', '--wal-segsize=16'];
+    await promisify(execFile)(initdb, choices, { ...place.runAs, cwd: '/', env: POSTGRES_ENVIRONMENT });
+    const postgres = await start(place.folder);
+    expect(await query(postgres, 'SHOW wal_segment_size')).toEqual([{ wal_segment_size: '16MB' }]);
   });
 
   test('keeps its data over a stop and a start, and leaves no process behind', async () => {
