@@ -1,4 +1,5 @@
-import { beforeAll, describe, expect, it } from 'vitest';
+import pg from 'pg';
+import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { enc, registerClient, type TestClient } from '../harness/client.ts';
 import { startHomeserver } from '../harness/homeserver.ts';
 import { bodies, filterOf, sync, types } from '../harness/sync.ts';
@@ -241,6 +242,30 @@ describe('a long poll', () => {
     const waiting = sync(ben, { since, timeout: '20000' });
     await act(`v3/rooms/${enc(roomId)}/typing/${enc(ana.userId)}`);
     expect(seen(await waiting)).toBeDefined();
+  });
+
+  it('and the message that ends it take six statements, however many rooms the user is in', async () => {
+    const [tom, liz] = (await people('thrifty', 2)) as [TestClient, TestClient];
+    const rooms: string[] = [];
+    for (let index = 0; index < 5; index++) {
+      rooms.push(await tom.createRoom({ preset: 'public_chat' }));
+      await liz.join(rooms[index] ?? '');
+    }
+    const queries = vi.spyOn(pg.Client.prototype, 'query');
+    onTestFinished(() => queries.mockRestore());
+    let since = (await sync(liz)).next_batch;
+    const counts: number[] = [];
+    for (let round = 0; round < 8; round++) {
+      const waiting = sync(liz, { since, timeout: '60000' });
+      queries.mockClear();
+      await tom.say(rooms[round % 5] ?? '', 'hello');
+      const answer = await waiting;
+      expect(bodies(answer.rooms.join[rooms[round % 5] ?? ''].timeline.events)).toEqual(['hello']);
+      counts.push(queries.mock.calls.length);
+      since = answer.next_batch;
+    }
+    // The server asks for other things at times, too.
+    expect(Math.min(...counts)).toBeLessThanOrEqual(6);
   });
 
   it('shows who is typing until they stop', async () => {

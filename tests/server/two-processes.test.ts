@@ -106,6 +106,61 @@ describe('two processes on one database are one homeserver:', () => {
     expect(await waiting).toBeDefined();
   });
 
+  describe('what one remembers of a user gives way to what the other has written:', () => {
+    /** What ben is told next of the room, asking the process in which nothing of it was written. */
+    const next = async (since: string) =>
+      (await ben.syncUntil(since, (answer) =>
+        joined(answer)?.timeline.events.length > 0 ? answer : undefined,
+      )) as Body;
+    const benOnOne = () => clientOf(one.baseUrl, ben);
+
+    it('whom they ignore', async () => {
+      const ignore = (users: object) =>
+        benOnOne().ok('PUT', `v3/user/${enc(ben.userId)}/account_data/m.ignored_user_list`, { ignored_users: users });
+      for (let round = 0; round < 5; round++) {
+        const { next_batch: since } = await sync(ben);
+        await ignore({ [ana.userId]: {} });
+        await ana.say(roomId, `ignored ${round}`);
+        await ignore({});
+        const heard = await ana.say(roomId, `heard ${round}`);
+        await ignore({ [ana.userId]: {} });
+        const marker = await benOnOne().say(roomId, `marker ${round}`);
+        const shown = joined(await next(since)).timeline.events.map((event: Body) => event.event_id);
+        expect(shown).toEqual([marker]);
+        await ignore({});
+        const again = joined(await sync(ben, { since })).timeline.events.map((event: Body) => event.event_id);
+        expect(again).toEqual(expect.arrayContaining([heard, marker]));
+      }
+    });
+
+    it('what they have read', async () => {
+      for (let round = 0; round < 5; round++) {
+        const { next_batch: since } = await sync(ben);
+        const eventId = await ana.say(roomId, `unread ${round}`);
+        const unread = await next(since);
+        expect(joined(unread).unread_notifications.notification_count).toBe(1);
+        await benOnOne().ok('POST', here(`receipt/m.read/${enc(eventId)}`), {});
+        const read = await ben.syncUntil(unread.next_batch, joined);
+        expect(read.unread_notifications.notification_count).toBe(0);
+      }
+    });
+
+    it('which rooms they are in', async () => {
+      for (let round = 0; round < 5; round++) {
+        const { next_batch: since } = await sync(ben);
+        const other = await ana.createRoom({ preset: 'public_chat' });
+        await benOnOne().join(other);
+        const arrived = await ben.syncUntil(since, (answer) => (answer.rooms?.join?.[other] ? answer : undefined));
+        const eventId = await ana.say(other, 'welcome');
+        const told = await ben.syncUntil(arrived.next_batch, (answer) => answer.rooms?.join?.[other]);
+        expect(told.timeline.events.map((event: Body) => event.event_id)).toEqual([eventId]);
+        await benOnOne().ok('POST', `v3/rooms/${enc(other)}/leave`);
+        const left = await ben.syncUntil(arrived.next_batch, (answer) => answer.rooms?.leave?.[other]);
+        expect(left.timeline.events.at(-1).content.membership).toBe('leave');
+      }
+    });
+  });
+
   it('somebody who moves to and fro is told once who is typing, and then waits like others', async () => {
     await ana.ok('PUT', here(`typing/${enc(ana.userId)}`), { typing: true, timeout: 60_000 });
     const benOnOne = clientOf(one.baseUrl, ben);

@@ -52,3 +52,18 @@ test('rows that are offered, and rows that others announce, come out once and in
   const second = await append();
   await expect.poll(() => own.positions).toEqual([first, second]);
 });
+
+test('memory answers for a span only where it holds all of it', async () => {
+  const own = await follow();
+  const start = own.follower.position();
+  const append = () => db.transaction(async (tx) => await appendLog(tx, [{ kind: 'profile', userId: '@alice:x' }]));
+  for (let n = 0; n < 3; n++) await append();
+  const positions = (since: number, until?: number) =>
+    own.follower.recent(since, until)?.map((row) => row.position - start);
+  await expect.poll(() => own.follower.position()).toBe(start + 3);
+  expect(positions(start)).toEqual([1, 2, 3]);
+  expect(positions(start + 1, start + 2)).toEqual([2]);
+  expect(positions(start + 3, start + 3)).toEqual([]);
+  expect(positions(start, start + 4)).toBeUndefined();
+  expect(positions(start - 1, start + 1)).toBeUndefined();
+});

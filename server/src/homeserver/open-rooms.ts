@@ -17,8 +17,8 @@ import { openRooms as openRoomTable } from '../storage/rooms.ts';
 import { openStateKeys } from '../storage/state-keys.ts';
 import { openStateSnapshots } from '../storage/state-snapshots.ts';
 import { watchDeviceLists } from '../sync/device-list-watch.ts';
+import { openSyncMemory } from '../sync/sync-memory.ts';
 import type { SyncParts } from '../sync/sync-parts.ts';
-import { openCountedRooms } from '../sync/unread-counts.ts';
 import { accountDataSince } from '../users/account-data.ts';
 import { openPresence, PRESENCE_CHANNEL, type Presence } from '../users/presence.ts';
 import { presenceEventsSince } from '../users/presence-events.ts';
@@ -67,7 +67,7 @@ export async function openRooms(common: CommonParts, federation: Federation): Pr
     accountData: (userId, since, until) => accountDataSince(db, userId, since, until),
     presenceSince: (userId, token) => presenceEventsSince(db, presence, userId, token),
     presenceToken: () => presence.token(),
-    counted: openCountedRooms(),
+    memory: openSyncMemory(follower),
     pushRules: (userId) => pushRulesetOf(db, userId),
     async ignoredUsers(userId) {
       const list = (await findAccountData(db, userId, '', 'm.ignored_user_list'))?.ignored_users;

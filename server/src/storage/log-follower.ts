@@ -123,17 +123,22 @@ export class LogFollower {
     this.#messageListeners.set(channel, [...(this.#messageListeners.get(channel) ?? []), listener]);
   }
 
-  /** Rows after `since`, oldest first, if memory still holds them all. */
-  recent(since: number): readonly LogRow[] | undefined {
-    if (since < this.#keptAfter) return undefined;
+  /** Rows after `since`, and up to `until` where that is given, oldest first; undefined where memory does not hold them all. */
+  recent(since: number, until?: number): readonly LogRow[] | undefined {
+    if (since < this.#keptAfter || (until ?? 0) > this.#position) return undefined;
+    return this.#kept.slice(this.#firstAfter(since), until === undefined ? undefined : this.#firstAfter(until));
+  }
+
+  /** Index of the first row that is kept and comes after a position. */
+  #firstAfter(position: number): number {
     let low = 0;
     let high = this.#kept.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if ((this.#kept[middle]?.position ?? 0) > since) high = middle;
+      if ((this.#kept[middle]?.position ?? 0) > position) high = middle;
       else low = middle + 1;
     }
-    return this.#kept.slice(low);
+    return low;
   }
 
   async stop(): Promise<void> {

@@ -23,6 +23,10 @@ export interface SyncRoom {
   readonly currentState: number | null;
   /** Position of the room's newest event. */
   readonly lastPosition: number;
+  /** Snapshot of the state that the room had at `since`; null where there was none, or nothing has happened in the room since. */
+  readonly stateAtSince: number | null;
+  /** Position of the newest event that the room had at `since`; null like the state. */
+  readonly positionAtSince: number | null;
 }
 
 export interface SyncOverview {
@@ -45,20 +49,30 @@ interface Row {
   stripped_state: string | null;
   current_state: number | null;
   last_position: number;
+  state_at_since: number | null;
+  position_at_since: number | null;
 }
 
 const OVERVIEW = `SELECT h.position AS head, m.room_nid, r.room_id, r.version, m.membership, m.event_nid, m.sender, m.position,
-    m.left_position, m.joined_position, m.stripped_state, r.current_state, r.last_position
+    m.left_position, m.joined_position, m.stripped_state, r.current_state, r.last_position, s.room_state AS state_at_since,
+    s.position AS position_at_since
   FROM log_head h LEFT JOIN memberships m ON m.user_id = $1 AND NOT m.forgotten
-    AND (m.membership IN ('join', 'invite', 'knock') OR m.position > $2) LEFT JOIN rooms r ON r.nid = m.room_nid`;
+    AND (m.membership IN ('join', 'invite', 'knock') OR m.position > $2) LEFT JOIN rooms r ON r.nid = m.room_nid
+  LEFT JOIN LATERAL (SELECT e.room_state, e.position FROM events e WHERE e.room_nid = m.room_nid AND e.position <= $3
+    ORDER BY e.position DESC LIMIT 1) s ON r.last_position > $3`;
 
 /**
  * The user's rooms and the position of the log, as of one moment: one statement sees one snapshot of the database.
  *
- * @param leftAfter rooms that the user left up to this position are left out
+ * @param span.leftAfter rooms that the user left up to this position are left out
+ * @param span.since undefined: no state before is asked for
  */
-export async function syncOverview(db: Queryable, userId: UserId, leftAfter: number): Promise<SyncOverview> {
-  const rows = await db.query<Row>(OVERVIEW, [toStoredText(userId), leftAfter]);
+export async function syncOverview(
+  db: Queryable,
+  userId: UserId,
+  { leftAfter, since }: { readonly leftAfter: number; readonly since: number | undefined },
+): Promise<SyncOverview> {
+  const rows = await db.query<Row>(OVERVIEW, [toStoredText(userId), leftAfter, since ?? null]);
   const rooms = rows.flatMap((row) =>
     row.room_nid === null
       ? []
@@ -76,6 +90,8 @@ export async function syncOverview(db: Queryable, userId: UserId, leftAfter: num
             strippedState: row.stripped_state,
             currentState: row.current_state,
             lastPosition: row.last_position,
+            stateAtSince: row.state_at_since,
+            positionAtSince: row.position_at_since,
           },
         ],
   );

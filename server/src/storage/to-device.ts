@@ -108,22 +108,18 @@ export interface WaitingMessage {
 
 const TAKE = `WITH confirmed AS (DELETE FROM to_device WHERE user_id = $1 AND device_id = $2 AND position <= $3)
   SELECT sender, type, content, position FROM to_device
-  WHERE user_id = $1 AND device_id = $2 AND position > $3 AND position <= $4 ORDER BY position LIMIT $5`;
+  WHERE user_id = $1 AND device_id = $2 AND position > $3 ORDER BY position LIMIT $4`;
 
-/**
- * Messages of a device after `confirmed` and up to `until`, the oldest first. The device has got those up to `confirmed`: they
- * are forgotten.
- */
+/** Messages of a device after `confirmed`, the oldest first. The device has got those up to `confirmed`: they are forgotten. */
 export async function takeWaitingMessages(
   db: Queryable,
   device: { readonly userId: UserId; readonly deviceId: string },
-  span: { readonly confirmed: number; readonly until: number; readonly limit: number },
+  span: { readonly confirmed: number; readonly limit: number },
 ): Promise<WaitingMessage[]> {
   const rows = await db.query<{ sender: string; type: string; content: string; position: number }>(TAKE, [
     toStoredText(device.userId),
     toStoredText(device.deviceId),
     span.confirmed,
-    span.until,
     span.limit,
   ]);
   return rows.map((row) => ({

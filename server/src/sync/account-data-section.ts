@@ -1,6 +1,7 @@
 import type { RoomId } from '../protocol/event.ts';
 import { eventPasses, roomEventPasses } from '../protocol/filter.ts';
 import type { JsonObject } from '../protocol/json.ts';
+import type { LogRow } from '../storage/log-follower.ts';
 import type { SyncRoom } from '../storage/sync-overview.ts';
 import type { SyncRound } from './sync.ts';
 import type { AccountDataEvent, SyncParts } from './sync-parts.ts';
@@ -11,6 +12,8 @@ export async function accountDataSection(
   sync: SyncRound,
 ): Promise<{ global: JsonObject[]; rooms: ReadonlyMap<RoomId, readonly AccountDataEvent[]> }> {
   const since = sync.query.fullState ? 0 : sync.since;
+  const isOwn = ({ kind, userId }: LogRow) => kind === 'account_data' && userId === sync.viewer.userId;
+  if (since > 0 && sync.news?.some(isOwn) === false) return { global: [], rooms: new Map() };
   const { global, rooms } = await parts.accountData(sync.viewer.userId, since, sync.until);
   return {
     global: global

@@ -27,7 +27,11 @@ export async function deviceListChanges(
   const entered = rooms.filter(({ joinedPosition, leftPosition, membership }) =>
     membership === 'join' ? (joinedPosition ?? 0) > since : (leftPosition ?? 0) > since,
   );
-  const touched = rooms.filter((room) => room.membership === 'join' && room.lastPosition > since);
+  // Where the state is the same, nobody came or went.
+  const touched = rooms.filter(
+    ({ membership, lastPosition, stateAtSince, currentState }) =>
+      membership === 'join' && lastPosition > since && stateAtSince !== currentState,
+  );
   if (entered.length + touched.length === 0) return { changed, left: [] };
   const nids = (list: readonly SyncRoom[]) => list.map(({ roomNid }) => roomNid);
   const found = await movedInEncryptedRooms(parts.db, { touched: nids(touched), entered: nids(entered) }, since, until);
@@ -47,12 +51,11 @@ export async function deviceListChangesBetween(
   since: number,
   until: number,
 ): Promise<DeviceListChanges> {
-  const { position, rooms } = await syncOverview(parts.db, viewer, since);
+  const { position, rooms } = await syncOverview(parts.db, viewer, { leftAfter: since, since });
   return await deviceListChanges(parts, viewer, { since, until: Math.min(until, position) }, rooms);
 }
 
 /** Whether any device list changed, as far as memory reaches: most syncs need not ask the database. */
 function mayHaveChanged({ follower }: RoomParts, since: number, until: number): boolean {
-  if (follower.position() < until) return true;
-  return follower.recent(since)?.some(({ kind }) => kind === 'device_list') ?? true;
+  return follower.recent(since, until)?.some(({ kind }) => kind === 'device_list') ?? true;
 }

@@ -22,10 +22,12 @@ export async function ephemeralEvents(
 ): Promise<Map<number, Ephemeral>> {
   const { db } = parts.rooms;
   const nids = (isNew: boolean) => rooms.flatMap((room) => (room.isNew === isNew ? [room.room.roomNid] : []));
+  const moved = sync.news && new Set(sync.news.map(({ kind, roomNid }) => (kind === 'receipt' ? roomNid : null)));
+  const known = nids(false).filter((nid) => moved?.has(nid) !== false);
   const newest = { until: sync.until, limit: MAX_RECEIPTS };
   const receipts = [
     ...(await newestReceipts(db, nids(true), sync.viewer.userId, newest)),
-    ...(await receiptsSince(db, nids(false), sync.since, sync.until)),
+    ...(await receiptsSince(db, known, sync.since, sync.until)),
   ];
   const byRoom = Map.groupBy(receipts, (receipt) => receipt.roomNid);
   const filter = sync.query.filter.room.ephemeral;
@@ -36,12 +38,12 @@ export async function ephemeralEvents(
     const visible = own.filter(
       (receipt) =>
         receipt.userId === sync.viewer.userId ||
-        (receipt.receiptType !== 'm.read.private' && !sync.ignored.has(receipt.userId)),
+        (receipt.receiptType !== 'm.read.private' && !sync.settings.ignored.has(receipt.userId)),
     );
     if (visible.length > 0) events.push({ type: 'm.receipt', content: receiptContent(visible) });
     const typing = sync.typing.get(room.roomNid);
     if (typing?.digest !== sync.query.since?.typing.get(room.roomNid)) {
-      const users = typing?.userIds.filter((userId) => !sync.ignored.has(userId)) ?? [];
+      const users = typing?.userIds.filter((userId) => !sync.settings.ignored.has(userId)) ?? [];
       events.push({ type: 'm.typing', content: { user_ids: users } });
     }
     found.set(room.roomNid, {

@@ -8,7 +8,7 @@ import type { SyncParts } from './sync-parts.ts';
 
 /** `rooms.invite`: stripped state of a room that the user is invited to. */
 export async function invitedRoom(parts: SyncParts, sync: SyncRound, room: SyncRoom): Promise<JsonObject | undefined> {
-  if (sync.ignored.has(room.sender)) return undefined;
+  if (sync.settings.ignored.has(room.sender)) return undefined;
   return { invite_state: { events: await strippedState(parts, sync, room) } };
 }
 

@@ -5,7 +5,7 @@ import { type ClientEvent, inSync } from '../rooms/plain-client-event.ts';
 import { stateEventAt } from '../rooms/state-at.ts';
 import { timelineToken } from '../rooms/timeline-token.ts';
 import type { StoredEvent } from '../storage/events.ts';
-import { roomStatesAt, type SyncRoom } from '../storage/sync-overview.ts';
+import type { SyncRoom } from '../storage/sync-overview.ts';
 import { roomAccountData } from './account-data-section.ts';
 import { ephemeralEvents } from './ephemeral.ts';
 import { roomSummaries } from './room-summaries.ts';
@@ -20,12 +20,12 @@ export interface JoinedRoom {
   readonly room: SyncRoom;
   /** The client knows nothing of the room yet: initial sync, full state asked for, or joined since. */
   readonly isNew: boolean;
-  /** Snapshot of the room's state at `since`; undefined where that does not matter or nothing was there. */
-  readonly stateAtSince: number | undefined;
   /** Timeline events of the round, oldest first, that the user may see and the filter lets through. */
   readonly timeline: readonly StoredEvent[];
   /** All events from the first of them on that the user may see. */
   readonly passed: readonly StoredEvent[];
+  /** All events of the round, seen or not, newest first; undefined where not all of them were read, or the room is new. */
+  readonly all: readonly StoredEvent[] | undefined;
   readonly limited: boolean;
   /** Snapshot of the state before the first of them; null: none. */
   readonly stateAtStart: number | null;
@@ -106,49 +106,33 @@ async function showEvents(
 }
 
 async function openRooms(parts: SyncParts, sync: SyncRound, rooms: readonly SyncRoom[]): Promise<JoinedRoom[]> {
-  const { db } = parts.rooms;
   const touched = rooms.filter((room) => room.lastPosition > sync.since);
-  const statesAtSince = sync.initial
-    ? new Map<number, number>()
-    : await roomStatesAt(
-        db,
-        touched.map((room) => room.roomNid),
-        sync.since,
-      );
   const joinedSince = new Set<number>();
   for (const room of touched)
-    if (!sync.initial && room.position > sync.since && !(await wasJoined(parts, sync, statesAtSince.get(room.roomNid))))
+    if (!sync.initial && room.position > sync.since && !(await wasJoined(parts, sync, room.stateAtSince)))
       joinedSince.add(room.roomNid);
   const isNew = (room: SyncRoom) => sync.initial || joinedSince.has(room.roomNid);
   const requests = touched.map((room) => ({ room, after: isNew(room) ? null : sync.since }));
   const timelines = await readTimelines(parts, sync, requests, sync.until);
-  return rooms.map((room) => {
-    const known = { isNew: isNew(room), stateAtSince: statesAtSince.get(room.roomNid) };
-    return openRoom(sync, room, known, timelines.get(room.roomNid));
-  });
+  return rooms.map((room) => openRoom(sync, room, isNew(room), timelines.get(room.roomNid)));
 }
 
-async function wasJoined(parts: SyncParts, sync: SyncRound, snapshotId: number | undefined): Promise<boolean> {
-  if (snapshotId === undefined) return false;
+async function wasJoined(parts: SyncParts, sync: SyncRound, snapshotId: number | null): Promise<boolean> {
+  if (snapshotId === null) return false;
   const member = await stateEventAt(parts.rooms, snapshotId, 'm.room.member', sync.viewer.userId);
   return member?.pdu.content.membership === 'join';
 }
 
-function openRoom(
-  sync: SyncRound,
-  room: SyncRoom,
-  { isNew, stateAtSince }: { isNew: boolean; stateAtSince: number | undefined },
-  timeline: Timeline | undefined,
-): JoinedRoom {
+function openRoom(sync: SyncRound, room: SyncRoom, isNew: boolean, timeline: Timeline | undefined): JoinedRoom {
   const first = timeline?.events[0];
   return {
     room,
     isNew: isNew || sync.query.fullState,
-    stateAtSince,
     timeline: timeline?.events ?? [],
     passed: timeline?.passed ?? [],
+    all: isNew ? undefined : timeline?.all,
     limited: timeline?.isCut === true || (isNew && !sync.initial),
-    stateAtStart: first === undefined ? room.currentState : stateBefore(first, timeline?.previous, isNew, stateAtSince),
+    stateAtStart: first === undefined ? room.currentState : stateBefore(first, timeline?.previous, isNew, room),
     prevBatch: first?.position == null ? room.lastPosition : first.position - 1,
   };
 }
@@ -158,8 +142,8 @@ function stateBefore(
   first: StoredEvent,
   previous: StoredEvent | undefined,
   isNew: boolean,
-  stateAtSince: number | undefined,
+  { stateAtSince }: SyncRoom,
 ): number | null {
   if (previous !== undefined) return previous.roomState;
-  return isNew ? first.stateBefore : (stateAtSince ?? null);
+  return isNew ? first.stateBefore : stateAtSince;
 }

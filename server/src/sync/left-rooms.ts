@@ -5,7 +5,7 @@ import { clientEvents, clientState } from '../rooms/client-event.ts';
 import { type ClientEvent, inSync } from '../rooms/plain-client-event.ts';
 import { timelineToken } from '../rooms/timeline-token.ts';
 import { eventsByNid, type StoredEvent } from '../storage/events.ts';
-import { roomStatesAt, type SyncRoom } from '../storage/sync-overview.ts';
+import type { SyncRoom } from '../storage/sync-overview.ts';
 import { roomAccountData } from './account-data-section.ts';
 import { changesToTell } from './state-section.ts';
 import type { SyncRound } from './sync.ts';
@@ -52,18 +52,18 @@ async function leftRoom(
   room: SyncRoom,
   accountData: ReadonlyMap<RoomId, readonly AccountDataEvent[]>,
 ): Promise<JsonObject> {
-  const { db, snapshots } = parts.rooms;
+  const { snapshots } = parts.rooms;
   const { filter, stateAfter } = sync.query;
   const request = { room, after: sync.initial ? null : sync.since };
   const timeline = (await readTimelines(parts, sync, [request], room.leftPosition ?? 0)).get(room.roomNid);
   const first = timeline?.events[0];
-  const since = sync.initial ? undefined : (await roomStatesAt(db, [room.roomNid], sync.since)).get(room.roomNid);
+  const since = room.stateAtSince;
   const end = timeline?.newest?.roomState ?? since;
   const start = stateAfter || first === undefined ? end : (timeline?.previous?.roomState ?? since ?? first.stateBefore);
   const points = await snapshots.loadAll([since, start, end]);
   const states = { from: points.get(since ?? 0), start: points.get(start ?? 0), end: points.get(end ?? 0) };
   const nids = [...changesToTell(states, timeline?.events ?? []).values()];
-  const state = (await eventsByNid(db, nids)).filter((event) =>
+  const state = (await eventsByNid(parts.rooms.db, nids)).filter((event) =>
     roomEventPasses(filter.room.state, room.roomId, event.pdu),
   );
   return {

@@ -1,38 +1,54 @@
-import { type StateKey, stateKey, type UserId } from '../protocol/event.ts';
+import { type StateKey, stateKey } from '../protocol/event.ts';
 import { notificationPowerLevel, powerLevelsOf, userPowerLevel } from '../protocol/power-levels.ts';
 import type { PushContext } from '../protocol/push-rule-evaluation.ts';
 import { roomVersion } from '../protocol/room-versions.ts';
 import type { RoomParts } from '../rooms/room-parts.ts';
 import type { StoredEvent } from '../storage/events.ts';
-import { joinedCounts, membershipsIn } from '../storage/memberships.ts';
+import { joinedCounts } from '../storage/memberships.ts';
 import { snapshotGet } from '../storage/state-snapshots.ts';
 import type { SyncRoom } from '../storage/sync-overview.ts';
+import type { SyncParts } from './sync-parts.ts';
 
-/** What push rules ask about each of the rooms beside the event itself, by room. */
-export async function pushContexts(
-  parts: RoomParts,
-  userId: UserId,
-  rooms: readonly SyncRoom[],
-): Promise<Map<number, (event: StoredEvent) => PushContext>> {
-  const nids = rooms.map((room) => room.roomNid);
-  const [counts, memberships, powers] = await Promise.all([
-    joinedCounts(parts.db, nids),
-    membershipsIn(parts.db, nids, userId),
-    powersOf(parts, rooms),
-  ]);
-  const names = new Map(memberships.map((row) => [row.roomNid, row.displayName ?? undefined]));
-  return new Map(
-    rooms.map(({ roomNid }) => {
-      const levels = powers.get(roomNid);
-      const contextOf = (event: StoredEvent): PushContext => ({
-        memberCount: counts.get(roomNid) ?? 0,
-        displayName: names.get(roomNid),
-        senderMayNotify: (key) =>
-          levels !== undefined && userPowerLevel(levels, event.sender) >= notificationPowerLevel(levels, key),
-      });
-      return [roomNid, contextOf];
-    }),
-  );
+/** What push rules ask about a room, whoever looks. */
+export interface RuledRoom {
+  /** Snapshot of the state that the rest follows from. */
+  readonly state: number | null;
+  readonly memberCount: number;
+  readonly levels: ReturnType<typeof powerLevelsOf> | undefined;
+}
+
+/** The rooms as they are now: from memory where their state is still the same. */
+export async function ruledRooms(parts: SyncParts, rooms: readonly SyncRoom[]): Promise<Map<number, RuledRoom>> {
+  const { memory } = parts;
+  const found = new Map<number, RuledRoom>();
+  for (const { roomNid, currentState } of rooms) {
+    const known = memory.ruled.get(roomNid);
+    if (known?.state === currentState) found.set(roomNid, known);
+  }
+  const others = rooms.filter(({ roomNid }) => !found.has(roomNid));
+  if (others.length === 0) return found;
+  const nids = others.map((room) => room.roomNid);
+  const [counts, powers] = await Promise.all([joinedCounts(parts.rooms.db, nids), powersOf(parts.rooms, others)]);
+  for (const { roomNid, currentState } of others) {
+    const ruled = { state: currentState, memberCount: counts.get(roomNid) ?? 0, levels: powers.get(roomNid) };
+    memory.ruled.set(roomNid, ruled);
+    found.set(roomNid, ruled);
+  }
+  return found;
+}
+
+/** What push rules ask about an event's room and its sender, for a user of that name. */
+export function pushContext(
+  { memberCount, levels }: RuledRoom,
+  displayName: string | undefined,
+  { sender }: StoredEvent,
+): PushContext {
+  return {
+    memberCount,
+    displayName,
+    senderMayNotify: (key) =>
+      levels !== undefined && userPowerLevel(levels, sender) >= notificationPowerLevel(levels, key),
+  };
 }
 
 async function powersOf(

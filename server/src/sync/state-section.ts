@@ -24,10 +24,10 @@ export async function stateChanges(
   const touched = rooms.filter(
     ({ room, isNew, timeline }) => isNew || timeline.length > 0 || room.lastPosition > sync.since,
   );
-  const spans = touched.map(({ room, isNew, timeline, stateAtSince, stateAtStart }) => ({
+  const spans = touched.map(({ room, isNew, timeline, stateAtStart }) => ({
     roomNid: room.roomNid,
     timeline,
-    from: isNew ? undefined : stateAtSince,
+    from: isNew ? undefined : room.stateAtSince,
     start: sync.query.stateAfter ? room.currentState : stateAtStart,
     end: room.currentState,
   }));

@@ -4,7 +4,7 @@ import type { PushRuleset } from '../protocol/push-rules.ts';
 import type { RoomParts } from '../rooms/room-parts.ts';
 import type { Typing } from '../rooms/typing.ts';
 import type { DeviceListWatch } from './device-list-watch.ts';
-import type { CountedRooms } from './unread-counts.ts';
+import type { SyncMemory } from './sync-memory.ts';
 
 export interface AccountDataEvent {
   readonly type: string;
@@ -32,8 +32,7 @@ export interface SyncParts {
   presenceSince(userId: UserId, token: string | undefined): Promise<readonly JsonObject[]>;
   /** Where the presence that this process knows stands. */
   presenceToken(): string;
+  readonly memory: SyncMemory;
   pushRules(userId: UserId): Promise<PushRuleset>;
-  /** Unread counts so far. */
-  readonly counted: CountedRooms;
   ignoredUsers(userId: UserId): Promise<ReadonlySet<string>>;
 }

@@ -4,6 +4,7 @@ import { eventPasses, type Filter } from '../protocol/filter.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import type { Viewer } from '../rooms/plain-client-event.ts';
 import type { TypingUsers } from '../rooms/typing.ts';
+import type { LogRow } from '../storage/log-follower.ts';
 import { type SyncOverview, type SyncRoom, syncOverview } from '../storage/sync-overview.ts';
 import { accountDataSection } from './account-data-section.ts';
 import { deviceListChanges } from './device-list-changes.ts';
@@ -13,6 +14,7 @@ import { leftRooms } from './left-rooms.ts';
 import type { SyncParts } from './sync-parts.ts';
 import { formatSyncToken, type SyncToken } from './sync-token.ts';
 import { toDeviceSection } from './to-device-section.ts';
+import { settingsOf, type UserSettings } from './user-settings.ts';
 import { waitForChange } from './wait-for-change.ts';
 
 export interface SyncQuery {
@@ -36,7 +38,9 @@ export interface SyncRound {
   readonly until: number;
   /** Who is typing in the user's rooms. */
   readonly typing: ReadonlyMap<number, TypingUsers>;
-  readonly ignored: ReadonlySet<string>;
+  readonly settings: UserSettings;
+  /** What the log has after `since` and up to `until`; undefined where memory does not hold it, and for an initial sync. */
+  readonly news: readonly LogRow[] | undefined;
 }
 
 const MAX_TIMEOUT_MS = 90_000;
@@ -57,6 +61,11 @@ export async function sync(
   const { clock } = parts.rooms;
   const deadline = clock.monotonic() + Math.min(query.timeoutMs, MAX_TIMEOUT_MS);
   let since = query.since;
+  const joined = since && query.timeoutMs > 0 ? whatMayConcern(parts, viewer, query, since) : undefined;
+  if (since !== undefined && joined !== undefined) {
+    await waitForChange(parts, viewer.userId, joined, since, deadline - clock.monotonic(), signal);
+    if (signal.aborted) return { next_batch: formatSyncToken(since) };
+  }
   for (;;) {
     const overview = await overviewFrom(parts, viewer, query, since);
     const typing = parts.typing.picture(joinedNids(overview));
@@ -77,6 +86,20 @@ export async function sync(
 }
 
 /**
+ * The rooms of which news concern the client, where all that it lacks comes after `since`, and memory knows its rooms: then there is
+ * nothing to look for until something concerns it.
+ */
+function whatMayConcern(
+  parts: SyncParts,
+  viewer: Viewer,
+  query: SyncQuery,
+  since: SyncToken,
+): ReadonlySet<number> | undefined {
+  if (query.fullState || since.toDevice < since.position) return undefined;
+  return parts.memory.joined.get(viewer.userId, since.position);
+}
+
+/**
  * Adds the presence that is new to the client. It comes along with whatever else there is, or when the time is up: nobody is
  * woken for it, because in a large room somebody comes or goes all the time.
  */
@@ -90,7 +113,7 @@ async function withPresence(
   const presence = parts.presenceToken();
   const found = await parts.presenceSince(viewer.userId, query.fullState ? undefined : query.since?.presence);
   if (found.length === 0) return { next_batch: formatSyncToken({ ...next, presence }), ...answer };
-  const ignored = await parts.ignoredUsers(viewer.userId);
+  const { ignored } = await settingsOf(parts, viewer.userId, next.position);
   const events = found.filter((event) => {
     const sender = event.sender as UserId;
     return !ignored.has(sender) && eventPasses(query.filter.presence, { type: 'm.presence', sender });
@@ -110,7 +133,11 @@ async function overviewFrom(
   since: SyncToken | undefined,
 ): Promise<SyncOverview> {
   const leftAfter = since?.position ?? (filter.room.includeLeave ? 0 : Number.MAX_SAFE_INTEGER);
-  const overview = await syncOverview(parts.rooms.db, viewer.userId, leftAfter);
+  const overview = await parts.memory.joined.read(
+    viewer.userId,
+    () => syncOverview(parts.rooms.db, viewer.userId, { leftAfter, since: since?.position }),
+    (loaded) => new Set(joinedNids(loaded)),
+  );
   if (since === undefined || overview.position >= since.position) return overview;
   // Positions are handed out after their commit, so a database that does not have it is not the one that made the token.
   throw invalidParam('since is from the future of this server. Start again without it.');
@@ -127,15 +154,18 @@ async function round(
   overview: SyncOverview,
   typing: SyncRound['typing'],
 ): Promise<{ answer: JsonObject; toDevice: number }> {
-  const { since } = query;
+  const since = query.since?.position ?? 0;
+  const until = overview.position;
+  const initial = query.since === undefined;
   const sync: SyncRound = {
     viewer: { ...viewer, wantsPdus: query.filter.eventFormat === 'federation' },
     query,
-    since: since?.position ?? 0,
-    initial: since === undefined,
-    until: overview.position,
+    since,
+    initial,
+    until,
     typing,
-    ignored: await parts.ignoredUsers(viewer.userId),
+    settings: await settingsOf(parts, viewer.userId, until),
+    news: initial ? undefined : parts.rooms.follower.recent(since, until),
   };
   const wanted = overview.rooms.filter((room) => query.filter.room.allowsRoom(room.roomId));
   const accountData = await accountDataSection(parts, sync);

@@ -23,6 +23,8 @@ export interface Timeline {
   readonly previous: StoredEvent | undefined;
   /** The newest event, seen or not. */
   readonly newest: StoredEvent | undefined;
+  /** Every event since the timeline begins, seen or not, newest first; undefined where not all of them were read. */
+  readonly all: readonly StoredEvent[] | undefined;
   /** The filter's limit has left out events. */
   readonly isCut: boolean;
 }
@@ -32,6 +34,8 @@ interface Rows {
   readonly rows: StoredEvent[];
   /** Those of them that the filter lets through. */
   readonly passing: Set<number>;
+  /** There are no more. */
+  readonly isAll: boolean;
 }
 
 const DEFAULT_TIMELINE = 20;
@@ -62,7 +66,7 @@ export async function readTimelines(
   const viewpoints = await viewpointsOf(parts.rooms, sync.viewer.userId, all);
   return new Map(
     requests.map(({ room }) => {
-      const rows = read.get(room.roomNid) ?? { rows: [], passing: new Set<number>() };
+      const rows = read.get(room.roomNid) ?? { rows: [], passing: new Set<number>(), isAll: true };
       return [room.roomNid, timelineOf(rows, limit, readerIn(sync, room), viewpoints)];
     }),
   );
@@ -90,7 +94,7 @@ async function readOn(
     for (const nid of await passingNids(parts, sync, room, more)) passing.add(nid);
     isEnd = more.length < ROWS_AT_ONCE;
   }
-  return { rows, passing };
+  return { rows, passing, isAll: isEnd };
 }
 
 async function passingNids(
@@ -99,13 +103,13 @@ async function passingNids(
   room: SyncRoom,
   rows: readonly StoredEvent[],
 ): Promise<number[]> {
-  const heard = rows.filter((event) => event.stateKeyNid !== null || !sync.ignored.has(event.sender));
+  const heard = rows.filter((event) => event.stateKeyNid !== null || !sync.settings.ignored.has(event.sender));
   const { timeline } = sync.query.filter.room;
   const passing = await filterEvents(parts.rooms.db, timeline, { nid: room.roomNid, roomId: room.roomId }, heard);
   return passing.map((event) => event.nid);
 }
 
-function timelineOf({ rows, passing }: Rows, limit: number, reader: Reader, viewpoints: Viewpoints): Timeline {
+function timelineOf({ rows, passing, isAll }: Rows, limit: number, reader: Reader, viewpoints: Viewpoints): Timeline {
   const wanted = rows.filter((event) => passing.has(event.nid));
   const surplus = wanted[limit] ?? (rows.length >= MAX_ROWS ? rows.at(-1) : undefined);
   const cut = surplus === undefined ? rows.length : rows.indexOf(surplus);
@@ -117,6 +121,7 @@ function timelineOf({ rows, passing }: Rows, limit: number, reader: Reader, view
     passed: first === undefined ? seen : seen.slice(seen.indexOf(first)),
     previous: first === undefined ? undefined : rows[rows.indexOf(first) + 1],
     newest: rows[0],
+    all: isAll ? rows : undefined,
     isCut: surplus !== undefined,
   };
 }

@@ -16,8 +16,16 @@ export async function toDeviceSection(
   parts: SyncParts,
   { viewer, query, until }: SyncRound,
 ): Promise<{ events: JsonObject[]; position: number }> {
+  const { emptyInboxes } = parts.memory;
+  const known = emptyInboxes.get(viewer.userId, until);
+  if (known?.has(viewer.deviceId) === true) return { events: [], position: until };
   const confirmed = query.since?.toDevice ?? 0;
-  const messages = await takeWaitingMessages(parts.rooms.db, viewer, { confirmed, until, limit: MAX_MESSAGES });
+  const waiting = await emptyInboxes.read(
+    viewer.userId,
+    () => takeWaitingMessages(parts.rooms.db, viewer, { confirmed, limit: MAX_MESSAGES }),
+    (messages) => new Set([...(known ?? []), ...(messages.length === 0 ? [viewer.deviceId] : [])]),
+  );
+  const messages = waiting.filter(({ position }) => position <= until);
   return {
     events: messages.map(({ sender, type, content }) => ({ sender, type, content })),
     position: messages.length === MAX_MESSAGES ? (messages.at(-1)?.position ?? until) : until,
