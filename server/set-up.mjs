@@ -10,6 +10,8 @@ import { fileURLToPath } from 'node:url';
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const CACHE = path.join(ROOT, '.cache');
 const NODE_MAJOR = 24;
+/** What ends a program from its terminal, or from whatever watches over it. */
+export const SIGNALS = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
 
 /** @param {string} message */
 export function say(message) {
@@ -31,19 +33,39 @@ export async function step(what, work) {
   return result;
 }
 
+/** What is being set up was ended by a signal to us. */
+class Interruption extends Error {
+  /** @param {NodeJS.Signals} signal */
+  constructor(signal) {
+    super(`Ended by ${signal}`);
+    this.signal = signal;
+  }
+}
+
 /**
  * Runs a program with this terminal as its own.
  * @param {string} program
  * @param {string[]} args
- * @param {{ cwd?: string, env?: NodeJS.ProcessEnv }} [options]
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, endsWithUs?: boolean }} [options] `endsWithUs`: a signal to us kills it,
+ *   where by itself it might go on for long (npm does) while the next start does the same work
  * @returns {Promise<number>} its exit code; 1 when a signal ended it
  */
-export function run(program, args, options = {}) {
+export function run(program, args, { endsWithUs = false, ...options } = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { cwd: ROOT, stdio: 'inherit', ...options });
+    /** @type {NodeJS.Signals | undefined} */
+    let interruptedBy;
+    /** @param {NodeJS.Signals} signal */
+    const interrupt = (signal) => {
+      interruptedBy = signal;
+      child.kill('SIGKILL');
+    };
+    if (endsWithUs) for (const signal of SIGNALS) process.on(signal, interrupt);
     child.on('error', reject);
     child.on('exit', (code, signal) => {
-      if (signal !== null) say(`${path.basename(args[0] ?? program)} was ended by ${signal}`);
+      for (const each of SIGNALS) process.off(each, interrupt);
+      if (interruptedBy !== undefined) reject(new Interruption(interruptedBy));
+      else if (signal !== null) say(`${path.basename(args[0] ?? program)} was ended by ${signal}`);
       resolve(code ?? 1);
     });
   });
@@ -76,7 +98,8 @@ async function install() {
   // npm says where it is when it started us; `npm` on the PATH may be a script for a shell.
   const { npm_execpath: npm, npm_node_execpath: node = process.execPath } = process.env;
   const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error'];
-  const code = npm === undefined ? await run('npm', args) : await run(node, [npm, ...args]);
+  const options = { endsWithUs: true };
+  const code = npm === undefined ? await run('npm', args, options) : await run(node, [npm, ...args], options);
   if (code !== 0) throw new SetUpError('Installing the dependencies failed; npm says above why.');
 }
 
@@ -141,7 +164,7 @@ async function buildWebClient(node) {
   const sources = webClientSources();
   rmSync(STAMP, { force: true });
   const vite = path.join(ROOT, 'node_modules/vite/bin/vite.js');
-  const code = await run(node, [vite, 'build', '--logLevel', 'warn'], { cwd: WEB_CLIENT });
+  const code = await run(node, [vite, 'build', '--logLevel', 'warn'], { cwd: WEB_CLIENT, endsWithUs: true });
   if (code !== 0) throw new SetUpError('Building the web client failed.');
   writeFileSync(STAMP, sources);
 }
@@ -197,10 +220,16 @@ async function alone(work) {
  */
 export async function setUp() {
   if (isInstalled() && isWebClientBuilt()) return findNode();
-  return await alone(async () => {
-    if (!isInstalled()) await step('Installing the dependencies from the lock file', install);
-    const node = findNode();
-    if (!isWebClientBuilt()) await step('Building the web client', () => buildWebClient(node));
-    return node;
-  });
+  try {
+    return await alone(async () => {
+      if (!isInstalled()) await step('Installing the dependencies from the lock file', install);
+      const node = findNode();
+      if (!isWebClientBuilt()) await step('Building the web client', () => buildWebClient(node));
+      return node;
+    });
+  } catch (error) {
+    // All is tidied away: now we end as we were told to.
+    if (error instanceof Interruption) process.kill(process.pid, error.signal);
+    throw error;
+  }
 }
