@@ -193,7 +193,7 @@ async function openParts(config: Config, store: Store, { logger, clock }: Surrou
     logger,
   });
   const housekeeping = repeat(() => pruneTransactions(db), HOUSEKEEPING_EVERY_MS, onError);
-  const waitingWatch = watchWaiting(rooms.parts, rooms.receiving);
+  const waitingWatch = watchWaiting(rooms.parts, rooms.receiving, federation.backoff);
   return { common, store, http, tls, federation, rooms, users, media, sender, wellKnown, housekeeping, waitingWatch };
 }
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { openDatabase } from '../../server/src/storage/database.ts';
+import { writeOutage } from '../../server/src/storage/destinations.ts';
 import { brokenRules } from '../harness/broken-rules.ts';
 import { startHomeserver } from '../harness/homeserver.ts';
 import { Person } from '../harness/person.ts';
@@ -12,6 +13,8 @@ const alpha = await startHomeserver({ clock });
 const puppet = await startPuppetServer();
 const creator = puppet.user('creator');
 const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
 let names = 0;
 let txns = 0;
 
@@ -45,6 +48,17 @@ async function waitingIn(databaseUrl = alpha.databaseUrl): Promise<number> {
   return row?.count ?? 0;
 }
 
+/** How often each of the events that wait in a room has been looked at again. */
+async function triesIn(room: PuppetRoom): Promise<number[]> {
+  const db = openDatabase({ connection: alpha.databaseUrl, poolSize: 1 });
+  const rows = await db.query<{ tries: number }>(
+    'SELECT tries FROM waiting_pdus w JOIN rooms r ON r.nid = w.room_nid WHERE r.room_id = $1 ORDER BY tries',
+    [room.roomId],
+  );
+  await db.close();
+  return rows.map(({ tries }) => tries);
+}
+
 /** Lets go of all that waits, so that nothing is looked for but what a test brings. */
 async function forgetWaiting(): Promise<void> {
   const db = openDatabase({ connection: alpha.databaseUrl, poolSize: 1 });
@@ -62,11 +76,18 @@ test('events that were refused because of what was missing are taken in when tha
   expect(await waitingIn()).toBe(0);
 });
 
-test('they wait across a restart of the server', async () => {
+test('they wait across a restart of the server, also where it cuts their last look short', async () => {
   const before = await startHomeserver();
   const { room, alice, says } = await silentRoom(before);
   const [first, second] = [says('first'), says('second')];
   await send([second], before.serverName);
+  const isAsked = new Promise<void>((resolve) => {
+    puppet.answers.set('get_missing_events', () => new RawAnswer(() => resolve()));
+  });
+  const db = openDatabase({ connection: before.databaseUrl, poolSize: 1 });
+  await db.query('UPDATE waiting_pdus SET tries = 4, next_try_ts = 0');
+  await db.close();
+  await isAsked;
   await before.stop();
   const { databaseUrl, federationPort } = before;
   const after = await startHomeserver({ databaseUrl, federationPort });
@@ -166,10 +187,63 @@ for (const [how, answer] of [
       const content = { body: 'else', number: tries };
       await send([room.build({ type: 'm.room.message', sender: creator, content, prevEvents: forked })]);
     }
-    expect(await alice.texts(room.roomId)).toEqual(expect.arrayContaining(['stuck', 'next']));
+    expect(await alice.texts(room.roomId)).toEqual([...Array(5).fill('else'), 'stuck', 'next']);
     expect((await alice.roomOk('GET', room.roomId, 'state/m.room.name/')).name).toBe('New name');
     expect(await waitingIn()).toBe(0);
   });
+
+test('a look at which their server could not be asked does not count: while one answers badly, others are not looked for', async () => {
+  const { room, alice, asked, says } = await silentRoom();
+  const forked = [...room.latest];
+  const elsewhere = (body: string, prevEvents = forked) =>
+    room.know(room.build({ type: 'm.room.message', sender: creator, content: { body }, prevEvents }).pdu);
+  says('kept back');
+  const stuck = [says('first'), elsewhere('second', ['$nowhere'])];
+  for (const event of stuck) await send([event]);
+  expect(asked.times).toBe(2);
+  puppet.answers.set('get_missing_events', () => {
+    asked.times += 1;
+    return new RawAnswer((_request, response) => response.writeHead(502).end());
+  });
+  clock.advance(MINUTE);
+  await send([elsewhere('else')]);
+  expect(asked.times).toBe(3);
+  expect(await triesIn(room)).toEqual([0, 1]);
+  clock.advance(MINUTE);
+  await send([elsewhere('else again')]);
+  expect(asked.times).toBe(4);
+  expect(await triesIn(room)).toEqual([1, 1]);
+  expect(await alice.texts(room.roomId)).toEqual(['else', 'else again']);
+  await forgetWaiting();
+});
+
+test('a fifth look at which it could not be asked is not the last, and the state is not asked for either', async () => {
+  const { room, alice, says } = await silentRoom();
+  room.serve();
+  puppet.answers.set('get_missing_events', () => new RawAnswer((request) => request.socket.destroy()));
+  const forked = [...room.latest];
+  const brings = (body: string) =>
+    send([room.build({ type: 'm.room.message', sender: creator, content: { body }, prevEvents: forked })]);
+  says('kept back');
+  await send([says('stuck')]);
+  for (const minutes of [1, 4, 16, 64]) {
+    clock.advance(minutes * MINUTE);
+    await brings(`after ${minutes} minutes`);
+  }
+  clock.advance(256 * MINUTE - 1);
+  await brings('a moment before');
+  const outage = { failingSince: clock.now() - 30 * DAY, retryAt: clock.now() + HOUR };
+  const db = openDatabase({ connection: alpha.databaseUrl, poolSize: 1 });
+  await writeOutage(db, puppet.serverName, outage);
+  await db.close();
+  // It was heard a moment ago, which is not noted again.
+  clock.advance(1);
+  await brings('after 256 minutes');
+  expect(await triesIn(room)).toEqual([4]);
+  clock.advance(HOUR);
+  await brings('when it may be asked');
+  expect((await alice.texts(room.roomId)).at(-1)).toBe('stuck');
+});
 
 test('of too many that one server brings the oldest are given up', async () => {
   const { says } = await silentRoom();
@@ -208,9 +282,14 @@ test('A1.14 a gap without an end costs twenty requests at most, and then its ser
   const second = await requestsFor(ends[2], 1);
   expect(second).toBeGreaterThan(5);
   expect(second).toBeLessThanOrEqual(20);
+  // A look at which it was not asked does not count.
+  const looked = await triesIn(room);
+  clock.advance(MINUTE);
+  await send([room.build({ type: 'm.room.message', sender: creator, prevEvents: [near.eventId] })]);
+  expect(await triesIn(room)).toEqual(looked);
   // Now it is for two minutes. Once it has helped to close a gap it is for one again.
   await forgetWaiting();
-  clock.advance(2 * MINUTE);
+  clock.advance(MINUTE);
   const missed = room.know(
     room.build({ type: 'm.room.message', sender: creator, content: { body: 'missed' }, prevEvents: forked }).pdu,
   );
@@ -219,6 +298,29 @@ test('A1.14 a gap without an end costs twenty requests at most, and then its ser
   expect(await requestsFor(ends[3])).toBeGreaterThan(5);
   expect(await requestsFor(ends[4], MINUTE - 1)).toBe(0);
   expect(await requestsFor(ends[5], 1)).toBeGreaterThan(5);
+});
+
+test('an event whose server cannot be asked at all waits for a week, and is not looked at meanwhile', async () => {
+  await forgetWaiting();
+  const { room, asked, says } = await silentRoom();
+  says('kept back');
+  await send([says('stuck')]);
+  const db = openDatabase({ connection: alpha.databaseUrl, poolSize: 1 });
+  const away = async () => {
+    const failingSince = clock.now() - 30 * DAY;
+    await writeOutage(db, puppet.serverName, { failingSince, retryAt: clock.now() + HOUR });
+    const [waiting] = await db.query<{ next: number }>('SELECT next_try_ts AS next FROM waiting_pdus');
+    return waiting?.next;
+  };
+  await away();
+  clock.advance(MINUTE);
+  await expect.poll(away).toBe(clock.now() + HOUR);
+  expect(await triesIn(room)).toEqual([0]);
+  clock.advance(7 * DAY - MINUTE);
+  await away();
+  await expect.poll(() => triesIn(room)).toEqual([]);
+  expect(asked.times).toBe(1);
+  await db.close();
 });
 
 test('after all this the database agrees with itself', async () => {

@@ -12,7 +12,7 @@ export interface RemoteRefusal {
 export type FederationFailure =
   /** No connection, no name, no certificate, no answer in time. */
   | 'unreachable'
-  /** It failed lately and was not asked again. */
+  /** It failed lately, or led nowhere, and was not asked again. */
   | 'backing_off'
   /** It answered with an error. */
   | 'refused'
@@ -128,6 +128,12 @@ export function badAnswer(destination: ServerName, what: string): FederationErro
 
 export function backingOff(destination: ServerName): FederationError {
   const error = new MatrixError('M_UNKNOWN', `The server ${destination} could not be reached lately.`, 502);
+  return new FederationError(destination, 'backing_off', error);
+}
+
+/** What the server answered lately led nowhere, and it is not asked again for a while. */
+export function leftAlone(destination: ServerName): FederationError {
+  const error = new MatrixError('M_UNKNOWN', `The server ${destination} led nowhere lately.`, 502);
   return new FederationError(destination, 'backing_off', error);
 }
 

@@ -1,4 +1,4 @@
-import { FederationError, mayAnswerLater } from '../federation/federation-error.ts';
+import { FederationError, leftAlone, mayAnswerLater } from '../federation/federation-error.ts';
 import { type EventId, prevEventIds, type ServerName } from '../protocol/event.ts';
 import { eventsById } from '../storage/events.ts';
 import { missingFromHistory } from '../storage/missing-prev-events.ts';
@@ -52,13 +52,13 @@ const DEADLINE_MS = 20_000;
  * in all the same, so that the event itself is not lost. Where the gap has no end, the server that brought the event is asked
  * nothing more about the room for a while (A1.14).
  *
- * @throws FederationError when what is missing cannot be had
+ * @throws FederationError when what is missing cannot be had; `backing_off` where nobody was asked for it
  */
 export async function acceptWithFetches(parts: RoomParts, source: Source, pdu: VerifiedPdu): Promise<Acceptance> {
   const outcome = await accept(parts, source.room, pdu);
   if (outcome.outcome !== 'missing') return outcome;
   const key = `${source.room.nid} ${source.server}`;
-  if (!source.patience.hasFor(key)) return outcome;
+  if (!source.patience.hasFor(key)) throw leftAlone(source.server);
   const budget = { left: MOST_REQUESTS, isOverdrawn: false };
   try {
     return await fetchAndAccept(parts, { ...source, budget }, pdu, outcome);

@@ -7,7 +7,7 @@ import { isRoomId, serverNameOf } from '../protocol/identifiers.ts';
 import { isJsonObject } from '../protocol/json.ts';
 import { membershipOf, serverIsJoined } from '../storage/memberships.ts';
 import type { RoomRow } from '../storage/rooms.ts';
-import { dropWaitingPdu, takeWaitingPdus } from '../storage/waiting-pdus.ts';
+import { type DuePdu, dropWaitingPdu, putBackWaitingPdu, takeWaitingPdus } from '../storage/waiting-pdus.ts';
 import { type Acceptance, acceptEvent } from './accept-event.ts';
 import { admitPdus, isAdmitted, type VerifiedPdu } from './admit-pdu.ts';
 import type { RefusedPdu } from './check-pdu.ts';
@@ -148,11 +148,24 @@ async function receiveWaiting(parts: RoomParts, delivery: Delivery): Promise<voi
     for (const [index, pdu] of (await admitPdus(parts, versionOf(room), pdus, room.roomId)).entries()) {
       const waiting = due[index];
       if (waiting === undefined) continue;
-      const from = { ...delivery, origin: waiting.origin, isLastLook: waiting.isLastTry };
-      const { mayWait } = isAdmitted(pdu) ? await receive(parts, from, pdu) : await refuse(parts, from, pdu);
-      if (!mayWait || waiting.isLastTry) await dropWaitingPdu(parts.db, room.nid, waiting.eventId, waiting.origin);
+      const from = { ...delivery, origin: waiting.origin, isLastLook: waiting.isLastTry || waiting.isTooOld };
+      const reception = isAdmitted(pdu) ? await receive(parts, from, pdu) : await refuse(parts, from, pdu);
+      await leaveWaiting(parts, from, waiting, reception);
     }
   }
+}
+
+/** Settles whether an event that has been looked at again goes on waiting. */
+async function leaveWaiting(
+  parts: RoomParts,
+  { room, signal }: Delivery,
+  waiting: DuePdu,
+  { mayWait, isUnasked }: Reception,
+): Promise<void> {
+  // A look that was cut short is not the last one.
+  const isOver = !mayWait || waiting.isTooOld || (waiting.isLastTry && !isUnasked && !signal.aborted);
+  if (isOver) await dropWaitingPdu(parts.db, room.nid, waiting.eventId, waiting.origin);
+  else if (isUnasked) await putBackWaitingPdu(parts.db, room.nid, waiting, parts.clock.now());
 }
 
 /** What has become of the first events of several. */
@@ -242,12 +255,15 @@ interface Reception {
   readonly error: string | undefined;
   /** Only because something that it builds on could not be had: it is kept until that arrives. */
   readonly mayWait: boolean;
+  /** Nobody could be asked for that at present. */
+  readonly isUnasked: boolean;
 }
 
 /** Takes in one event. */
 async function receive(parts: RoomParts, delivery: Delivery, pdu: VerifiedPdu): Promise<Reception> {
   const { room, origin, signal, patience, isLastLook } = delivery;
-  const refused = (error: string | undefined): Reception => ({ error, mayWait: false });
+  const refused = (error: string | undefined): Reception => ({ error, mayWait: false, isUnasked: false });
+  const isTooLate = signal.aborted;
   try {
     const refusal = await refusalByAcl(parts, room, origin, pdu);
     if (refusal !== undefined) return refused(refusal);
@@ -259,11 +275,12 @@ async function receive(parts: RoomParts, delivery: Delivery, pdu: VerifiedPdu): 
     const awaited = awaitedBy(outcome);
     const mayWait = outcome.outcome === 'missing' || awaited !== undefined;
     if (mayWait) await keepWaiting(parts, room, origin, pdu, awaited);
-    return { error: refusalIn(outcome), mayWait };
+    return { error: refusalIn(outcome), mayWait, isUnasked: false };
   } catch (error) {
     if (error instanceof FederationError) {
       await keepWaiting(parts, room, origin, pdu);
-      return { error: `events that it builds on cannot be had: ${error.message}`, mayWait: true };
+      const isUnasked = isTooLate || error.reason === 'backing_off';
+      return { error: `events that it builds on cannot be had: ${error.message}`, mayWait: true, isUnasked };
     }
     rethrowIfAway(error);
     parts.onError(error);
@@ -279,7 +296,7 @@ async function refuse(parts: RoomParts, { room, origin }: Delivery, pdu: Refused
     (await refusalByAcl(parts, room, origin, unverified.event)) === undefined &&
     (await serverIsJoined(parts.db, room.nid, parts.serverName));
   if (mayWait) await keepForKey(parts, room, origin, unverified);
-  return { error: reason, mayWait };
+  return { error: reason, mayWait, isUnasked: false };
 }
 
 /** Both the server that brings the event and the one that it is from must be allowed in the room (A4.1). */

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Limiter } from '../base/limiter.ts';
 import { repeat } from '../base/repeat.ts';
+import type { DestinationBackoff } from '../federation/destination-backoff.ts';
 import type { ServerName } from '../protocol/event.ts';
-import { dueWaiting, readyByKeys, type WaitingPlace } from '../storage/waiting-pdus.ts';
+import { dueWaiting, postponeWaiting, readyByKeys, type WaitingPlace } from '../storage/waiting-pdus.ts';
 import { type Receiving, receiveWaitingPdus } from './receive.ts';
 import type { RoomParts } from './room-parts.ts';
 
@@ -21,10 +22,11 @@ export interface WaitingWatch {
 
 /**
  * Sees to events that wait, also where nothing else happens in their room: they are looked at again at the growing intervals
- * and as often as `takeWaitingPdus` says, and those that wait for the key that they were signed with as soon as a key of that
- * server becomes known in whatever way. What waits is in the database, so this goes on after a restart, and processes share it.
+ * and as often as `takeWaitingPdus` says, as long as their server may be asked, and those that wait for the key that they were
+ * signed with as soon as a key of that server becomes known in whatever way. What waits is in the database, so this goes on
+ * after a restart, and processes share it.
  */
-export function watchWaiting(parts: RoomParts, receiving: Receiving): WaitingWatch {
+export function watchWaiting(parts: RoomParts, receiving: Receiving, backoff: DestinationBackoff): WaitingWatch {
   const { db, clock, keyRing } = parts;
   const limiter = new Limiter(AT_A_TIME);
   const end = new AbortController();
@@ -43,6 +45,20 @@ export function watchWaiting(parts: RoomParts, receiving: Receiving): WaitingWat
       await receiveWaitingPdus(parts, receiving, roomNid, server, signal);
     };
     await Promise.all(places.map((place) => limiter.run(() => look(place)).catch(onError)));
+  }
+
+  async function lookAtDue(): Promise<void> {
+    const now = clock.now();
+    const places = await dueWaiting(db, now);
+    if (places.length === 0) return;
+    const outages = await backoff.outages();
+    const waits = new Map<ServerName, number>();
+    for (const { server } of places) {
+      const waitMs = outages.get(server)?.waitMs ?? 0;
+      if (waitMs > 0) waits.set(server, waitMs);
+    }
+    await postponeWaiting(db, waits, now);
+    await lookIn(places);
   }
 
   /** Servers that are learned of while the database is asked are asked about together. */
@@ -66,7 +82,7 @@ export function watchWaiting(parts: RoomParts, receiving: Receiving): WaitingWat
     learned.add(server);
     askForLearned();
   });
-  const repeated = repeat(async () => lookIn(await dueWaiting(db, clock.now())), LOOK_MS, onError);
+  const repeated = repeat(lookAtDue, LOOK_MS, onError);
 
   return {
     async stop() {

@@ -32,8 +32,10 @@ export interface DuePdu {
   readonly origin: ServerName;
   /** The PDU as it was kept. */
   readonly pdu: unknown;
-  /** It has been looked at as often as it may be. */
+  /** It has been looked at as often as it may be, this time included. */
   readonly isLastTry: boolean;
+  /** It has waited for as long as it may. */
+  readonly isTooOld: boolean;
 }
 
 /** Waiting events that one server may have brought of one room, and of all rooms together. */
@@ -42,18 +44,23 @@ const MOST_OF_SERVER = 500;
 /** How often an event is looked at again, and when its server is first asked anew. Then it takes four times as long each time. */
 const MOST_TRIES = 5;
 const FIRST_RETRY_MS = 60_000;
+/**
+ * How long an event waits, however seldom somebody could be asked for what is missing: a server that broke over a holiday has
+ * been mended by then. What one says that was away for longer builds on the event, and brings it along.
+ */
+const LONGEST_MS = 7 * 86_400_000;
 /** Events looked at in one go. */
 const MOST_AT_ONCE = 20;
 
 const KEEP = `INSERT INTO waiting_pdus (room_nid, event_id, origin, pdu, prev_events, auth_events, key_server, key_ids, key_valid_at,
-    next_try_ts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    kept_ts, next_try_ts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
   ON CONFLICT (room_nid, event_id, origin) DO UPDATE SET pdu = excluded.pdu, prev_events = excluded.prev_events,
     auth_events = excluded.auth_events, key_server = excluded.key_server, key_ids = excluded.key_ids,
     key_valid_at = excluded.key_valid_at`;
 const CUT = `DELETE FROM waiting_pdus WHERE (room_nid, event_id) IN (
   SELECT room_nid, event_id FROM (
-    SELECT room_nid, event_id, row_number() OVER (PARTITION BY room_nid ORDER BY tries, next_try_ts DESC, event_id) AS in_room,
-      row_number() OVER (ORDER BY tries, next_try_ts DESC, event_id) AS in_all FROM waiting_pdus WHERE origin = $1) ranked
+    SELECT room_nid, event_id, row_number() OVER (PARTITION BY room_nid ORDER BY tries, kept_ts DESC, event_id) AS in_room,
+      row_number() OVER (ORDER BY tries, kept_ts DESC, event_id) AS in_all FROM waiting_pdus WHERE origin = $1) ranked
   WHERE in_room > $2 OR in_all > $3)`;
 
 /**
@@ -74,6 +81,7 @@ export async function keepWaitingPdu(db: Queryable, pdu: WaitingPdu, now: number
     pdu.key?.serverName ?? null,
     pdu.key?.keyIds.map(toStoredText) ?? null,
     pdu.key?.validAt ?? null,
+    now,
     now + FIRST_RETRY_MS,
   ]);
   await db.query(CUT, [origin, MOST_OF_ROOM, MOST_OF_SERVER]);
@@ -88,15 +96,16 @@ const TAKE = `WITH due AS (
       AND (w.key_server IS NULL OR EXISTS (SELECT FROM server_keys k WHERE k.server_name = w.key_server
         AND k.key_id = ANY (w.key_ids) AND k.valid_until >= coalesce(w.key_valid_at, k.valid_until))) AS all_of_it) held
     WHERE w.room_nid = $1 AND (held.all_of_it OR (w.origin = $2 AND w.next_try_ts <= $3::bigint))
-    ORDER BY w.tries, w.event_id LIMIT $4 FOR UPDATE OF w SKIP LOCKED)
+    ORDER BY w.kept_ts, w.event_id LIMIT $4 FOR UPDATE OF w SKIP LOCKED)
   UPDATE waiting_pdus w SET tries = w.tries + 1, next_try_ts = $3::bigint + $5::bigint * (4 ^ (w.tries + 1))::bigint
   FROM due WHERE w.room_nid = $1 AND w.event_id = due.event_id AND w.origin = due.origin
-  RETURNING w.event_id, w.origin, w.pdu, w.tries`;
+  RETURNING w.event_id, w.origin, w.pdu, w.tries, w.kept_ts`;
 
 /**
  * Takes waiting events of a room to look at them again: those whose missing pieces have all arrived, so that nobody has to be
  * asked, and of those that `origin` brought the ones for which it may be asked once more. Whoever takes one drops it when it
- * need not wait any longer, or leaves it for the next time.
+ * need not wait any longer, puts it back where nobody could be asked, or leaves it for the next time. Those that wait for longest
+ * come first: where the first question ends the asking, it must be about what the others build on.
  *
  * @param now in milliseconds since the epoch
  */
@@ -106,19 +115,57 @@ export async function takeWaitingPdus(
   origin: ServerName,
   now: number,
 ): Promise<DuePdu[]> {
-  const rows = await db.query<{ event_id: string; origin: string; pdu: string; tries: number }>(TAKE, [
+  const rows = await db.query<{ event_id: string; origin: string; pdu: string; tries: number; kept_ts: number }>(TAKE, [
     roomNid,
     toStoredText(origin),
     now,
     MOST_AT_ONCE,
     FIRST_RETRY_MS,
   ]);
-  return rows.map((row) => ({
-    eventId: fromStoredText(row.event_id) as EventId,
-    origin: fromStoredText(row.origin) as ServerName,
-    pdu: parseStoredJson(row.pdu),
-    isLastTry: row.tries >= MOST_TRIES,
-  }));
+  return rows
+    .toSorted((a, b) => a.kept_ts - b.kept_ts)
+    .map((row) => ({
+      eventId: fromStoredText(row.event_id) as EventId,
+      origin: fromStoredText(row.origin) as ServerName,
+      pdu: parseStoredJson(row.pdu),
+      isLastTry: row.tries >= MOST_TRIES,
+      isTooOld: now - row.kept_ts >= LONGEST_MS,
+    }));
+}
+
+/** Puts an event back as if it had not been taken, for a while: nobody could be asked for what it waits for. */
+export async function putBackWaitingPdu(
+  db: Queryable,
+  roomNid: number,
+  { eventId, origin }: Pick<DuePdu, 'eventId' | 'origin'>,
+  now: number,
+): Promise<void> {
+  const sql = `UPDATE waiting_pdus SET tries = greatest(tries - 1, 0), next_try_ts = $4
+    WHERE room_nid = $1 AND event_id = $2 AND origin = $3`;
+  await db.query(sql, [roomNid, toStoredText(eventId), toStoredText(origin), now + FIRST_RETRY_MS]);
+}
+
+const POSTPONE = `WITH away AS (SELECT w.room_nid, w.event_id, w.origin, o.wait_ms
+    FROM unnest($1::text[], $2::bigint[]) AS o (origin, wait_ms) JOIN waiting_pdus w USING (origin)
+    WHERE w.next_try_ts <= $3::bigint AND w.key_server IS NULL AND w.kept_ts > $3::bigint - $4::bigint
+    FOR UPDATE OF w SKIP LOCKED)
+  UPDATE waiting_pdus w SET next_try_ts = $3::bigint + away.wait_ms FROM away
+  WHERE w.room_nid = away.room_nid AND w.event_id = away.event_id AND w.origin = away.origin`;
+
+/**
+ * Puts off what it would be time for until the servers may be asked that brought it. What waits for a key does not wait for them,
+ * and what has waited for too long is not put off any more.
+ *
+ * @param waits in milliseconds
+ * @param now in milliseconds since the epoch
+ */
+export async function postponeWaiting(
+  db: Queryable,
+  waits: ReadonlyMap<ServerName, number>,
+  now: number,
+): Promise<void> {
+  if (waits.size === 0) return;
+  await db.query(POSTPONE, [[...waits.keys()].map(toStoredText), [...waits.values()], now, LONGEST_MS]);
 }
 
 /** Where events wait that are to be looked at again. */
