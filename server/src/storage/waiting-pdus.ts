@@ -57,9 +57,10 @@ const KEEP = `INSERT INTO waiting_pdus (room_nid, event_id, origin, pdu, prev_ev
   ON CONFLICT (room_nid, event_id, origin) DO UPDATE SET pdu = excluded.pdu, prev_events = excluded.prev_events,
     auth_events = excluded.auth_events, key_server = excluded.key_server, key_ids = excluded.key_ids,
     key_valid_at = excluded.key_valid_at`;
-const CUT = `DELETE FROM waiting_pdus WHERE (room_nid, event_id) IN (
-  SELECT room_nid, event_id FROM (
-    SELECT room_nid, event_id, row_number() OVER (PARTITION BY room_nid ORDER BY tries, kept_ts DESC, event_id) AS in_room,
+const CUT = `DELETE FROM waiting_pdus WHERE (room_nid, event_id, origin) IN (
+  SELECT room_nid, event_id, origin FROM (
+    SELECT room_nid, event_id, origin,
+      row_number() OVER (PARTITION BY room_nid ORDER BY tries, kept_ts DESC, event_id) AS in_room,
       row_number() OVER (ORDER BY tries, kept_ts DESC, event_id) AS in_all FROM waiting_pdus WHERE origin = $1) ranked
   WHERE in_room > $2 OR in_all > $3)`;
 
