@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -64,6 +64,23 @@ test('what npm start runs sets up once, then starts within seconds, and passes s
   expect(again.output).not.toContain('•');
   expect((await serve(['--prot', '1'], undefined, START)).code).toBe(2);
 }, 300_000);
+
+test('Ctrl-C while the database is being created ends without a complaint, and leaves nothing unfinished', async () => {
+  const data = path.join(folder, 'stopped early');
+  const ports = ['--port', String(await freePort()), '--federation-port', String(await freePort())];
+  const env = { PATH: process.env.PATH };
+  const child = spawn(process.execPath, [MAIN, '--data', data, ...ports], { env, detached: true });
+  const ended = once(child, 'close');
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text));
+  const names = () => readdir(path.join(data, 'postgres')).catch(() => []);
+  await expect.poll(names, { interval: 1 }).toContainEqual(expect.stringContaining('cluster'));
+  // A terminal tells the programs that Parley has started, too.
+  process.kill(-(child.pid ?? Number.NaN), 'SIGINT');
+  expect(await ended).toEqual([0, null]);
+  expect(output).toMatch(/Stopping on SIGINT\n.*Parley has stopped\n$/);
+  expect(await names()).not.toContainEqual(expect.stringContaining('unfinished'));
+});
 
 test('while the embedded Postgres is away requests are answered with 503, and soon after as before', async () => {
   const port = String(await freePort());

@@ -61,9 +61,13 @@ async function query<Row>(postgres: EmbeddedPostgres, text: string): Promise<Row
 }
 
 /** Starts Postgres from a Node process of its own, which can be killed and prints the number of the postmaster when it is up. */
-function spawnElsewhere(folder: string, options: { uid?: number; gid?: number; detached?: boolean } = {}) {
+function spawnElsewhere(
+  folder: string,
+  { before = '', ...options }: { before?: string; uid?: number; gid?: number; detached?: boolean } = {},
+) {
   const module = new URL('../../server/src/storage/embedded-postgres.ts', import.meta.url).href;
   const script = `import { startEmbeddedPostgres } from ${JSON.stringify(module)};
+    ${before}
     const postgres = await startEmbeddedPostgres({ folder: process.argv[1], report: console.error });
     process.on('SIGTERM', () => postgres.stop().then(() => process.exit(0)));
     console.log(postgres.pid());`;
@@ -190,6 +194,20 @@ describe('after a crash', () => {
     expect(await query(postgres, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
     // Its new parent may take a moment to notice its end.
     await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'), 150_000);
+  });
+
+  test('a Parley that ends while Postgres is still starting takes it along', async () => {
+    const folder = path.join(root, 'ended early');
+    const pidFile = path.join(folder, 'cluster', 'postmaster.pid');
+    const before = `import { readFileSync } from 'node:fs';
+      setInterval(() => {
+        try { console.log(readFileSync(${JSON.stringify(pidFile)}, 'utf8').match(/^\\d+\\n/)[0]); } catch { return; }
+        process.exit();
+      }, 1);`;
+    const [line] = (await once(createInterface({ input: spawnElsewhere(folder, { before }).stdout }), 'line')) as [
+      string,
+    ];
+    await vi.waitFor(() => expect(() => process.kill(Number(line), 0)).toThrow('ESRCH'), 150_000);
   });
 
   test('an initdb that a killed Parley left at work does not get into the cluster that the next one makes', async () => {

@@ -18,21 +18,27 @@ export async function serve(args: readonly string[]): Promise<number> {
 }
 
 async function runUntilStopped(config: Config, logger: Logger): Promise<number> {
-  const stopped = whenToStop(logger);
+  let isStopping = false;
+  const stopped = whenToStop(logger).finally(() => (isStopping = true));
   let homeserver: Homeserver | undefined;
   try {
     homeserver = await createHomeserver(config, { logger, clock: systemClock });
     const { setupLink } = await homeserver.start();
-    logger.info(`Parley is ready at ${homeserver.publicBaseUrl()}/`);
-    if (setupLink !== undefined) logger.info(`Open this once to create the first administrator: ${setupLink}`);
+    if (!isStopping) {
+      logger.info(`Parley is ready at ${homeserver.publicBaseUrl()}/`);
+      if (setupLink !== undefined) logger.info(`Open this once to create the first administrator: ${setupLink}`);
+    }
   } catch (error) {
-    if (error instanceof OperatorError) logger.fatal(error.message);
-    else logger.fatal({ err: error }, 'Parley could not start');
-    await homeserver?.stop();
-    return FAILED;
+    // Ctrl-C also ends what the start has running, such as initdb, and with that the start.
+    if (!isStopping) {
+      if (error instanceof OperatorError) logger.fatal(error.message);
+      else logger.fatal({ err: error }, 'Parley could not start');
+      await homeserver?.stop();
+      return FAILED;
+    }
   }
   const code = await stopped;
-  await homeserver.stop();
+  await homeserver?.stop();
   logger.info('Parley has stopped');
   return code;
 }

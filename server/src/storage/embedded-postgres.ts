@@ -10,6 +10,7 @@ import { findPostgresBinaries } from './postgres-binaries.ts';
 import {
   createCluster,
   endOrphans,
+  endWithUs,
   forgetPostmaster,
   makeSocketFolder,
   PARLEY,
@@ -98,6 +99,7 @@ async function launch(place: Place, binaries: string, settings: Record<string, s
     },
   );
   const ended = once(child, 'exit');
+  endWithUs(child, 'SIGINT');
   try {
     await once(child, 'spawn');
   } finally {
@@ -169,8 +171,6 @@ async function startOwned({ folder, report, ...options }: EmbeddedPostgresOption
 
   let stopping = false;
   let server = await launchWhenFree(place, binaries, settings, report);
-  const onExit = () => server.child.kill('SIGINT');
-  process.on('exit', onExit);
 
   async function supervise(): Promise<void> {
     await server.ended;
@@ -196,7 +196,6 @@ async function startOwned({ folder, report, ...options }: EmbeddedPostgresOption
     const forced = setTimeout(() => server.child.kill('SIGQUIT'), STOP_TIMEOUT_MS);
     await server.ended;
     clearTimeout(forced);
-    process.off('exit', onExit);
     await removeSocketFolder(socketFolder);
     lock.release();
   }

@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { type ChildProcess, execFile } from 'node:child_process';
 import {
   chmod,
   chown,
@@ -140,13 +140,26 @@ export async function createCluster(place: Place, binaries: string): Promise<voi
     '--auth-host=reject',
     '--no-instructions',
   ];
-  await run(path.join(binaries, 'bin/initdb'), [`--pgdata=${unfinished}`, `--username=${PARLEY}`, ...choices], {
-    ...place.runAs,
-    cwd: '/',
-    env: POSTGRES_ENVIRONMENT,
-  });
+  try {
+    const initdb = path.join(binaries, 'bin/initdb');
+    const options = { ...place.runAs, cwd: '/', env: POSTGRES_ENVIRONMENT };
+    const running = run(initdb, [`--pgdata=${unfinished}`, `--username=${PARLEY}`, ...choices], options);
+    endWithUs(running.child, 'SIGTERM');
+    await running;
+  } catch (error) {
+    await removeUnfinished(place);
+    const { stderr, message } = error as Error & { stderr?: string };
+    throw new OperatorError(`The database could not be created in ${place.folder}:\n${(stderr || message).trim()}`);
+  }
   await rename(unfinished, place.cluster);
   await syncFolder(place.folder);
+}
+
+/** Sends `signal` to a process that still runs when we end without having waited for it. */
+export function endWithUs(child: ChildProcess, signal: NodeJS.Signals): void {
+  const end = () => child.kill(signal);
+  process.on('exit', end);
+  child.once('exit', () => process.off('exit', end));
 }
 
 /** A folder for the socket that only the user who runs Postgres (and root) can enter, with a path short enough. */
