@@ -36,8 +36,7 @@ export interface SyncOverview {
 }
 
 interface Row {
-  head: number;
-  room_nid: number | null;
+  room_nid: number;
   room_id: RoomId;
   version: string;
   membership: MembershipState;
@@ -53,6 +52,12 @@ interface Row {
   position_at_since: number | null;
 }
 
+/** A user without rooms has one row without a room. */
+interface HeadRow extends Omit<Row, 'room_nid'> {
+  head: number;
+  room_nid: number | null;
+}
+
 const OVERVIEW = `SELECT h.position AS head, m.room_nid, r.room_id, r.version, m.membership, m.event_nid, m.sender, m.position,
     m.left_position, m.joined_position, m.stripped_state, r.current_state, r.last_position, s.room_state AS state_at_since,
     s.position AS position_at_since
@@ -60,6 +65,30 @@ const OVERVIEW = `SELECT h.position AS head, m.room_nid, r.room_id, r.version, m
     AND (m.membership IN ('join', 'invite', 'knock') OR m.position > $2) LEFT JOIN rooms r ON r.nid = m.room_nid
   LEFT JOIN LATERAL (SELECT e.room_state, e.position FROM events e WHERE e.room_nid = m.room_nid AND e.position <= $3
     ORDER BY e.position DESC LIMIT 1) s ON r.last_position > $3`;
+
+const TOUCHED = `SELECT m.room_nid, r.room_id, r.version, m.membership, m.event_nid, m.sender, m.position, m.left_position,
+    m.joined_position, m.stripped_state, u.room_state AS current_state, u.position AS last_position,
+    s.room_state AS state_at_since, s.position AS position_at_since
+  FROM unnest($2::bigint[]) AS touched (room_nid) JOIN memberships m ON m.room_nid = touched.room_nid AND m.user_id = $1
+    AND m.membership = 'join' JOIN rooms r ON r.nid = m.room_nid
+  CROSS JOIN LATERAL (SELECT e.room_state, e.position FROM events e WHERE e.room_nid = m.room_nid AND e.position <= $4
+    ORDER BY e.position DESC LIMIT 1) u
+  LEFT JOIN LATERAL (SELECT e.room_state, e.position FROM events e WHERE e.room_nid = m.room_nid AND e.position <= $3
+    ORDER BY e.position DESC LIMIT 1) s ON u.position > $3`;
+
+/**
+ * Those of the rooms given that the user has joined: the rooms as they were at the position `until`, and the membership as it is
+ * now.
+ */
+export async function touchedRooms(
+  db: Queryable,
+  userId: UserId,
+  roomNids: readonly number[],
+  { since, until }: { readonly since: number; readonly until: number },
+): Promise<SyncRoom[]> {
+  if (roomNids.length === 0) return [];
+  return (await db.query<Row>(TOUCHED, [toStoredText(userId), roomNids, since, until])).map(fromRow);
+}
 
 /**
  * The user's rooms and the position of the log, as of one moment: one statement sees one snapshot of the database.
@@ -72,30 +101,28 @@ export async function syncOverview(
   userId: UserId,
   { leftAfter, since }: { readonly leftAfter: number; readonly since: number | undefined },
 ): Promise<SyncOverview> {
-  const rows = await db.query<Row>(OVERVIEW, [toStoredText(userId), leftAfter, since ?? null]);
-  const rooms = rows.flatMap((row) =>
-    row.room_nid === null
-      ? []
-      : [
-          {
-            roomNid: row.room_nid,
-            roomId: row.room_id,
-            version: row.version,
-            membership: row.membership,
-            eventNid: row.event_nid,
-            sender: fromStoredText(row.sender) as UserId,
-            position: row.position,
-            leftPosition: row.left_position,
-            joinedPosition: row.joined_position,
-            strippedState: row.stripped_state,
-            currentState: row.current_state,
-            lastPosition: row.last_position,
-            stateAtSince: row.state_at_since,
-            positionAtSince: row.position_at_since,
-          },
-        ],
-  );
+  const rows = await db.query<HeadRow>(OVERVIEW, [toStoredText(userId), leftAfter, since ?? null]);
+  const rooms = rows.flatMap((row) => (row.room_nid === null ? [] : [fromRow({ ...row, room_nid: row.room_nid })]));
   return { position: rows[0]?.head ?? 0, rooms };
+}
+
+function fromRow(row: Row): SyncRoom {
+  return {
+    roomNid: row.room_nid,
+    roomId: row.room_id,
+    version: row.version,
+    membership: row.membership,
+    eventNid: row.event_nid,
+    sender: fromStoredText(row.sender) as UserId,
+    position: row.position,
+    leftPosition: row.left_position,
+    joinedPosition: row.joined_position,
+    strippedState: row.stripped_state,
+    currentState: row.current_state,
+    lastPosition: row.last_position,
+    stateAtSince: row.state_at_since,
+    positionAtSince: row.position_at_since,
+  };
 }
 
 /** Snapshot of each room's state at a log position; rooms without an event up to there are left out. */

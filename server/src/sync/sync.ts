@@ -1,16 +1,16 @@
-import { invalidParam } from '../protocol/errors.ts';
 import type { UserId } from '../protocol/event.ts';
 import { eventPasses, type Filter } from '../protocol/filter.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import type { Viewer } from '../rooms/plain-client-event.ts';
 import type { TypingUsers } from '../rooms/typing.ts';
 import type { LogRow } from '../storage/log-follower.ts';
-import { type SyncOverview, type SyncRoom, syncOverview } from '../storage/sync-overview.ts';
+import type { SyncOverview, SyncRoom } from '../storage/sync-overview.ts';
 import { accountDataSection } from './account-data-section.ts';
 import { deviceListChanges } from './device-list-changes.ts';
 import { invitedRoom, knockedRoom } from './invited-rooms.ts';
 import { joinedRooms } from './joined-rooms.ts';
 import { leftRooms } from './left-rooms.ts';
+import { roundRooms } from './round-rooms.ts';
 import type { SyncParts } from './sync-parts.ts';
 import { formatSyncToken, type SyncToken } from './sync-token.ts';
 import { toDeviceSection } from './to-device-section.ts';
@@ -67,17 +67,17 @@ export async function sync(
     if (signal.aborted) return { next_batch: formatSyncToken(since) };
   }
   for (;;) {
-    const overview = await overviewFrom(parts, viewer, query, since);
-    const typing = parts.typing.picture(joinedNids(overview));
-    const { answer, toDevice } = await round(parts, viewer, { ...query, since }, overview, typing);
+    const rooms = await roundRooms(parts, viewer.userId, query, since);
+    const typing = parts.typing.picture(rooms.joined);
+    const { answer, toDevice } = await round(parts, viewer, { ...query, since }, rooms, typing);
     const presence = query.since?.presence ?? '';
     const seen = new Map([...typing].map(([roomNid, { digest }]) => [roomNid, digest]));
-    const next = { position: overview.position, toDevice, typing: seen, presence };
+    const next = { position: rooms.position, toDevice, typing: seen, presence };
     const left = deadline - clock.monotonic();
     const isEmpty = Object.keys(answer).length === 0;
     if (since === undefined || query.fullState || !isEmpty || left <= 0)
       return await withPresence(parts, viewer, query, next, answer);
-    await waitForChange(parts, viewer.userId, new Set(joinedNids(overview)), next, left, signal);
+    await waitForChange(parts, viewer.userId, rooms.joined, next, left, signal);
     // The client has gone, or the server stops: there is no time for another round.
     if (signal.aborted) return { next_batch: formatSyncToken(next) };
     // Nothing up to here concerned this client: the next round starts from where this one ended.
@@ -123,28 +123,6 @@ async function withPresence(
     ...answer,
     ...(events.length > 0 ? { presence: { events } } : {}),
   };
-}
-
-/** The user's rooms at a position that is not before `since`, which another process may have handed out a moment ago. */
-async function overviewFrom(
-  parts: SyncParts,
-  viewer: Viewer,
-  { filter }: SyncQuery,
-  since: SyncToken | undefined,
-): Promise<SyncOverview> {
-  const leftAfter = since?.position ?? (filter.room.includeLeave ? 0 : Number.MAX_SAFE_INTEGER);
-  const overview = await parts.memory.joined.read(
-    viewer.userId,
-    () => syncOverview(parts.rooms.db, viewer.userId, { leftAfter, since: since?.position }),
-    (loaded) => new Set(joinedNids(loaded)),
-  );
-  if (since === undefined || overview.position >= since.position) return overview;
-  // Positions are handed out after their commit, so a database that does not have it is not the one that made the token.
-  throw invalidParam('since is from the future of this server. Start again without it.');
-}
-
-function joinedNids(overview: SyncOverview): number[] {
-  return overview.rooms.flatMap((room) => (room.membership === 'join' ? [room.roomNid] : []));
 }
 
 async function round(

@@ -48,11 +48,13 @@ export async function waitForChange(
 
     // What came between the answer and this wait. If memory no longer reaches back that far, look again.
     const missed = follower.recent(seen.position);
-    const typed = typingDiffers(parts.typing.picture(joined), seen.typing);
+    const typed = typingDiffers(parts.typing.picture(joined), seen.typing).length > 0;
     if (missed === undefined || missed.some(mayConcern) || typed || signal.aborted) finish();
   });
 }
 
-function typingDiffers(now: ReadonlyMap<number, TypingUsers>, seen: SyncToken['typing']): boolean {
-  return now.size !== seen.size || [...now].some(([roomNid, { digest }]) => seen.get(roomNid) !== digest);
+/** Rooms in which others are typing than those that the client has been told of. */
+export function typingDiffers(now: ReadonlyMap<number, TypingUsers>, seen: SyncToken['typing']): number[] {
+  const differs = (nid: number) => now.get(nid)?.digest !== seen.get(nid);
+  return [...new Set([...now.keys(), ...seen.keys()])].filter(differs);
 }
