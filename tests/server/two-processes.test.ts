@@ -145,6 +145,17 @@ describe('two processes on one database are one homeserver:', () => {
       }
     });
 
+    it('how much they had not read when the other told them of it', async () => {
+      const other = await ana.createRoom({ preset: 'public_chat' });
+      await benOnOne().join(other);
+      for (let n = 0; n < 3; n++) await ana.say(other, `unread ${n}`);
+      const told = await sync(benOnOne());
+      expect(told.rooms.join[other].unread_notifications.notification_count).toBe(3);
+      await ana.say(other, 'one more');
+      const more = await ben.syncUntil(told.next_batch, (answer) => answer.rooms?.join?.[other]);
+      expect(more.unread_notifications.notification_count).toBe(4);
+    });
+
     it('which rooms they are in', async () => {
       for (let round = 0; round < 5; round++) {
         const { next_batch: since } = await sync(ben);
