@@ -184,6 +184,30 @@ describe('unread counts', () => {
     expect((await unread(ben)).notification_count).toBe(0);
   });
 
+  it('follow what the user is called now, and who may notify the room now', async () => {
+    const highlight = { actions: ['notify', { set_tweak: 'highlight' }] };
+    const isNamed = { ...highlight, conditions: [{ kind: 'contains_display_name' }] };
+    await ben.ok('PUT', 'v3/pushrules/global/override/named', isNamed);
+    const highlights = async (client: TestClient) => (await unread(client)).highlight_count;
+    await ana.say(roomId, 'hello Zed');
+    expect(await highlights(ben)).toBe(0);
+    await ben.ok('PUT', `v3/profile/${enc(ben.userId)}/displayname`, { displayname: 'Zed' });
+    await ana.syncUntil(undefined, (answer) =>
+      JSON.stringify(answer.rooms?.join?.[roomId] ?? {}).includes('"Zed"') ? true : undefined,
+    );
+    await ana.say(roomId, 'hello again, Zed');
+    expect(await highlights(ben)).toBe(1);
+
+    const toAll = { msgtype: 'm.text', body: 'all', 'm.mentions': { room: true } };
+    await ben.ok('PUT', `v3/rooms/${enc(roomId)}/send/m.room.message/all1`, toAll);
+    expect(await highlights(ana)).toBe(0);
+    const levels = `v3/rooms/${enc(roomId)}/state/m.room.power_levels`;
+    const { users: inPower, ...others } = await ana.ok('GET', levels);
+    await ana.ok('PUT', levels, { ...others, users: { ...inPower, [ben.userId]: 50 } });
+    await ben.ok('PUT', `v3/rooms/${enc(roomId)}/send/m.room.message/all2`, toAll);
+    expect(await highlights(ana)).toBe(1);
+  });
+
   it('are kept by thread where the client asks for it', async () => {
     const root = await ana.say(roomId, 'root');
     const { event_id: inThread } = await ana.ok('PUT', `v3/rooms/${enc(roomId)}/send/m.room.message/t1`, {

@@ -91,6 +91,14 @@ describe('a message to a device', () => {
   });
 });
 
+test('what was too much for one sync comes with the next, which does not wait for anything new', async () => {
+  const [ana, ben] = [await register('ana'), await register('ben')];
+  for (let n = 0; n < 101; n++) await send(ana, to(ben, { n }));
+  const { next_batch: since } = await sync(ben);
+  const rest = await ben.ok('GET', `v3/sync?since=${enc(since)}&timeout=90000`);
+  expect(events(rest).map(({ content }) => content.n)).toEqual([100]);
+}, 60_000);
+
 test('messages come in order, a hundred with a sync', async () => {
   const [ana, ben] = [await register('ana'), await register('ben')];
   for (let n = 0; n < 205; n++) await send(ana, to(ben, { n }));

@@ -21,7 +21,7 @@ export interface SyncMemory {
 
 /** Their push rules, made ready, are 13 KB each. */
 const REMEMBERED_SETTINGS = 2_000;
-const REMEMBERED_USERS = 10_000;
+const REMEMBERED_DEVICES = 20_000;
 const REMEMBERED_MEMBERSHIPS = 500_000;
 const REMEMBERED_COUNTS = 20_000;
 const REMEMBERED_ROOMS = 2_000;
@@ -38,8 +38,9 @@ export function openSyncMemory(follower: Pick<LogFollower, 'onRows' | 'position'
       sizeOf: (rooms) => 1 + rooms.size,
     }),
     emptyInboxes: new FollowedCache(follower, {
-      capacity: REMEMBERED_USERS,
+      capacity: REMEMBERED_DEVICES,
       keyOf: ({ kind, userId }) => (kind === 'to_device' ? userId : null),
+      sizeOf: (devices) => 1 + devices.size,
     }),
     read: new FollowedCache(follower, {
       capacity: REMEMBERED_COUNTS,
